@@ -1,0 +1,238 @@
+"""What happened in one trial: patients, assessments, events. Virtual and real patients fill the same three tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    import datetime
+
+    import polars
+    from numpy.typing import NDArray
+
+__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "Events", "TrialData"]
+
+LOSS_OF_RESPONSE = "loss of response"
+ADVERSE_EVENT = "adverse event"
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The events table: one entry an event.
+
+    Attributes
+    ----------
+    patient
+        Row of the patient in the patients table, shape (events,).
+    kind
+        `LOSS_OF_RESPONSE` or `ADVERSE_EVENT`, shape (events,).
+    term
+        What it was, for adverse events; empty otherwise, shape (events,).
+    day
+        Day of the trial, counted from its start, shape (events,).
+    """
+
+    patient: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    kind: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype="<U16"))
+    term: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype="<U32"))
+    day: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def select(self, keep: NDArray[np.bool_]) -> Events:
+        """The events for which `keep` holds."""
+        return Events(self.patient[keep], self.kind[keep], self.term[keep], self.day[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class TrialData:
+    """The three tables of one trial as columns, ready for analysis.
+
+    Attributes
+    ----------
+    arm_names, visit_names, scale
+        What the indices of `arm` and the columns of `scores` mean, baseline first; the rating scale's name.
+    patient
+        Identifiers, shape (patients,).
+    arm
+        Index into `arm_names`, shape (patients,).
+    scores
+        Totals of the scale, NaN where not observed, shape (patients, visits).
+    covariates
+        By name, shape (patients,): float for continuous ones (NaN missing), str for categorical ones ("" missing).
+    randomised
+        Day of the trial on which the patient entered, NaN when the data have no dates, shape (patients,).
+    assessed
+        Day of the trial on which each score became known, NaN where there is none, shape (patients, visits).
+    due
+        Day of the trial on which each visit's window closes, shape (patients, visits).
+    withdrawn
+        Day of the trial on which the patient left, NaN otherwise, shape (patients,).
+    last_contact
+        Day of the trial on which the patient was last heard of, shape (patients,).
+    events
+        The events table.
+    start
+        Date of day 0, or None when the data have no dates.
+    cut
+        Day of the trial up to which the data are known; infinite when complete.
+    """
+
+    arm_names: tuple[str, ...]
+    visit_names: tuple[str, ...]
+    scale: str
+    patient: NDArray[np.str_]
+    arm: NDArray[np.intp]
+    scores: NDArray[np.float64]
+    covariates: Mapping[str, NDArray[Any]]
+    randomised: NDArray[np.float64]
+    assessed: NDArray[np.float64]
+    due: NDArray[np.float64]
+    withdrawn: NDArray[np.float64]
+    last_contact: NDArray[np.float64]
+    events: Events = field(default_factory=Events)
+    start: datetime.date | None = None
+    cut: float = np.inf
+
+    def __post_init__(self) -> None:
+        if len(self.patient) == 0:
+            raise InputError("trial data", 0, "at least one patient")
+        if self.scores.shape != (len(self.patient), len(self.visit_names)):
+            raise InputError("scores", self.scores.shape, f"shape {(len(self.patient), len(self.visit_names))}")
+
+    def __len__(self) -> int:
+        return len(self.patient)
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether it is known when each patient entered, so that earlier looks can be told apart."""
+        return bool(np.isfinite(self.randomised).all())
+
+    @cached_property
+    def reached(self) -> NDArray[np.float64]:
+        """Day on which each visit was assessed, or its window closed without it, shape (patients, visits)."""
+        return np.where(np.isnan(self.assessed), self.due, self.assessed)
+
+    def is_due(self, visit: str) -> NDArray[np.bool_]:
+        """Whether each patient has reached the visit by the cut, seen or not; always so in data without dates."""
+        if not self.has_dates:
+            return np.ones(len(self), dtype=bool)
+        return self.reached[:, self.visit_names.index(visit)] <= self.cut
+
+    def at(self, visit: str) -> NDArray[np.float64]:
+        """Scores at one visit, NaN where not observed, shape (patients,)."""
+        return self.scores[:, self.visit_names.index(visit)]
+
+    @property
+    def baseline(self) -> NDArray[np.float64]:
+        """Scores at the first visit, shape (patients,)."""
+        return self.scores[:, 0]
+
+    def known_at(self, day: float) -> TrialData:
+        """What was known at the end of a day of the trial: later patients, scores and events are not in it.
+
+        Raises
+        ------
+        InputError
+            When the data have no dates, or nobody had entered by then.
+        """
+        if not self.has_dates:
+            raise InputError("day", day, "data with dates of randomisation, to tell what was known then")
+        keep = self.randomised <= day
+        if not keep.any():
+            raise InputError("day", day, f"a day from {self.randomised.min():g} on, when the first patient entered")
+        row = np.cumsum(keep) - 1
+        seen = self.assessed[keep] <= day
+        events = self.events.select(keep[self.events.patient] & (self.events.day <= day))
+        withdrawn = self.withdrawn[keep]
+        return replace(
+            self,
+            patient=self.patient[keep],
+            arm=self.arm[keep],
+            scores=np.where(seen, self.scores[keep], np.nan),
+            covariates={name: values[keep] for name, values in self.covariates.items()},
+            randomised=self.randomised[keep],
+            assessed=np.where(seen, self.assessed[keep], np.nan),
+            due=self.due[keep],
+            withdrawn=np.where(withdrawn <= day, withdrawn, np.nan),
+            last_contact=np.minimum(self.last_contact[keep], day),
+            events=replace(events, patient=row[events.patient]),
+            cut=min(day, self.cut),
+        )
+
+    def patients_frame(self) -> polars.DataFrame:
+        """The patients table: one row a patient."""
+        import polars as pl
+
+        columns: dict[str, Any] = {"patient": self.patient.astype(str), "arm": [self.arm_names[at] for at in self.arm]}
+        columns |= {name: _absent(values) for name, values in self.covariates.items()}
+        frame = pl.DataFrame(columns)
+        if self.has_dates:
+            days = {"randomised": self.randomised, "withdrawn": self.withdrawn, "last_contact": self.last_contact}
+            frame = frame.with_columns(pl.Series(name, self._dates(values)) for name, values in days.items())
+        return frame
+
+    def assessments_frame(self) -> polars.DataFrame:
+        """The assessments table: one row an observed score."""
+        import polars as pl
+
+        row, visit = np.nonzero(~np.isnan(self.scores))
+        frame = pl.DataFrame(
+            {
+                "patient": self.patient[row].astype(str),
+                "visit": np.array(self.visit_names)[visit],
+                "scale": [self.scale] * len(row),
+                "score": self.scores[row, visit],
+            }
+        )
+        if self.has_dates:
+            frame = frame.with_columns(pl.Series("assessed", self._dates(self.assessed[row, visit])))
+        return frame
+
+    def events_frame(self) -> polars.DataFrame:
+        """The events table: one row an event."""
+        import polars as pl
+
+        order = np.lexsort((self.events.day, self.events.patient))
+        events = self.events.select(order)  # type: ignore[arg-type]
+        return pl.DataFrame(
+            {
+                "patient": self.patient[events.patient].astype(str),
+                "kind": events.kind.astype(str),
+                "term": events.term.astype(str),
+                "date": pl.Series("date", self._dates(events.day), dtype=pl.Date),
+            }
+        )
+
+    def wide_frame(self) -> polars.DataFrame:
+        """One row a patient with a column for each visit's score, as data are often kept."""
+        import polars as pl
+
+        scores = pl.DataFrame(
+            {name: _absent(self.scores[:, at]) for at, name in enumerate(self.visit_names)},
+            schema={name: pl.Float64 for name in self.visit_names},
+        )
+        return self.patients_frame().hstack(scores)
+
+    def _dates(self, days: NDArray[np.float64]) -> list[datetime.date | None]:
+        return [None if not np.isfinite(day) else self.date(float(day)) for day in days]
+
+    def date(self, day: float) -> datetime.date:
+        """The calendar date of a day of the trial."""
+        import datetime
+
+        if self.start is None:
+            raise InputError("day", day, "data with dates")
+        return self.start + datetime.timedelta(days=int(day))
+
+
+def _absent(values: NDArray[Any]) -> list[Any]:
+    """Values with NaN and "" as None, so that a file leaves the cell empty."""
+    if values.dtype.kind == "f":
+        return [None if np.isnan(value) else float(value) for value in values]
+    return [str(value) or None for value in values]

@@ -1,0 +1,172 @@
+"""The value at which every endpoint, stopping rule and report meet."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from .errors import InputError
+
+__all__ = ["Estimate", "Interval", "Scale"]
+
+Better = Literal["higher", "lower"]
+
+
+class Scale(StrEnum):
+    """The scale an effect lives on; ratios are held as natural logarithms."""
+
+    MEAN_DIFFERENCE = "mean difference"
+    RISK_DIFFERENCE = "risk difference"
+    LOG_RISK_RATIO = "log risk ratio"
+    LOG_ODDS_RATIO = "log odds ratio"
+    LOG_HAZARD_RATIO = "log hazard ratio"
+    STANDARDISED_MEAN_DIFFERENCE = "standardised mean difference"
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the effect is the natural logarithm of a ratio."""
+        return self.value.startswith("log ")
+
+    @property
+    def natural_name(self) -> str:
+        """The name of the effect once a logarithm has been undone."""
+        return self.value.removeprefix("log ")
+
+    def natural(self, effect: float) -> float:
+        """The effect as people quote it: exp(effect) for ratios, unchanged otherwise."""
+        return math.exp(effect) if self.is_logarithmic else effect
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A two-sided confidence interval; a limit may be infinite.
+
+    Attributes
+    ----------
+    lower, upper
+        Limits on the scale of the effect they belong to.
+    level
+        Confidence level as a fraction, e.g. 0.95.
+    """
+
+    lower: float
+    upper: float
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise InputError("level", self.level, "a confidence level between 0 and 1")
+        if math.isnan(self.lower) or math.isnan(self.upper) or self.lower > self.upper:
+            raise InputError("interval", (self.lower, self.upper), "a lower limit not above the upper one")
+
+    def __contains__(self, value: float) -> bool:
+        return self.lower <= value <= self.upper
+
+    def __str__(self) -> str:
+        return f"{self.lower:.4g} to {self.upper:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An estimated treatment effect, experimental minus control.
+
+    Attributes
+    ----------
+    effect
+        The estimate, on `scale` (ratios as natural logarithms).
+    standard_error
+        Its standard error, positive, on the same scale.
+    degrees_of_freedom
+        Of the t distribution the studentised effect is referred to; infinite for the normal.
+    scale
+        What the number measures.
+    better
+        Whether a higher or a lower effect favours the experimental arm.
+    null_value
+        The effect under the null hypothesis (a non-inferiority margin, or 0).
+    label
+        What was estimated, for people.
+    """
+
+    effect: float
+    standard_error: float
+    degrees_of_freedom: float = math.inf
+    scale: Scale = Scale.MEAN_DIFFERENCE
+    better: Better = "higher"
+    null_value: float = 0.0
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.effect):
+            raise InputError("effect", self.effect, "a finite number")
+        if not (math.isfinite(self.standard_error) and self.standard_error > 0):
+            raise InputError("standard_error", self.standard_error, "a finite number above 0")
+        if not self.degrees_of_freedom > 0:
+            raise InputError("degrees_of_freedom", self.degrees_of_freedom, "a number above 0, or infinity")
+        if not math.isfinite(self.null_value):
+            raise InputError("null_value", self.null_value, "a finite number")
+        if self.better not in ("higher", "lower"):
+            raise InputError("better", self.better, "'higher' or 'lower'")
+
+    @property
+    def information(self) -> float:
+        """Statistical information about the effect, 1 / standard_error**2."""
+        return self.standard_error**-2
+
+    @property
+    def statistic(self) -> float:
+        """Studentised distance from the null value, (effect - null_value) / standard_error."""
+        return (self.effect - self.null_value) / self.standard_error
+
+    def z_against(self, value: float) -> float:
+        """z-value of the test that the true effect equals `value`, positive where the data lie above it.
+
+        The t statistic enters by its tail probability, z = Phi^-1(F_t(t)), so that z is standard normal
+        under the hypothesis whatever the degrees of freedom (Jennison & Turnbull 2000, section 4.4).
+        """
+        from scipy.special import ndtri, stdtr
+
+        statistic = (self.effect - value) / self.standard_error
+        if math.isinf(self.degrees_of_freedom) or statistic == 0:
+            return statistic
+        tail = float(stdtr(self.degrees_of_freedom, -abs(statistic)))
+        return math.copysign(-float(ndtri(tail)), statistic)
+
+    @property
+    def z(self) -> float:
+        """z-value of the test of no effect, positive where the effect lies above the null value."""
+        return self.z_against(self.null_value)
+
+    @property
+    def favourable_z(self) -> float:
+        """z-value of the test of no effect, positive where the data favour the experimental arm."""
+        return self.z if self.better == "higher" else -self.z
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of the fixed-sample test, as if there had been no interim look."""
+        from scipy.special import ndtr, stdtr
+
+        tail = -abs(self.statistic)
+        if math.isinf(self.degrees_of_freedom):
+            return 2 * float(ndtr(tail))
+        return 2 * float(stdtr(self.degrees_of_freedom, tail))
+
+    def quantile(self, z: float) -> float:
+        """Multiple of the standard error that matches a standard normal `z` by tail probability."""
+        from scipy.special import ndtr, stdtrit
+
+        if math.isinf(self.degrees_of_freedom) or math.isinf(z) or z == 0:
+            return z
+        return math.copysign(-float(stdtrit(self.degrees_of_freedom, ndtr(-abs(z)))), z)
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Fixed-sample confidence interval, as if there had been no interim look."""
+        from scipy.special import ndtri
+
+        if not 0 < level < 1:
+            raise InputError("level", level, "a confidence level between 0 and 1")
+        half = -self.quantile(float(ndtri((1 - level) / 2))) * self.standard_error
+        return Interval(self.effect - half, self.effect + half, level)
