@@ -1,0 +1,138 @@
+"""A scenario as a law of virtual patients: score distributions, correlation, dropout, and what follows from them exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .scores import ScoreDistribution
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..protocol import Protocol
+
+__all__ = ["ArmTruth", "Truth"]
+
+
+@dataclass(frozen=True)
+class ArmTruth:
+    """One arm under a scenario.
+
+    Attributes
+    ----------
+    scores
+        Law of the score at each visit, baseline first.
+    correlation
+        Of the latent standard normal values behind the scores, shape (visits, visits).
+    leaving
+        Probability of dropping out between each visit and the next, at the arm's average, shape (visits - 1,).
+    dropout_log_odds_per_point
+        Change of the log odds of dropping out per point of the last seen score.
+    """
+
+    scores: tuple[ScoreDistribution, ...]
+    correlation: NDArray[np.float64]
+    leaving: NDArray[np.float64]
+    dropout_log_odds_per_point: float
+    median_days_to_loss_of_response: float | None
+    adverse_events: dict[str, float]
+
+    @cached_property
+    def cholesky(self) -> NDArray[np.float64]:
+        """Lower Cholesky factor of the latent correlation."""
+        return np.linalg.cholesky(self.correlation)
+
+    @cached_property
+    def dropout_intercepts(self) -> NDArray[np.float64]:
+        """Log odds of dropping out at a score of 0, so that the average over the score's law is `leaving`, shape (visits - 1,)."""
+        intercepts = np.full(len(self.leaving), -np.inf)
+        for at, probability in enumerate(self.leaving):
+            if probability == 0:
+                continue
+            slope = self.dropout_log_odds_per_point * self.scores[at].scores
+            weights = self.scores[at].probabilities
+            low, high = -60.0 - np.abs(slope).max(), 60.0 + np.abs(slope).max()
+            for _ in range(80):
+                middle = (low + high) / 2
+                if weights @ (1 / (1 + np.exp(-np.clip(middle + slope, -500, 500)))) < probability:
+                    low = middle
+                else:
+                    high = middle
+            intercepts[at] = (low + high) / 2
+        return intercepts
+
+    @property
+    def staying(self) -> NDArray[np.float64]:
+        """Probability of still being in the trial at each visit, shape (visits,)."""
+        return np.concatenate([[1.0], np.cumprod(1 - self.leaving)])
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Mean score at each visit, in points, shape (visits,)."""
+        return np.array([law.mean for law in self.scores])
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance of the scores taken from the latent correlation, in points squared, shape (visits, visits)."""
+        sds = np.array([law.sd for law in self.scores])
+        return self.correlation * np.outer(sds, sds)
+
+    def response_probability(self, visit: int, improvement: float | None, points: float | None, better: str) -> float:
+        """Probability that a patient seen at the visit has improved enough since baseline, by quadrature over the baseline.
+
+        Parameters
+        ----------
+        visit
+            Column of the visit, from 1.
+        improvement, points
+            Least improvement as a fraction of the baseline score, or in points.
+        """
+        from scipy.special import ndtr
+
+        nodes, weights = np.polynomial.legendre.leggauss(1200)
+        latent, weights = 8.5 * nodes, 8.5 * weights * np.exp(-0.5 * (8.5 * nodes) ** 2) / np.sqrt(2 * np.pi)
+        baseline = self.scores[0].at(latent)
+        change = baseline * improvement if improvement is not None else np.full_like(baseline, points or 0.0)
+        law = self.scores[visit]
+        edges = np.concatenate([[-np.inf], law.thresholds, [np.inf]])
+        if better == "lower":
+            limit = np.floor(baseline - change + 1e-9)
+            step = np.clip(limit - law.minimum + 1, 0, len(edges) - 1).astype(int)
+        else:
+            limit = np.ceil(baseline + change - 1e-9)
+            step = np.clip(limit - law.minimum, 0, len(edges) - 1).astype(int)
+        correlation = self.correlation[0, visit]
+        below = ndtr((edges[step] - correlation * latent) / np.sqrt(1 - correlation**2))
+        return float(weights @ (below if better == "lower" else 1 - below))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A scenario of a protocol as laws to draw from and to plan by; arms in the order of `Protocol.arm_names`."""
+
+    arms: tuple[ArmTruth, ...]
+
+    @classmethod
+    def of(cls, protocol: Protocol, scenario: str) -> Truth:
+        """The truth of a scenario; raises `InputError` for a scenario the protocol does not have."""
+        chosen = protocol.scenario(scenario)
+        correlation = np.array(chosen.correlation or protocol.population.correlation)
+        scale = protocol.scale
+        intervals = len(protocol.visits) - 1
+        arms = []
+        for name in protocol.arm_names:
+            truth = chosen.arms[name]
+            laws = tuple(
+                ScoreDistribution.with_moments(mean, sd, scale.minimum, scale.maximum)
+                for mean, sd in zip(truth.mean, truth.sd, strict=True)
+            )
+            leaving = np.full(intervals, 1 - (1 - truth.dropout) ** (1 / intervals))
+            slope = float(np.log(protocol.population.dropout_odds_ratio_per_point))
+            arms.append(
+                ArmTruth(laws, correlation, leaving, slope, truth.median_days_to_loss_of_response, truth.adverse_events)
+            )
+        return cls(tuple(arms))
