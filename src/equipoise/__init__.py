@@ -26,8 +26,8 @@ _WHERE = {
     "TrialData": "trial",
     "plan": "trial",
     "analyse": "trial",
-    "run": "simulate",
-    "simulate": "simulate",
+    "run": "simulation",
+    "simulate": "simulation",
     "read_data": "conduct",
     "write_report": "report",
 }

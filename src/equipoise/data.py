@@ -146,23 +146,34 @@ class TrialData:
         keep = self.randomised <= day
         if not keep.any():
             raise InputError("day", day, f"a day from {self.randomised.min():g} on, when the first patient entered")
+        entered = self.only(keep)
+        seen = entered.assessed <= day
+        return replace(
+            entered,
+            scores=np.where(seen, entered.scores, np.nan),
+            assessed=np.where(seen, entered.assessed, np.nan),
+            withdrawn=np.where(entered.withdrawn <= day, entered.withdrawn, np.nan),
+            last_contact=np.minimum(entered.last_contact, day),
+            events=entered.events.select(entered.events.day <= day),
+            cut=min(day, self.cut),
+        )
+
+    def only(self, keep: NDArray[np.bool_]) -> TrialData:
+        """The patients for whom `keep` holds, with all that happened to them."""
         row = np.cumsum(keep) - 1
-        seen = self.assessed[keep] <= day
-        events = self.events.select(keep[self.events.patient] & (self.events.day <= day))
-        withdrawn = self.withdrawn[keep]
+        events = self.events.select(keep[self.events.patient])
         return replace(
             self,
             patient=self.patient[keep],
             arm=self.arm[keep],
-            scores=np.where(seen, self.scores[keep], np.nan),
+            scores=self.scores[keep],
             covariates={name: values[keep] for name, values in self.covariates.items()},
             randomised=self.randomised[keep],
-            assessed=np.where(seen, self.assessed[keep], np.nan),
+            assessed=self.assessed[keep],
             due=self.due[keep],
-            withdrawn=np.where(withdrawn <= day, withdrawn, np.nan),
-            last_contact=np.minimum(self.last_contact[keep], day),
+            withdrawn=self.withdrawn[keep],
+            last_contact=self.last_contact[keep],
             events=replace(events, patient=row[events.patient]),
-            cut=min(day, self.cut),
         )
 
     def patients_frame(self) -> polars.DataFrame:

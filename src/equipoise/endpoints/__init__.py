@@ -1,1 +1,65 @@
-""""""
+"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate` and `plan`, and a line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..estimate import Estimate
+from .planning import EndpointPlan, Law
+from .results import (
+    ArmMean,
+    ArmResponse,
+    Comparison,
+    Durability,
+    DurabilityResult,
+    EndpointResult,
+    MeanResult,
+    ResponseResult,
+)
+
+if TYPE_CHECKING:
+    from ..data import TrialData
+    from ..protocol import Protocol
+
+__all__ = [
+    "ArmMean",
+    "ArmResponse",
+    "Comparison",
+    "Durability",
+    "DurabilityResult",
+    "EndpointPlan",
+    "EndpointResult",
+    "Law",
+    "MeanResult",
+    "ResponseResult",
+    "estimate",
+    "plan",
+    "primary_estimate",
+]
+
+_FILES = {
+    "longitudinal": "longitudinal",
+    "ancova": "at_visit",
+    "response": "response",
+    "loss-of-response": "loss_of_response",
+}
+
+
+def _file(endpoint: Any) -> Any:
+    return import_module(f".{_FILES[endpoint.type]}", __name__)
+
+
+def estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult:
+    """The whole result of an endpoint of the protocol on trial data; raises `InputError` with the reason where there is none."""
+    return _file(endpoint).estimate(endpoint, protocol, data)
+
+
+def primary_estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> Estimate:
+    """The estimate of the experimental arm against control and nothing else: what a look needs."""
+    return _file(endpoint).primary_estimate(endpoint, protocol, data)
+
+
+def plan(endpoint: Any, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Effect and variance of an endpoint under a scenario."""
+    return _file(endpoint).plan(endpoint, protocol, law)

@@ -133,6 +133,15 @@ class Protocol(Part):
             raise InputError("scenario", name, f"one of {', '.join(self.scenarios)}")
         return self.scenarios[name]
 
+    @property
+    def confidence_level(self) -> float:
+        """Level of two-sided intervals that matches the stopping rule's alpha: 1 - alpha, or 1 - 2 alpha when one-sided."""
+        return 1 - self.stopping.alpha * (2 if self.stopping.sided == 1 else 1)
+
+    def response_rule(self, name: str) -> ResponseEndpoint:
+        """The response endpoint of that name."""
+        return next(item for item in self.endpoints if isinstance(item, ResponseEndpoint) and item.name == name)
+
     def responded(self, rule: ResponseEndpoint, baseline: Any, score: Any) -> Any:
         """Whether scores have improved on the baseline as much as the rule asks; False where either is NaN.
 

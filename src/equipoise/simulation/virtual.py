@@ -11,7 +11,7 @@ import numpy as np
 from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, TrialData
 from ..errors import InputError
 from ..patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
-from ..protocol import LossOfResponseEndpoint, ResponseEndpoint
+from ..protocol import LossOfResponseEndpoint
 from ..randomise import permuted_blocks, simple
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _losses(
     followed = next((item for item in protocol.endpoints if isinstance(item, LossOfResponseEndpoint)), None)
     if followed is None:
         return Events()
-    rule = next(item for item in protocol.endpoints if isinstance(item, ResponseEndpoint) and item.name == followed.response)
+    rule = protocol.response_rule(followed.response)
     visit = protocol.visit_names.index(rule.visit)
     medians = np.array([law.median_days_to_loss_of_response or math.inf for law in truth.arms])
     day = np.ceil(assessed[:, visit] + exponential * medians[arm] / math.log(2))

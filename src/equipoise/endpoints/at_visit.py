@@ -1,0 +1,103 @@
+"""Difference between arms at one visit among patients seen there, adjusted for covariates (ANCOVA)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..estimate import Estimate
+from .ancova import AncovaFit, ancova
+from .covariates import covariate_columns
+from .planning import EndpointPlan, Law
+from .results import ArmMean, Comparison, MeanResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..data import TrialData
+    from ..protocol import AncovaEndpoint, Protocol
+
+__all__ = ["estimate", "plan", "primary_estimate"]
+
+
+def _fit(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple[AncovaFit, NDArray[np.float64]]:
+    outcome = data.at(endpoint.visit)
+    if protocol.analysis.outcome == "change":
+        outcome = outcome - data.baseline
+    found = [covariate_columns(protocol, data, name) for name in protocol.analysis.covariates]
+    names = [label for labels, _, _ in found for label in labels]
+    values = np.concatenate([np.empty((len(data), 0)), *(columns for _, columns, _ in found)], axis=1)
+    arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
+    fitted = ancova(
+        outcome,
+        arms,
+        values if names else None,
+        names=names or None,
+        better=protocol.scale.better,
+        label=endpoint.label or endpoint.name,
+    )
+    return fitted, outcome
+
+
+def primary_estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
+    """The experimental arm minus control and nothing else, for looks and simulation."""
+    return _fit(endpoint, protocol, data)[0].compare(1, 0)
+
+
+def estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:
+    """The whole result: every arm against control, observed and adjusted means."""
+    fitted, outcome = _fit(endpoint, protocol, data)
+    level = protocol.confidence_level
+    comparisons = []
+    for at in range(1, len(data.arm_names)):
+        found = fitted.compare(at, 0)
+        comparisons.append(Comparison(data.arm_names[at], endpoint.visit, found, found.interval(level)))
+    means = []
+    for at, name in enumerate(data.arm_names):
+        values = outcome[(data.arm == at) & ~np.isnan(outcome)]
+        adjusted = Estimate(
+            float(fitted.adjusted_means[at]), float(fitted.adjusted_mean_standard_errors[at]), fitted.degrees_of_freedom
+        )
+        means.append(
+            ArmMean(
+                name,
+                endpoint.visit,
+                len(values),
+                float(values.mean()),
+                float(values.std(ddof=1)) if len(values) > 1 else np.nan,
+                adjusted.effect,
+                adjusted.standard_error,
+                adjusted.interval(level),
+            )
+        )
+    notes = (f"{fitted.dropped} patients not seen at {endpoint.visit} left out",) if fitted.dropped else ()
+    return MeanResult(
+        name=endpoint.name,
+        label=endpoint.label or endpoint.name,
+        kind=endpoint.type,
+        comparisons=tuple(comparisons),
+        patients=fitted.patients,
+        notes=notes,
+        means=tuple(means),
+        by_visit=tuple(comparisons),
+        model=str(fitted),
+    )
+
+
+def plan(endpoint: AncovaEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Effect and variance under a scenario: variance given baseline, over the share of patients seen at the visit."""
+    at = protocol.visit_names.index(endpoint.visit)
+    variances = []
+    for arm in law.arms[:2]:
+        joint = arm.covariance
+        variance = joint[at, at]
+        if "baseline" in protocol.analysis.covariates:
+            variance -= joint[at, 0] ** 2 / joint[0, 0]
+        elif protocol.analysis.outcome == "change":
+            variance += joint[0, 0] - 2 * joint[at, 0]
+        variances.append(float(variance / arm.staying[at]))
+    effect = float(law.arms[1].means[at] - law.arms[0].means[at])
+    if protocol.analysis.outcome == "change" and "baseline" not in protocol.analysis.covariates:
+        effect -= float(law.arms[1].means[0] - law.arms[0].means[0])
+    return EndpointPlan(effect, (variances[0], variances[1]))

@@ -1,0 +1,115 @@
+"""Response at a visit: risks, their difference, and the number needed to treat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..estimate import Estimate
+from .number_needed_to_treat import number_needed_to_treat
+from .planning import EndpointPlan, Law
+from .proportions import RiskDifference, risk_difference, wilson_interval
+from .results import ArmResponse, Comparison, ResponseResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..data import TrialData
+    from ..protocol import Protocol, ResponseEndpoint
+
+__all__ = ["counted", "estimate", "plan", "primary_estimate", "responded"]
+
+
+def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Whether each patient was seen to respond, shape (patients,)."""
+    return protocol.responded(endpoint, data.baseline, data.at(endpoint.visit))
+
+
+def counted(endpoint: ResponseEndpoint, data: TrialData) -> NDArray[np.bool_]:
+    """Who is in the denominator: those whose visit was due and, if the protocol says so, only those seen there.
+
+    A patient who has not reached the visit by the cut of the data is in no denominator; one without a baseline score can neither
+    respond nor fail to, and is left out.
+    """
+    known = ~np.isnan(data.baseline)
+    if endpoint.missing == "observed-only":
+        return known & ~np.isnan(data.at(endpoint.visit))
+    return known & data.is_due(endpoint.visit)
+
+
+def _difference(
+    endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData, arm: int, level: float
+) -> RiskDifference:
+    response, counts = responded(endpoint, protocol, data), counted(endpoint, data)
+    cells = []
+    for at in (arm, 0):
+        members = counts & (data.arm == at)
+        if not members.any():
+            raise InputError(f"response in arm {data.arm_names[at]}", 0, f"at least one patient due at {endpoint.visit}")
+        cells += [int((members & response).sum()), int(members.sum())]
+    return risk_difference(*cells, level=level)
+
+
+def primary_estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
+    """The risk difference, experimental minus control, and nothing else, for looks and simulation."""
+    found = _difference(endpoint, protocol, data, 1, 0.95)
+    return found.estimate("higher", endpoint.label or endpoint.name)
+
+
+def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:
+    """The whole result: responders and risk by arm, risk differences (Newcombe), number needed to treat."""
+    level = protocol.confidence_level
+    response, counts = responded(endpoint, protocol, data), counted(endpoint, data)
+    seen = ~np.isnan(data.at(endpoint.visit))
+    arms = []
+    for at, name in enumerate(data.arm_names):
+        members = counts & (data.arm == at)
+        events, total = int((members & response).sum()), int(members.sum())
+        if not total:
+            raise InputError(f"response in arm {name}", 0, f"at least one patient due at {endpoint.visit}")
+        interval = wilson_interval(events, total, level)
+        arms.append(ArmResponse(name, events, total, int((members & seen).sum()), events / total, interval))
+    comparisons, notes = [], []
+    for at in range(1, len(data.arm_names)):
+        found = _difference(endpoint, protocol, data, at, level)
+        if found.standard_error > 0:
+            comparisons.append(Comparison(data.arm_names[at], endpoint.visit, found.estimate("higher"), found.interval))
+        else:
+            notes.append(f"{data.arm_names[at]}: no standard error of the risk difference, as no risk lies between 0 and 1")
+    missing = int((counts & ~seen).sum())
+    if missing:
+        notes.append(f"{missing} patients not seen at {endpoint.visit} count as non-responders")
+    waiting = int((~data.is_due(endpoint.visit)).sum())
+    if waiting:
+        notes.append(f"{waiting} patients had not reached {endpoint.visit} and are not counted")
+    difference = _difference(endpoint, protocol, data, 1, level)
+    return ResponseResult(
+        name=endpoint.name,
+        label=endpoint.label or endpoint.name,
+        kind=endpoint.type,
+        comparisons=tuple(comparisons),
+        patients=int(counts.sum()),
+        notes=tuple(notes),
+        arms=tuple(arms),
+        difference=difference,
+        number_needed_to_treat=number_needed_to_treat(difference.effect, difference.interval),
+    )
+
+
+def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Risk difference and binomial variances under a scenario, missing as the protocol counts it."""
+    at = protocol.visit_names.index(endpoint.visit)
+    risks, variances = [], []
+    for arm in law.arms[:2]:
+        risk = arm.response_probability(at, endpoint.improvement, endpoint.points, protocol.scale.better)
+        seen = float(arm.staying[at])
+        share = 1.0
+        if endpoint.missing == "non-response":
+            risk *= seen
+        else:
+            share = seen
+        risks.append(risk)
+        variances.append(risk * (1 - risk) / share)
+    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]))

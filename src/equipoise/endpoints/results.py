@@ -1,0 +1,270 @@
+"""What an endpoint gives back: the estimate where all meet, and the rows a report shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..estimate import Estimate, Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .kaplan_meier import KaplanMeier
+    from .number_needed_to_treat import NumberNeededToTreat
+    from .proportions import RiskDifference
+
+__all__ = ["ArmMean", "ArmResponse", "Comparison", "Durability", "EndpointResult", "MeanResult", "ResponseResult"]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: infinities and NaN as None, NumPy scalars as Python's."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm against control, at one visit or altogether.
+
+    Attributes
+    ----------
+    arm
+        The experimental arm; control is always the protocol's.
+    visit
+        Where it was compared.
+    estimate
+        Experimental minus control, on the endpoint's scale.
+    interval
+        Fixed-sample confidence interval.
+    """
+
+    arm: str
+    visit: str
+    estimate: Estimate
+    interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers for a JSON file."""
+        return plain(
+            {
+                "arm": self.arm,
+                "visit": self.visit,
+                "effect": self.estimate.effect,
+                "standard_error": self.estimate.standard_error,
+                "degrees_of_freedom": self.estimate.degrees_of_freedom,
+                "scale": self.estimate.scale.value,
+                "lower": self.interval.lower,
+                "upper": self.interval.upper,
+                "level": self.interval.level,
+                "p_value": self.estimate.p_value,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmMean:
+    """A mean of one arm at one visit: observed, and adjusted by the model (LS mean), in points of the outcome."""
+
+    arm: str
+    visit: str
+    patients: int
+    observed_mean: float
+    observed_sd: float
+    adjusted_mean: float
+    standard_error: float
+    interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers for a JSON file."""
+        return plain(
+            {
+                "arm": self.arm,
+                "visit": self.visit,
+                "patients": self.patients,
+                "observed_mean": self.observed_mean,
+                "observed_sd": self.observed_sd,
+                "adjusted_mean": self.adjusted_mean,
+                "standard_error": self.standard_error,
+                "lower": self.interval.lower,
+                "upper": self.interval.upper,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResponse:
+    """Responders of one arm; `observed` of the `patients` were seen at the visit."""
+
+    arm: str
+    responders: int
+    patients: int
+    observed: int
+    risk: float
+    interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers for a JSON file."""
+        return plain(
+            {
+                "arm": self.arm,
+                "responders": self.responders,
+                "patients": self.patients,
+                "observed": self.observed,
+                "risk": self.risk,
+                "lower": self.interval.lower,
+                "upper": self.interval.upper,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """How long response lasts in one arm.
+
+    Attributes
+    ----------
+    responders
+        Curve of staying in response among this arm's responders, from the response visit; None without responders.
+    all_randomised
+        Curve among all whose response visit was due, those without response counted as lost on day 0.
+    """
+
+    arm: str
+    patients: int
+    response_count: int
+    responders: KaplanMeier | None
+    all_randomised: KaplanMeier | None
+    horizons: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Medians, their intervals and the probabilities at the horizons for a JSON file."""
+        entry: dict[str, Any] = {"arm": self.arm, "patients": self.patients, "responders": self.response_count}
+        for name, curve in (("among_responders", self.responders), ("among_all_randomised", self.all_randomised)):
+            if curve is None:
+                entry[name] = None
+                continue
+            entry[name] = {
+                "median_days": curve.median,
+                "lower": curve.median_interval.lower,
+                "upper": curve.median_interval.upper,
+                "losses": int(curve.events.sum()),
+                "in_response": {
+                    f"{day:g}": curve.survival_at([day])[0] for day in self.horizons if day <= curve.last_time
+                },
+            }
+        return plain(entry)
+
+
+@dataclass(frozen=True)
+class EndpointResult:
+    """Common to every endpoint's result.
+
+    Attributes
+    ----------
+    name, label, kind
+        The protocol's name of the endpoint, its label for people, its type.
+    comparisons
+        Experimental arms against control; the primary comparison first. Empty for descriptive endpoints.
+    patients
+        How many entered the analysis.
+    notes
+        What had to be said of the analysis: patients left out, visits without data.
+    """
+
+    name: str
+    label: str
+    kind: str
+    comparisons: tuple[Comparison, ...]
+    patients: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The primary comparison's estimate, or None for a descriptive endpoint or where it is not defined."""
+        return self.comparisons[0].estimate if self.comparisons else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result for a JSON file."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "type": self.kind,
+            "patients": self.patients,
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class MeanResult(EndpointResult):
+    """Result of a longitudinal or one-visit analysis of the scale.
+
+    Attributes
+    ----------
+    means
+        By arm and visit, visits in order.
+    by_visit
+        Every arm against control at every modelled visit.
+    model
+        The fitted model as text, for the appendix of a report.
+    covariance
+        Of the residuals between the modelled visits, in points squared; None for one visit.
+    """
+
+    means: tuple[ArmMean, ...] = ()
+    by_visit: tuple[Comparison, ...] = ()
+    model: str = ""
+    covariance: NDArray | None = field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result for a JSON file."""
+        return super().to_dict() | {
+            "means": [mean.to_dict() for mean in self.means],
+            "by_visit": [comparison.to_dict() for comparison in self.by_visit],
+            "residual_covariance": plain(self.covariance),
+        }
+
+
+@dataclass(frozen=True)
+class ResponseResult(EndpointResult):
+    """Result of a response endpoint; risk difference and number needed to treat are of the primary comparison."""
+
+    arms: tuple[ArmResponse, ...] = ()
+    difference: RiskDifference | None = None
+    number_needed_to_treat: NumberNeededToTreat | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result for a JSON file."""
+        entry = super().to_dict() | {"arms": [arm.to_dict() for arm in self.arms]}
+        if self.difference is not None and self.number_needed_to_treat is not None:
+            entry["risk_difference"] = plain(
+                {
+                    "effect": self.difference.effect,
+                    "lower": self.difference.interval.lower,
+                    "upper": self.difference.interval.upper,
+                    "level": self.difference.level,
+                    "method": "Newcombe hybrid score",
+                }
+            )
+            entry["number_needed_to_treat"] = self.number_needed_to_treat.to_dict()
+        return entry
+
+
+@dataclass(frozen=True)
+class DurabilityResult(EndpointResult):
+    """Result of a loss-of-response endpoint: descriptive curves by arm."""
+
+    arms: tuple[Durability, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result for a JSON file."""
+        return super().to_dict() | {"arms": [arm.to_dict() for arm in self.arms]}

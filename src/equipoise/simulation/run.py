@@ -1,0 +1,47 @@
+"""One virtual trial from first patient to verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..patients import Truth
+from ..trial import Provenance, analyse, plan
+from .virtual import generator_for, virtual_trial
+
+if TYPE_CHECKING:
+    from ..protocol import Protocol
+    from ..trial import Look, TrialResult
+
+__all__ = ["run"]
+
+
+def run(
+    protocol: Protocol,
+    scenario: str | None = None,
+    seed: int = 1,
+    trial: int = 0,
+    on_look: Callable[[Look], None] | None = None,
+) -> TrialResult:
+    """Draw one virtual trial from a scenario and take it through its looks to the conclusion.
+
+    Parameters
+    ----------
+    scenario
+        The truth to draw from; by default the one the sample size assumes.
+    seed, trial
+        Together with the scenario's name they fix every draw; trial k of `simulate` is `run(..., trial=k)`.
+    on_look
+        Called after each look.
+
+    Raises
+    ------
+    InputError
+        For an unknown scenario or a negative seed.
+    """
+    scenario = scenario or protocol.sample_size.scenario
+    truth = Truth.of(protocol, scenario)
+    data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), plan(protocol).patients)
+    provenance = Provenance(protocol.trial.name, protocol.hash, __version__, "virtual", scenario, seed, trial)
+    return analyse(protocol, data, provenance=provenance, on_look=on_look)

@@ -1,0 +1,30 @@
+"""One trial: its plan, what was known at each look, the decision, the analysis."""
+
+from __future__ import annotations
+
+from ..data import Events, TrialData
+from .analyse import NotAnalysed, Provenance, TrialResult, analyse
+from .describe import ArmFlow, BaselineRow, SafetyRow, adverse_events, baseline, flow
+from .looks import Look, look_day, walk
+from .plan import Expectation, Plan, plan
+
+__all__ = [
+    "ArmFlow",
+    "BaselineRow",
+    "Events",
+    "Expectation",
+    "Look",
+    "NotAnalysed",
+    "Plan",
+    "Provenance",
+    "SafetyRow",
+    "TrialData",
+    "TrialResult",
+    "adverse_events",
+    "analyse",
+    "baseline",
+    "flow",
+    "look_day",
+    "plan",
+    "walk",
+]

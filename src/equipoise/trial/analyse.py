@@ -1,0 +1,201 @@
+"""The analysis of one trial, virtual or real: looks, conclusion, every endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__, endpoints
+from ..errors import InputError
+from .describe import adverse_events, baseline, flow
+from .looks import Look, look_at, walk
+from .plan import Plan, plan
+
+if TYPE_CHECKING:
+    from ..data import TrialData
+    from ..endpoints import EndpointResult
+    from ..protocol import Protocol
+    from ..sequential import Conclusion
+
+__all__ = ["NotAnalysed", "Provenance", "TrialResult", "analyse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a result comes from: enough to make it again."""
+
+    protocol: str
+    protocol_hash: str
+    version: str
+    data: str
+    scenario: str | None = None
+    seed: int | None = None
+    trial: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnalysed:
+    """An endpoint that could not be analysed, and why."""
+
+    name: str
+    label: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reason for a JSON file."""
+        return {"name": self.name, "label": self.label, "not_analysed": self.reason}
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A whole trial: what happened at the looks, what may be claimed, every endpoint.
+
+    Attributes
+    ----------
+    looks
+        Those taken, in order; the last decided.
+    conclusion
+        Of the stopping rule, or None when the last look could not be analysed.
+    primary, secondary
+        Results of the endpoints; what could not be analysed says why.
+    data
+        What was known at the deciding look: the primary and all endpoints at visits are of these.
+    followed
+        The same patients to the end of their follow-up: loss of response and adverse events are of these.
+    """
+
+    protocol: Protocol = field(repr=False)
+    plan: Plan = field(repr=False)
+    looks: tuple[Look, ...]
+    conclusion: Conclusion | None
+    primary: EndpointResult | NotAnalysed
+    secondary: tuple[EndpointResult | NotAnalysed, ...]
+    data: TrialData = field(repr=False)
+    followed: TrialData = field(repr=False)
+    provenance: Provenance
+
+    @property
+    def last_look(self) -> Look:
+        """The look that decided."""
+        return self.looks[-1]
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the trial ended before its last planned look."""
+        return self.last_look.decision.stops and self.last_look.number < self.plan.design.looks
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same bytes."""
+        return {
+            "provenance": asdict(self.provenance),
+            "plan": self.plan.to_dict(),
+            "looks": [look.to_dict() for look in self.looks],
+            "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
+            "primary": self.primary.to_dict(),
+            "secondary": [result.to_dict() for result in self.secondary],
+            "flow": [asdict(row) for row in flow(self.protocol, self.data)],
+            "baseline": [asdict(row) for row in baseline(self.protocol, self.data)],
+            "adverse_events": [asdict(row) for row in adverse_events(self.followed)],
+        }
+
+    def to_json(self) -> str:
+        """`to_dict` as text, keys in their order, infinities as null."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def analyse(
+    protocol: Protocol,
+    data: TrialData,
+    *,
+    look: int | None = None,
+    provenance: Provenance | None = None,
+    on_look: Callable[[Look], None] | None = None,
+) -> TrialResult:
+    """Analyse a trial by its protocol.
+
+    Data with dates are walked through look by look as they were known at each, as far as their patients go. Data without are taken as
+    the look given, the earlier looks as passed, which is all the inference after stopping needs to know.
+
+    Parameters
+    ----------
+    data
+        Real or virtual; see `equipoise.read_data`.
+    look
+        Take all data as this look, from 1, instead of finding the looks by their dates; data without dates are the last look by default.
+    provenance
+        Where the data come from, carried to the result.
+    on_look
+        Called after each look.
+
+    Raises
+    ------
+    InputError
+        When arms or visits of the data are not the protocol's, `look` is not one of the looks, or too few patients have reached the first.
+    """
+    if data.arm_names != protocol.arm_names or data.visit_names != protocol.visit_names:
+        raise InputError("trial data", (data.arm_names, data.visit_names), "the arms and visits of the protocol")
+    planned = plan(protocol)
+    taken: list[Look] = []
+    if data.has_dates and look is None:
+        for found in walk(planned, data):
+            taken.append(found)
+            if on_look:
+                on_look(found)
+        if not taken:
+            first = planned.patients_per_look[0]
+            raise InputError("patients", len(data), f"data in which at least {first} have reached {protocol.primary.visit}, the first look")
+    else:
+        number = planned.design.looks if look is None else look
+        if not 1 <= number <= planned.design.looks:
+            raise InputError("look", number, f"a look from 1 to {planned.design.looks}")
+        taken.append(look_at(planned, data, number, None))
+        if on_look:
+            on_look(taken[-1])
+    known = taken[-1].data
+    followed = _followed(data, known)
+    return TrialResult(
+        protocol=protocol,
+        plan=planned,
+        looks=tuple(taken),
+        conclusion=_conclude(planned, taken),
+        primary=_endpoint(protocol.primary, protocol, known),
+        secondary=tuple(
+            _endpoint(item, protocol, followed if item.type == "loss-of-response" else known)
+            for item in protocol.endpoints
+            if item.role != "primary"
+        ),
+        data=known,
+        followed=followed,
+        provenance=provenance or Provenance(protocol.trial.name, protocol.hash, __version__, "given"),
+    )
+
+
+def _conclude(planned: Plan, looks: list[Look]) -> Conclusion | None:
+    """Inference from the looks that gave an estimate; one that failed is a look that was skipped."""
+    analysed = [found for found in looks if found.estimate is not None]
+    if not analysed or looks[-1].estimate is None:
+        return None
+    estimates = [found.estimate for found in analysed if found.estimate is not None]
+    if len(analysed) == looks[-1].number:
+        return planned.design.conclude(estimates)
+    if len(looks) == 1 and looks[0].day is None:
+        return planned.design.conclude(estimates[0], look=looks[0].number)
+    return planned.design.conclude(estimates, information=[found.fraction for found in analysed])
+
+
+def _endpoint(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult | NotAnalysed:
+    try:
+        return endpoints.estimate(endpoint, protocol, data)
+    except InputError as error:
+        return NotAnalysed(endpoint.name, endpoint.label or endpoint.name, str(error))
+
+
+def _followed(data: TrialData, known: TrialData) -> TrialData:
+    """The patients known at the deciding look, with everything that happened to them later."""
+    if not np.isfinite(known.cut):
+        return data
+    return data.only(data.randomised <= known.cut)

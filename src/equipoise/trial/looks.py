@@ -1,0 +1,147 @@
+"""The interim look: when it falls, what is known then, what the rule says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import endpoints
+from ..errors import InputError
+from ..estimate import Estimate
+from ..sequential import Decision
+
+if TYPE_CHECKING:
+    import datetime
+
+    from ..data import TrialData
+    from .plan import Plan
+
+__all__ = ["Look", "look_day", "walk"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the data.
+
+    Attributes
+    ----------
+    number
+        From 1, as planned.
+    day, date
+        Day of the trial and its date; None for data without dates.
+    randomised, due, observed
+        Patients entered by then; those who had reached the primary visit, seen or not; those seen there.
+    fraction
+        Information fraction of this look: patients due over patients planned.
+    estimate
+        The primary estimate, or None where it could not be had; `failure` then says why and the trial goes on.
+    z, efficacy_bound, futility_bound
+        Positive in favour of the experimental arm.
+    decision
+        What the rule says.
+    data
+        What was known at this look.
+    """
+
+    number: int
+    day: float | None
+    date: datetime.date | None
+    randomised: int
+    due: int
+    observed: int
+    fraction: float
+    estimate: Estimate | None
+    failure: str
+    z: float | None
+    efficacy_bound: float
+    futility_bound: float | None
+    decision: Decision
+    data: TrialData = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The look for a JSON file."""
+
+        def finite(value: float | None) -> float | None:
+            return value if value is not None and math.isfinite(value) else None
+
+        return {
+            "look": self.number,
+            "day": self.day,
+            "date": None if self.date is None else self.date.isoformat(),
+            "randomised": self.randomised,
+            "primary_visit_due": self.due,
+            "primary_observed": self.observed,
+            "information_fraction": self.fraction,
+            "effect": None if self.estimate is None else self.estimate.effect,
+            "standard_error": None if self.estimate is None else self.estimate.standard_error,
+            "degrees_of_freedom": None if self.estimate is None else finite(self.estimate.degrees_of_freedom),
+            "z": self.z,
+            "efficacy_bound": finite(self.efficacy_bound),
+            "futility_bound": finite(self.futility_bound),
+            "decision": self.decision.value,
+            "failure": self.failure or None,
+        }
+
+
+def look_day(plan: Plan, data: TrialData, number: int) -> float:
+    """Day on which the planned number of patients for a look has reached the primary visit, seen or not; infinite if never.
+
+    A patient without the visit counts from the day its window closes, so that dropping out does not hasten a look.
+    """
+    column = data.visit_names.index(plan.protocol.primary.visit)
+    reached = np.sort(data.reached[:, column])
+    wanted = plan.patients_per_look[number - 1]
+    return float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
+
+
+def look_at(plan: Plan, data: TrialData, number: int, day: float | None) -> Look:
+    """One look at data already cut to what was known."""
+    primary = plan.protocol.primary
+    due = data.is_due(primary.visit)
+    estimate, failure, z = None, "", None
+    bounds = plan.design
+    efficacy = float(bounds.efficacy_bounds[number - 1])
+    futility = None if bounds.futility_bounds is None else float(bounds.futility_bounds[number - 1])
+    last = number == bounds.looks
+    try:
+        estimate = endpoints.primary_estimate(primary, plan.protocol, data)
+        z = estimate.favourable_z
+        decision = bounds.decide(z, number)
+    except (InputError, ArithmeticError) as error:
+        failure = str(error)
+        decision = Decision.NOT_REJECTED if last else Decision.CONTINUE
+    return Look(
+        number=number,
+        day=day,
+        date=None if day is None or data.start is None else data.date(day),
+        randomised=len(data),
+        due=int(due.sum()),
+        observed=int((~np.isnan(data.at(primary.visit))).sum()),
+        fraction=bounds.information[number - 1],
+        estimate=estimate,
+        failure=failure,
+        z=z,
+        efficacy_bound=efficacy,
+        futility_bound=futility,
+        decision=decision,
+        data=data,
+    )
+
+
+def walk(plan: Plan, data: TrialData) -> Iterator[Look]:
+    """Look after look in calendar time, until the rule stops the trial, the last look has been taken, or the patients run out.
+
+    Non-binding futility is obeyed; the inference afterwards does not count on it.
+    """
+    for number in range(1, plan.design.looks + 1):
+        day = look_day(plan, data, number)
+        if math.isinf(day):
+            return
+        look = look_at(plan, data.known_at(day), number, day)
+        yield look
+        if look.decision.stops:
+            return

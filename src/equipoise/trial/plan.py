@@ -1,0 +1,200 @@
+"""From the protocol to its design: bounds, sample size or power, what is expected."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import endpoints
+from ..errors import InputError
+from ..sequential import GroupSequential, spending_function
+
+if TYPE_CHECKING:
+    from ..endpoints import Law
+    from ..protocol import Protocol
+    from ..protocol.parts import Spending
+
+__all__ = ["Expectation", "Plan", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the plan expects under one effect.
+
+    Attributes
+    ----------
+    effect
+        The true effect, on the primary endpoint's scale.
+    power
+        Probability of stopping or ending for efficacy.
+    stopping
+        Probability that the trial ends at each look, for whatever reason, shape (looks,).
+    patients
+        Expected number of patients whose primary visit is due when the trial ends.
+    """
+
+    effect: float
+    power: float
+    stopping: tuple[float, ...]
+    patients: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A protocol's design.
+
+    Attributes
+    ----------
+    design
+        The stopping rule, with the information fractions of the looks.
+    patients
+        Planned number of randomised patients in all arms.
+    patients_per_look
+        Patients whose primary visit is due at each look.
+    effect, standard_error
+        Assumed true effect, and the standard error expected at the last look.
+    drift
+        Favourable effect over that standard error.
+    scenario
+        The scenario whose effect and spread are assumed.
+    """
+
+    protocol: Protocol = field(repr=False)
+    design: GroupSequential
+    patients: int
+    patients_per_look: tuple[int, ...]
+    effect: float
+    standard_error: float
+    drift: float
+    scenario: str
+
+    @cached_property
+    def under_effect(self) -> Expectation:
+        """What to expect if the assumed effect is true."""
+        return self._expect(self.drift, self.effect)
+
+    @cached_property
+    def under_no_effect(self) -> Expectation:
+        """What to expect if there is no effect."""
+        return self._expect(0.0, 0.0)
+
+    def _expect(self, drift: float, effect: float) -> Expectation:
+        exits = self.design.exit_probabilities(drift)
+        ending = np.asarray(exits.upper, dtype=float).copy()
+        for other in (exits.lower, exits.futility):
+            if other is not None:
+                ending += np.asarray(other)
+        ending[-1] = 1 - ending[:-1].sum()
+        expected = float(ending @ np.array(self.patients_per_look))
+        return Expectation(effect, float(self.design.power(drift)), tuple(ending.tolist()), expected)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan for a JSON file."""
+
+        def expectation(found: Expectation) -> dict[str, Any]:
+            return {
+                "effect": found.effect,
+                "power": found.power,
+                "probability_of_ending_at_each_look": list(found.stopping),
+                "expected_patients": found.patients,
+            }
+
+        return {
+            "protocol": self.protocol.trial.name,
+            "protocol_hash": self.protocol.hash,
+            "primary_endpoint": self.protocol.primary.name,
+            "scenario": self.scenario,
+            "patients": self.patients,
+            "patients_per_look": list(self.patients_per_look),
+            "assumed_effect": self.effect,
+            "standard_error_at_last_look": self.standard_error,
+            "drift": self.drift,
+            "design": self.design.to_dict(),
+            "under_assumed_effect": expectation(self.under_effect),
+            "under_no_effect": expectation(self.under_no_effect),
+        }
+
+
+def plan(protocol: Protocol) -> Plan:
+    """Boundaries, and power for the given sample size or sample size for the given power.
+
+    Power is on the z scale with the standard error taken as known (Jennison & Turnbull 2000, chapter 3); small trials have a little
+    less, which simulation shows.
+
+    Raises
+    ------
+    InputError
+        When no sample size can give the power: the scenario has no effect, or one that favours control.
+    """
+    from ..patients import Truth
+
+    law: Law = Truth.of(protocol, protocol.sample_size.scenario)
+    primary = protocol.primary
+    promised = endpoints.plan(primary, protocol, law)
+    shares = protocol.shares()
+    higher_is_better = protocol.scale.better == "higher" or primary.type == "response"
+    favourable = promised.effect if higher_is_better else -promised.effect
+    patients = protocol.sample_size.patients
+    if patients is None:
+        power = protocol.sample_size.power or 0.0
+        if favourable <= 0:
+            raise InputError(
+                "sample_size.scenario",
+                protocol.sample_size.scenario,
+                f"a scenario with an effect that favours {protocol.experimental.name}, to find the patients for a power of {power:g}",
+            )
+        if power <= protocol.stopping.alpha / protocol.stopping.sided:
+            raise InputError("sample_size.power", power, f"more than the one-sided alpha, {protocol.stopping.alpha / protocol.stopping.sided:g}")
+        design = _design(protocol, protocol.stopping.fractions, 1 - power)
+        exact = design.drift**2 / (favourable**2 * promised.information(1.0, shares))
+        unit = _allocation_unit(protocol)
+        patients = max(unit, unit * math.ceil(exact / unit - 1e-9))
+        if patients > 1_000_000:
+            raise InputError("sample_size.power", power, f"a power that at most 1,000,000 patients give; this takes {patients:,}")
+    per_look = protocol.stopping.patients or tuple(
+        math.ceil(fraction * patients - 1e-9) for fraction in protocol.stopping.fractions
+    )
+    for before, after in zip(per_look, per_look[1:], strict=False):
+        if after <= before:
+            raise InputError("stopping.fractions", list(protocol.stopping.fractions), f"looks at different numbers of the {patients} patients")
+    beta = protocol.stopping.beta if protocol.stopping.futility else None
+    design = _design(protocol, tuple(count / patients for count in per_look), beta)
+    standard_error = promised.information(patients, shares) ** -0.5
+    return Plan(
+        protocol=protocol,
+        design=design,
+        patients=patients,
+        patients_per_look=tuple(per_look),
+        effect=promised.effect,
+        standard_error=standard_error,
+        drift=favourable / standard_error,
+        scenario=protocol.sample_size.scenario,
+    )
+
+
+def _design(protocol: Protocol, fractions: tuple[float, ...], beta: float | None) -> GroupSequential:
+    stopping = protocol.stopping
+    futility = stopping.futility
+    return GroupSequential(
+        information=fractions,
+        alpha=stopping.alpha,
+        sided=stopping.sided,
+        efficacy=_function(stopping.efficacy),
+        futility=None if futility is None else _function(futility),
+        beta=beta,
+        binding=futility is not None and futility.binding,
+    )
+
+
+def _function(spending: Spending) -> Any:
+    given = {"rho": spending.rho, "gamma": spending.gamma, "cumulative": spending.cumulative or None}
+    return spending_function(spending.family, **{name: value for name, value in given.items() if value is not None})
+
+
+def _allocation_unit(protocol: Protocol) -> int:
+    ratio = list(protocol.allocation.ratio.values())
+    return round(sum(ratio)) if all(float(part).is_integer() for part in ratio) else 1
