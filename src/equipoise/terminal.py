@@ -1,0 +1,169 @@
+"""What the command line prints: tables, lines for looks, verdicts, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .protocol import Protocol
+    from .sequential import Conclusion, GroupSequential
+    from .trial import Expectation, Look, Plan, TrialResult
+
+__all__ = ["conclusion_text", "look_line", "plan_tables", "print_table", "progress", "protocol_tables", "verdict_text"]
+
+TableRows = tuple[str, list[str], list[list[str]]]
+
+
+def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print one table, as wide as the terminal allows; numbers to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, width=None if Console().is_terminal else 120)
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(header))
+    for at, name in enumerate(header):
+        numeric = all(_numeric(row[at]) for row in rows) and bool(rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def _numeric(cell: str) -> bool:
+    return cell in ("", "–") or cell.lstrip("-+±<").replace(",", "").replace(".", "").replace("%", "").isdigit()
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def protocol_tables(protocol: Protocol) -> list[TableRows]:
+    """A protocol as tables: trial, arms, visits, endpoints, rule, scenarios."""
+    trial, stopping, analysis = protocol.trial, protocol.stopping, protocol.analysis
+    allocation = protocol.allocation
+    ratio = " : ".join(f"{value:g}" for value in allocation.ratio.values())
+    blocks = f", blocks of {_listed(allocation.block_sizes)}" if allocation.block_sizes else ""
+    strata = f", strata {', '.join(allocation.strata)}" if allocation.strata else ""
+    looks = f"{_listed(stopping.patients)} patients" if stopping.patients else f"information {_listed(stopping.fractions)}"
+    size = protocol.sample_size
+    about = [
+        ["title", trial.title],
+        ["registry", trial.registry or "–"],
+        ["protocol hash", protocol.hash],
+        ["scale", f"{protocol.scale.name}, {protocol.scale.minimum:g}-{protocol.scale.maximum:g}, {protocol.scale.better} is better"],
+        ["allocation", f"{allocation.method}, {' : '.join(allocation.ratio)} = {ratio}{blocks}{strata}"],
+        ["sample size", f"{size.patients} patients" if size.patients else f"for a power of {size.power:g}"],
+        ["planned under", size.scenario],
+        ["accrual", f"{protocol.accrual.patients_per_month:g} patients a month from {protocol.accrual.start}"],
+        ["analysis", f"{analysis.outcome} in {protocol.scale.name}; covariates {', '.join(analysis.covariates) or 'none'}"],
+        ["", f"{analysis.covariance} covariance, {analysis.method.upper()}, {analysis.degrees_of_freedom} degrees of freedom"],
+        ["looks at", looks],
+        ["efficacy", f"{stopping.efficacy.family} spending, alpha {stopping.alpha:g}, {('one', 'two')[stopping.sided - 1]}-sided"],
+    ]
+    if stopping.futility:
+        binding = "binding" if stopping.futility.binding else "non-binding"
+        about.append(["futility", f"{stopping.futility.family} spending, beta {stopping.beta:g}, {binding}"])
+    arms = [[arm.name, arm.role, arm.drug or "–", arm.dose or "–", _listed(arm.schedule) or "–"] for arm in protocol.arms]
+    visits = [[visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits]
+    endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
+    scenarios = []
+    for name, scenario in protocol.scenarios.items():
+        for arm in protocol.arm_names:
+            truth = scenario.arms[arm]
+            loss = truth.median_days_to_loss_of_response
+            scenarios.append(
+                [name, arm, _listed(truth.mean), _listed(truth.sd), f"{100 * truth.dropout:g}%", f"{loss:g}" if loss else "–"]
+            )
+    return [
+        (trial.name, ["", ""], about),
+        ("Arms", ["arm", "role", "drug", "dose", "given on days"], arms),
+        ("Visits", ["visit", "day", "window"], visits),
+        ("Endpoints", ["endpoint", "role", "type", "label"], endpoints),
+        ("Scenarios", ["scenario", "arm", "mean at each visit", "SD", "dropout", "median days to loss"], scenarios),
+    ]
+
+
+def plan_tables(plan: Plan) -> list[TableRows]:
+    """A design as tables: the rule look by look, and what to expect."""
+    design = plan.design
+    futility = design.futility_bounds
+    header = ["look", "patients", "information", "efficacy z", "nominal p", "alpha spent"]
+    header += ["futility z"] if futility is not None else []
+    header += ["ends here, no effect", "ends here, assumed effect"]
+    rows = []
+    for at in range(design.looks):
+        row = [
+            str(at + 1),
+            str(plan.patients_per_look[at]),
+            f"{design.information[at]:.4g}",
+            f"{'±' if design.sided == 2 else ''}{design.efficacy_bounds[at]:.4f}",
+            f"{design.nominal_p_values[at]:.5f}",
+            f"{design.alpha_spent[at]:.5f}",
+        ]
+        row += [f"{futility[at]:.4f}"] if futility is not None else []
+        rows.append([*row, f"{plan.under_no_effect.stopping[at]:.4f}", f"{plan.under_effect.stopping[at]:.4f}"])
+
+    def expected(name: str, found: Expectation) -> list[str]:
+        return [name, f"{found.effect:.4g}", f"{found.power:.4f}", f"{found.patients:.1f}"]
+
+    expectations = [
+        expected("no effect", plan.under_no_effect),
+        expected(f"assumed ({plan.scenario})", plan.under_effect),
+    ]
+    sides = f"{'two' if design.sided == 2 else 'one'}-sided alpha {design.alpha:g}"
+    title = f"{plan.protocol.trial.name}: {plan.patients} patients, {design.looks} look{'s' * (design.looks > 1)}, {sides}, {design.efficacy.name}"
+    under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
+    return [(title, header, rows), (under, ["truth", "effect", "power", "patients"], expectations)]
+
+
+def look_line(look: Look) -> str:
+    """One look as a line: date, patients with the primary outcome, z against the bound, decision."""
+    when = look.date.isoformat() if look.date else "all data"
+    patients = f"{look.observed} of {look.due} due with the primary outcome"
+    if look.z is None:
+        return f"look {look.number}  {when}  {patients}  not analysed: {look.failure}; {look.decision.value}"
+    bound = f"z {look.z:+.3f} against {look.efficacy_bound:.3f}"
+    if look.futility_bound is not None:
+        bound += f" (futility {look.futility_bound:.3f})"
+    return f"look {look.number}  {when}  {patients}  {bound}  {look.decision.value}"
+
+
+def verdict_text(result: TrialResult) -> str:
+    """The conclusion as the report's first page has it."""
+    from .report import verdict
+
+    lines = verdict(result)
+    if result.conclusion is not None:
+        lines = [*lines, "", str(result.conclusion)]
+    return "\n".join(lines)
+
+
+def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:
+    """What may be claimed of one published effect, with how much such a stop overstates."""
+    lines = [str(design), "", str(conclusion)]
+    if conclusion.decision.rejects:
+        effect = conclusion.observed.effect
+        lines += ["", "Among trials that stop for efficacy at this look, the observed effect would on average be"]
+        for share in (0.25, 0.5, 0.75, 1.0):
+            mean = conclusion.expected_observed_given_stop(share * effect)
+            lines.append(f"  {mean:9.4g} if the true effect is {share * effect:.4g}")
+        if conclusion.look == 1 and design.looks > 1:
+            lines.append("The stage-wise ordering takes a stop at the first look as the most extreme result there is, so that the")
+            lines.append("median-unbiased estimate equals the observed one; the bias-adjusted estimate and this list show the price.")
+    return "\n".join(lines)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error with the time left; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)
