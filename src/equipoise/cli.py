@@ -29,8 +29,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-ProtocolArgument = Annotated[str, typer.Argument(metavar="PROTOCOL", help="A protocol file, or the name of a trial in the gallery.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for the results; by default named after the trial.")]
+ProtocolArgument = Annotated[
+    str, typer.Argument(metavar="PROTOCOL", help="A protocol file, or the name of a trial in the gallery.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the results; by default named after the trial.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 
 
@@ -123,7 +127,9 @@ def schema() -> None:
 def design(
     protocol: ProtocolArgument,
     json: JsonOption = False,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw the design (.png, .svg or .pdf).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the design (.png, .svg or .pdf).")
+    ] = None,
 ) -> None:
     """Boundaries, alpha spent, power or sample size, what to expect."""
     from .protocol import find_protocol
@@ -148,7 +154,9 @@ def design(
 @app.command()
 def run(
     protocol: ProtocolArgument,
-    scenario: Annotated[str, typer.Option("--scenario", help="The truth to draw from; by default the one the plan assumes.")] = "",
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="The truth to draw from; by default the one the plan assumes.")
+    ] = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same trial.")] = 1,
     out: OutOption = None,
 ) -> None:
@@ -168,7 +176,10 @@ def run(
 def analyse(
     protocol: ProtocolArgument,
     data: Annotated[
-        str, typer.Argument(metavar="[DATA]", help="A CSV or Parquet file, or a folder of tables; by default the protocol's own source.")
+        str,
+        typer.Argument(
+            metavar="[DATA]", help="A CSV or Parquet file, or a folder of tables; by default the protocol's own source."
+        ),
     ] = "",
     look: Annotated[int | None, typer.Option("--look", help="Take all data as this look, from 1.")] = None,
     out: OutOption = None,

@@ -226,7 +226,7 @@ class TrialData:
 
         scores = pl.DataFrame(
             {name: _absent(self.scores[:, at]) for at, name in enumerate(self.visit_names)},
-            schema={name: pl.Float64 for name in self.visit_names},
+            schema=dict.fromkeys(self.visit_names, pl.Float64),
         )
         return self.patients_frame().hstack(scores)
 

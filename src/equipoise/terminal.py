@@ -24,7 +24,14 @@ def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(header))
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(header),
+    )
     for at, name in enumerate(header):
         numeric = all(_numeric(row[at]) for row in rows) and bool(rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -48,27 +55,47 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
     ratio = " : ".join(f"{value:g}" for value in allocation.ratio.values())
     blocks = f", blocks of {_listed(allocation.block_sizes)}" if allocation.block_sizes else ""
     strata = f", strata {', '.join(allocation.strata)}" if allocation.strata else ""
-    looks = f"{_listed(stopping.patients)} patients" if stopping.patients else f"information {_listed(stopping.fractions)}"
-    size = protocol.sample_size
+    looks = (
+        f"{_listed(stopping.patients)} patients" if stopping.patients else f"information {_listed(stopping.fractions)}"
+    )
+    size, scale = protocol.sample_size, protocol.scale
+    sides = "two" if stopping.sided == 2 else "one"
     about = [
         ["title", trial.title],
         ["registry", trial.registry or "–"],
         ["protocol hash", protocol.hash],
-        ["scale", f"{protocol.scale.name}, {protocol.scale.minimum:g}-{protocol.scale.maximum:g}, {protocol.scale.better} is better"],
+        [
+            "scale",
+            f"{scale.name}, {scale.minimum:g}-{scale.maximum:g}, {scale.better} is better",
+        ],
         ["allocation", f"{allocation.method}, {' : '.join(allocation.ratio)} = {ratio}{blocks}{strata}"],
         ["sample size", f"{size.patients} patients" if size.patients else f"for a power of {size.power:g}"],
         ["planned under", size.scenario],
         ["accrual", f"{protocol.accrual.patients_per_month:g} patients a month from {protocol.accrual.start}"],
-        ["analysis", f"{analysis.outcome} in {protocol.scale.name}; covariates {', '.join(analysis.covariates) or 'none'}"],
-        ["", f"{analysis.covariance} covariance, {analysis.method.upper()}, {analysis.degrees_of_freedom} degrees of freedom"],
+        [
+            "analysis",
+            f"{analysis.outcome} in {scale.name}; covariates {', '.join(analysis.covariates) or 'none'}",
+        ],
+        [
+            "",
+            f"{analysis.covariance} covariance, {analysis.method.upper()}, "
+            f"{analysis.degrees_of_freedom} degrees of freedom",
+        ],
         ["looks at", looks],
-        ["efficacy", f"{stopping.efficacy.family} spending, alpha {stopping.alpha:g}, {('one', 'two')[stopping.sided - 1]}-sided"],
+        [
+            "efficacy",
+            f"{stopping.efficacy.family} spending, alpha {stopping.alpha:g}, {sides}-sided",
+        ],
     ]
     if stopping.futility:
         binding = "binding" if stopping.futility.binding else "non-binding"
         about.append(["futility", f"{stopping.futility.family} spending, beta {stopping.beta:g}, {binding}"])
-    arms = [[arm.name, arm.role, arm.drug or "–", arm.dose or "–", _listed(arm.schedule) or "–"] for arm in protocol.arms]
-    visits = [[visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits]
+    arms = [
+        [arm.name, arm.role, arm.drug or "–", arm.dose or "–", _listed(arm.schedule) or "–"] for arm in protocol.arms
+    ]
+    visits = [
+        [visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits
+    ]
     endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
     scenarios = []
     for name, scenario in protocol.scenarios.items():
@@ -76,7 +103,14 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
             truth = scenario.arms[arm]
             loss = truth.median_days_to_loss_of_response
             scenarios.append(
-                [name, arm, _listed(truth.mean), _listed(truth.sd), f"{100 * truth.dropout:g}%", f"{loss:g}" if loss else "–"]
+                [
+                    name,
+                    arm,
+                    _listed(truth.mean),
+                    _listed(truth.sd),
+                    f"{100 * truth.dropout:g}%",
+                    f"{loss:g}" if loss else "–",
+                ]
             )
     return [
         (trial.name, ["", ""], about),
@@ -115,7 +149,8 @@ def plan_tables(plan: Plan) -> list[TableRows]:
         expected(f"assumed ({plan.scenario})", plan.under_effect),
     ]
     sides = f"{'two' if design.sided == 2 else 'one'}-sided alpha {design.alpha:g}"
-    title = f"{plan.protocol.trial.name}: {plan.patients} patients, {design.looks} look{'s' * (design.looks > 1)}, {sides}, {design.efficacy.name}"
+    looks = f"{design.looks} look{'s' * (design.looks > 1)}"
+    title = f"{plan.protocol.trial.name}: {plan.patients} patients, {looks}, {sides}, {design.efficacy.name}"
     under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
     return [(title, header, rows), (under, ["truth", "effect", "power", "patients"], expectations)]
 
@@ -152,8 +187,11 @@ def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:
             mean = conclusion.expected_observed_given_stop(share * effect)
             lines.append(f"  {mean:9.4g} if the true effect is {share * effect:.4g}")
         if conclusion.look == 1 and design.looks > 1:
-            lines.append("The stage-wise ordering takes a stop at the first look as the most extreme result there is, so that the")
-            lines.append("median-unbiased estimate equals the observed one; the bias-adjusted estimate and this list show the price.")
+            lines += [
+                "The stage-wise ordering takes a stop at the first look as the most extreme result there is, so that",
+                "the median-unbiased estimate equals the observed one; the bias-adjusted estimate and this list show",
+                "the price.",
+            ]
     return "\n".join(lines)
 
 

@@ -46,9 +46,9 @@ def read_data(protocol: Protocol, source: Any = None) -> TrialData:
     Parameters
     ----------
     source
-        - a CSV or Parquet file, or any data frame, with one row a patient and a column for each visit, named as the protocol's `data`
-          section says, or else as the protocol's own names: patient, arm, the visits, the covariates, and randomised for the date of
-          entry;
+        - a CSV or Parquet file, or any data frame, with one row a patient and a column for each visit, named as the
+          protocol's `data` section says, or else as the protocol's own names: patient, arm, the visits, the
+          covariates, and randomised for the date of entry;
         - a folder with the tables patients, assessments and events that `equipoise run` writes;
         - nothing: the data set of an installed package that the protocol names.
 
@@ -183,7 +183,9 @@ def _arm_codes(protocol: Protocol) -> dict[str, int]:
 def _needed_covariates(protocol: Protocol, columns: Columns, mapping: dict[str, str]) -> list[str]:
     """Covariates the analysis uses, and others that happen to be in the data."""
     used = set(protocol.analysis.covariates) | set(protocol.allocation.strata)
-    return [item.name for item in protocol.covariates if item.name in used or mapping.get(item.name, item.name) in columns]
+    return [
+        item.name for item in protocol.covariates if item.name in used or mapping.get(item.name, item.name) in columns
+    ]
 
 
 def _wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
@@ -198,7 +200,11 @@ def _wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
         patient = reader.identifiers(reader.column(names.patient, "patients"), names.patient)
     codes = _arm_codes(protocol)
     given = reader.column(names.arm, "the arm")
-    arm = [reader.choice(value, codes, row, names.arm, "arm") for row, value in enumerate(given)] if names.arm in columns else []
+    arm = (
+        [reader.choice(value, codes, row, names.arm, "arm") for row, value in enumerate(given)]
+        if names.arm in columns
+        else []
+    )
     scores = np.full((reader.rows, len(protocol.visits)), np.nan)
     for at, visit in enumerate(protocol.visit_names):
         column = names.visits[visit]
@@ -217,7 +223,11 @@ def _wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
         entered = [reader.date(value, row, date_column) for row, value in enumerate(values)]
         for row, found in enumerate(entered):
             if found is None and reader.text(values[row]) == "":
-                reader.fault("date of randomisation is missing; expected one for every patient, or no such column", row, date_column)
+                reader.fault(
+                    "date of randomisation is missing; expected one for every patient, or no such column",
+                    row,
+                    date_column,
+                )
     reader.done()
     start, randomised = _days(entered)
     days = np.array([visit.day for visit in protocol.visits])
@@ -273,7 +283,11 @@ def _tables(protocol: Protocol, folder: Path) -> TrialData:
     patient = people.identifiers(people.column("patient", "patients"), "patient")
     codes = {name: at for at, name in enumerate(protocol.arm_names)}
     arms = people.column("arm", "the arm")
-    arm = [people.choice(value, codes, row, "arm", "arm") for row, value in enumerate(arms)] if "arm" in people.columns else []
+    arm = (
+        [people.choice(value, codes, row, "arm", "arm") for row, value in enumerate(arms)]
+        if "arm" in people.columns
+        else []
+    )
     covariates = {}
     for name in _needed_covariates(protocol, people.columns, {}):
         values = people.column(name, f"covariate {name}")

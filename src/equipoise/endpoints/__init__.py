@@ -1,4 +1,6 @@
-"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate` and `plan`, and a line here."""
+"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate`
+and `plan`, and a line here.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def _file(endpoint: Any) -> Any:
 
 
 def estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult:
-    """The whole result of an endpoint of the protocol on trial data; raises `InputError` with the reason where there is none."""
+    """The whole result of an endpoint of the protocol on trial data; raises `InputError` with the reason where
+    there is none.
+    """
     return _file(endpoint).estimate(endpoint, protocol, data)
 
 

@@ -24,8 +24,9 @@ def covariate_columns(
 
     Returns
     -------
-    Names of the columns; values with NaN where missing, shape (patients, columns); and the value each column takes when levels weigh
-    equally, or None for a continuous covariate, whose mean is taken instead. A level that no patient has gets no column.
+    Names of the columns; values with NaN where missing, shape (patients, columns); and the value each column takes
+    when levels weigh equally, or None for a continuous covariate, whose mean is taken instead. A level that no patient
+    has gets no column.
 
     Raises
     ------
@@ -36,7 +37,9 @@ def covariate_columns(
         return ["baseline"], data.baseline[:, None], None
     spec = next(item for item in protocol.covariates if item.name == name)
     if name not in data.covariates:
-        raise InputError("covariate", name, f"a covariate in the data; they have {', '.join(data.covariates) or 'none'}")
+        raise InputError(
+            "covariate", name, f"a covariate in the data; they have {', '.join(data.covariates) or 'none'}"
+        )
     values = data.covariates[name]
     if spec.kind == "continuous":
         return [name], values.astype(float)[:, None], None
@@ -44,7 +47,9 @@ def covariate_columns(
     strange = sorted(set(values.tolist()) - set(spec.levels) - {""})
     if strange:
         raise InputError(f"covariate {name}", strange[0], f"one of {', '.join(spec.levels)}")
-    columns = np.stack([np.where(values == "", np.nan, values == level) for level in levels[1:]], axis=-1) if len(
-        levels
-    ) > 1 else np.empty((len(data), 0))
+    columns = (
+        np.stack([np.where(values == "", np.nan, values == level) for level in levels[1:]], axis=-1)
+        if len(levels) > 1
+        else np.empty((len(data), 0))
+    )
     return [f"{name}{level}" for level in levels[1:]], columns, np.full(columns.shape[1], 1 / max(len(levels), 1))

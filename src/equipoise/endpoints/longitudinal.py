@@ -32,7 +32,7 @@ class _Model:
         if protocol.analysis.outcome == "change":
             outcome = outcome - data.baseline[:, None]
         self.notes: list[str] = []
-        seen = ~np.isnan(outcome).all(axis=0)
+        seen = np.asarray(~np.isnan(outcome).all(axis=0))
         self.visits = [name for name, any_seen in zip(protocol.modelled_visits, seen, strict=True) if any_seen]
         if not seen.all():
             absent = [name for name in protocol.modelled_visits if name not in self.visits]
@@ -71,7 +71,9 @@ class _Model:
         return contrast
 
     def mean(self, arm: int, visit: int) -> NDArray[np.float64]:
-        """Contrast of an arm's LS mean at a visit: covariates at their mean over the observations, levels weighing equally."""
+        """Contrast of an arm's LS mean at a visit: covariates at their mean over the observations, levels weighing
+        equally.
+        """
         contrast = self.difference(arm, visit) if arm else np.zeros(len(self.names))
         contrast[visit] = 1.0
         observed = ~np.isnan(self.outcome)
@@ -89,7 +91,9 @@ class _Model:
 
 
 def fit(protocol: Protocol, data: TrialData) -> tuple[_Model, MixedFit]:
-    """The fitted model of the protocol's analysis; raises `InputError` or `FitError` with the reason where it cannot be had."""
+    """The fitted model of the protocol's analysis; raises `InputError` or `FitError` with the reason where it
+    cannot be had.
+    """
     from ..mixed import fit_mmrm
 
     model = _Model(protocol, data)
@@ -172,9 +176,10 @@ def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
 def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
     """Effect and variance under a scenario, dropout counted (Lu, Luo & Chen 2008, Statistics in Medicine 27:6299).
 
-    With baseline among the covariates the later visits are taken given baseline. The information about an arm's mean vector is
-    the average over dropout patterns of the inverse covariance of the visits seen; the variance at the endpoint's visit is the
-    corresponding element of its inverse. Dropout is taken as independent of the scores, and each arm keeps its own covariance.
+    With baseline among the covariates the later visits are taken given baseline. The information about an arm's
+    mean vector is the average over dropout patterns of the inverse covariance of the visits seen; the variance at
+    the endpoint's visit is the corresponding element of its inverse. Dropout is taken as independent of the scores,
+    and each arm keeps its own covariance.
     """
     visits = [protocol.visit_names.index(name) for name in protocol.modelled_visits]
     target = protocol.modelled_visits.index(endpoint.visit)

@@ -1,7 +1,7 @@
 """How long response lasts: among responders, and among all randomised.
 
-Comparing the arms among responders breaks randomisation, for who responds depends on the arm; the curves are descriptive and no
-treatment effect is estimated from them.
+Comparing the arms among responders breaks randomisation, for who responds depends on the arm; the curves are
+descriptive and no treatment effect is estimated from them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["estimate", "plan", "primary_estimate"]
 def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> DurabilityResult:
     """Kaplan-Meier curves of staying in response by arm, from the day of the response visit.
 
-    Among responders: time to the first loss, censored at last contact. Among all randomised whose response visit was due: those
-    without response count as lost on day 0, which keeps the arms as they were randomised.
+    Among responders: time to the first loss, censored at last contact. Among all randomised whose response visit
+    was due: those without response count as lost on day 0, which keeps the arms as they were randomised.
 
     Raises
     ------

@@ -54,13 +54,15 @@ class EndpointPlan:
     effect
         Experimental minus control.
     variances
-        Variance of one patient's contribution to her arm's mean, control and experimental; the estimated effect has variance
-        variances[0] / n_control + variances[1] / n_experimental.
+        Variance of one patient's contribution to her arm's mean, control and experimental; the estimated effect has
+        variance variances[0] / n_control + variances[1] / n_experimental.
     """
 
     effect: float
     variances: tuple[float, float]
 
     def information(self, patients: float, shares: Sequence[float]) -> float:
-        """Information about the effect from that many randomised patients, the first two shares being control's and experimental's."""
+        """Information about the effect from that many randomised patients, the first two shares being control's and
+        experimental's.
+        """
         return patients / sum(variance / share for variance, share in zip(self.variances, shares, strict=False))

@@ -30,8 +30,8 @@ def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -
 def counted(endpoint: ResponseEndpoint, data: TrialData) -> NDArray[np.bool_]:
     """Who is in the denominator: those whose visit was due and, if the protocol says so, only those seen there.
 
-    A patient who has not reached the visit by the cut of the data is in no denominator; one without a baseline score can neither
-    respond nor fail to, and is left out.
+    A patient who has not reached the visit by the cut of the data is in no denominator; one without a baseline
+    score can neither respond nor fail to, and is left out.
     """
     known = ~np.isnan(data.baseline)
     if endpoint.missing == "observed-only":
@@ -47,7 +47,9 @@ def _difference(
     for at in (arm, 0):
         members = counts & (data.arm == at)
         if not members.any():
-            raise InputError(f"response in arm {data.arm_names[at]}", 0, f"at least one patient due at {endpoint.visit}")
+            raise InputError(
+                f"response in arm {data.arm_names[at]}", 0, f"at least one patient due at {endpoint.visit}"
+            )
         cells += [int((members & response).sum()), int(members.sum())]
     return risk_difference(*cells, level=level)
 
@@ -77,7 +79,9 @@ def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) ->
         if found.standard_error > 0:
             comparisons.append(Comparison(data.arm_names[at], endpoint.visit, found.estimate("higher"), found.interval))
         else:
-            notes.append(f"{data.arm_names[at]}: no standard error of the risk difference, as no risk lies between 0 and 1")
+            notes.append(
+                f"{data.arm_names[at]}: no standard error of the risk difference, as no risk lies between 0 and 1"
+            )
     missing = int((counts & ~seen).sum())
     if missing:
         notes.append(f"{missing} patients not seen at {endpoint.visit} count as non-responders")

@@ -68,7 +68,9 @@ def draw_covariates(
 
 
 def visit_days(generator: np.random.Generator, patients: int, visits: Sequence[Visit]) -> NDArray[np.float64]:
-    """Days after entry on which each visit takes place, uniform on the whole days of its window, shape (patients, visits)."""
+    """Days after entry on which each visit takes place, uniform on the whole days of its window, shape (patients,
+    visits).
+    """
     before = np.array([np.floor(visit.window[0]) for visit in visits])
     after = np.array([np.floor(visit.window[1]) for visit in visits])
     shift = np.floor(generator.random((patients, len(visits))) * (before + after + 1)) - before

@@ -21,9 +21,10 @@ ROUNDING_VARIANCE = 1 / 12
 class ScoreDistribution:
     """The law of one total score: a beta distribution stretched over the scale and rounded to whole points.
 
-    The beta lives on (minimum - 1/2, maximum + 1/2), its variance is lessened by the 1/12 that rounding adds (Sheppard), so the
-    rounded score has the asked mean and SD to about 0.01 points wherever the scale's ends are not crowded. A score is made of a standard
-    normal value by its quantile (the Gaussian copula; Cario & Nelson 1997), so correlation is given on that latent scale.
+    The beta lives on (minimum - 1/2, maximum + 1/2), its variance is lessened by the 1/12 that rounding adds
+    (Sheppard), so the rounded score has the asked mean and SD to about 0.01 points wherever the scale's ends are
+    not crowded. A score is made of a standard normal value by its quantile (the Gaussian copula; Cario & Nelson
+    1997), so correlation is given on that latent scale.
 
     Attributes
     ----------
@@ -50,7 +51,9 @@ class ScoreDistribution:
         if not minimum < mean < maximum:
             raise InputError("mean", mean, f"a mean between {minimum:g} and {maximum:g}")
         if not 0 < variance < place * (1 - place):
-            raise InputError("sd", sd, f"an SD that a mean of {mean:g} on {minimum:g} to {maximum:g} allows, at least 0.5")
+            raise InputError(
+                "sd", sd, f"an SD that a mean of {mean:g} on {minimum:g} to {maximum:g} allows, at least 0.5"
+            )
         concentration = place * (1 - place) / variance - 1
         cuts = np.arange(1, round(width)) / width
         below = betainc(place * concentration, (1 - place) * concentration, cuts)
@@ -59,7 +62,7 @@ class ScoreDistribution:
     @property
     def scores(self) -> NDArray[np.float64]:
         """Every score of the scale, in points."""
-        return self.minimum + np.arange(len(self.probabilities))
+        return self.minimum + np.arange(len(self.probabilities), dtype=np.float64)
 
     @property
     def mean(self) -> float:

@@ -1,4 +1,6 @@
-"""A scenario as a law of virtual patients: score distributions, correlation, dropout, and what follows from them exactly."""
+"""A scenario as a law of virtual patients: score distributions, correlation, dropout, and what follows from them
+exactly.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,13 @@ class ArmTruth:
     @cached_property
     def cholesky(self) -> NDArray[np.float64]:
         """Lower Cholesky factor of the latent correlation."""
-        return np.linalg.cholesky(self.correlation)
+        return np.asarray(np.linalg.cholesky(self.correlation), dtype=np.float64)
 
     @cached_property
     def dropout_intercepts(self) -> NDArray[np.float64]:
-        """Log odds of dropping out at a score of 0, so that the average over the score's law is `leaving`, shape (visits - 1,)."""
+        """Log odds of dropping out at a score of 0, so that the average over the score's law is `leaving`, shape
+        (visits - 1,).
+        """
         intercepts = np.full(len(self.leaving), -np.inf)
         for at, probability in enumerate(self.leaving):
             if probability == 0:
@@ -82,7 +86,8 @@ class ArmTruth:
         return self.correlation * np.outer(sds, sds)
 
     def response_probability(self, visit: int, improvement: float | None, points: float | None, better: str) -> float:
-        """Probability that a patient seen at the visit has improved enough since baseline, by quadrature over the baseline.
+        """Probability that a patient seen at the visit has improved enough since baseline, by quadrature over the
+        baseline.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """Faults that no single key shows: names that must agree, orders, sums, correlations.
 
-Every check reads the raw table of the file, taking only what has the right shape, so that these faults are reported together with
-those of single keys and not only once the latter have been mended.
+Every check reads the raw table of the file, taking only what has the right shape, so that these faults are reported
+together with those of single keys and not only once the latter have been mended.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from .scales import RatingScale, scales
 
@@ -75,7 +75,7 @@ def _numbers(value: Any) -> list[float] | None:
     return [float(item) for item in value]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
@@ -122,7 +122,9 @@ def _arms(raw: _Raw) -> Iterator[Finding]:
             yield Finding(("analysis", "experimental"), chosen, _unknown("experimental arm", candidates, chosen))
     elif len(candidates) > 1 and "analysis" in raw.table:
         yield Finding(
-            ("analysis",), None, f"'experimental' is missing; with several arms, name the one of {', '.join(candidates)} to compare"
+            ("analysis",),
+            None,
+            f"'experimental' is missing; with several arms, name the one of {', '.join(candidates)} to compare",
         )
 
 
@@ -137,7 +139,9 @@ def _allocation(raw: _Raw) -> Iterator[Finding]:
             whole = all(float(value).is_integer() for value in values)
             if not whole and abs(total - 1) > 1e-9:
                 yield Finding(
-                    ("allocation", "ratio"), values, f"sums to {total:g}; expected whole numbers, or shares that sum to 1"
+                    ("allocation", "ratio"),
+                    values,
+                    f"sums to {total:g}; expected whole numbers, or shares that sum to 1",
                 )
             elif section.get("method", "permuted-blocks") == "permuted-blocks":
                 yield from _blocks(section, values, whole)
@@ -156,7 +160,9 @@ def _blocks(section: dict[str, Any], ratio: list[float], whole: bool) -> Iterato
             if any(abs(share - round(share)) > 1e-9 for share in shares):
                 shown = ":".join(f"{value:g}" for value in ratio)
                 right = f"a multiple of {sum(ratio):g}" if whole else "a size that the shares divide"
-                yield Finding(("allocation", "block_sizes", at), size, f"does not hold the ratio {shown}; expected {right}")
+                yield Finding(
+                    ("allocation", "block_sizes", at), size, f"does not hold the ratio {shown}; expected {right}"
+                )
 
 
 def _visits(raw: _Raw) -> Iterator[Finding]:
@@ -167,7 +173,9 @@ def _visits(raw: _Raw) -> Iterator[Finding]:
         if _is_number(day):
             if day <= last:
                 yield Finding(
-                    ("visits", at, "day"), day, f"visits out of order; expected a day after {last:g}, the day of '{previous}'"
+                    ("visits", at, "day"),
+                    day,
+                    f"visits out of order; expected a day after {last:g}, the day of '{previous}'",
                 )
             else:
                 yield from _window(at, entry, last, previous, raw)
@@ -183,7 +191,9 @@ def _window(at: int, entry: dict[str, Any], last: float, previous: str, raw: _Ra
         opens, closes = entry["day"] - here[0], last + before[1]
         if opens <= closes:
             yield Finding(
-                ("visits", at, "window"), here, f"opens on day {opens:g}; expected after day {closes:g}, when the window of '{previous}' closes"
+                ("visits", at, "window"),
+                here,
+                f"opens on day {opens:g}; expected after day {closes:g}, when the window of '{previous}' closes",
             )
 
 
@@ -198,19 +208,25 @@ def _covariates(raw: _Raw) -> Iterator[Finding]:
         place = ("covariates", at)
         levels, shares = entry.get("levels"), _numbers(entry.get("shares"))
         if entry["name"] == "baseline":
-            yield Finding((*place, "name"), "baseline", "is taken by the score at the first visit; expected another name")
+            yield Finding(
+                (*place, "name"), "baseline", "is taken by the score at the first visit; expected another name"
+            )
         if entry.get("kind") == "categorical":
             if not isinstance(levels, (list, tuple)) or len(levels) < 2:
                 yield Finding((*place, "levels"), levels, "expected at least two levels of a categorical covariate")
             elif shares and len(shares) != len(levels):
-                yield Finding((*place, "shares"), shares, f"has {len(shares)} shares; expected {len(levels)}, one per level")
+                yield Finding(
+                    (*place, "shares"), shares, f"has {len(shares)} shares; expected {len(levels)}, one per level"
+                )
             elif shares and abs(sum(shares) - 1) > 1e-9:
                 yield Finding((*place, "shares"), shares, f"sums to {sum(shares):g}; expected shares that sum to 1")
         low, high = entry.get("minimum"), entry.get("maximum")
         if _is_number(low) and _is_number(high) and low >= high:
             yield Finding((*place, "minimum"), low, f"expected a number below the maximum, {high:g}")
         mean = entry.get("mean")
-        if _is_number(mean) and ((_is_number(low) and mean <= low) or (_is_number(high) and mean >= high)):
+        below = low if _is_number(low) else -math.inf
+        above = high if _is_number(high) else math.inf
+        if _is_number(mean) and not below < mean < above:
             yield Finding((*place, "mean"), mean, "expected a mean between the minimum and the maximum")
 
 
@@ -228,9 +244,9 @@ def _endpoints(raw: _Raw) -> Iterator[Finding]:
         elif isinstance(visit, str) and raw.visits and visit == raw.visits[0]:
             yield Finding((*place, "visit"), visit, "is the baseline; expected a visit after it")
         modelled = raw.section("analysis").get("visits")
-        if kind == "longitudinal" and isinstance(modelled, (list, tuple)) and modelled and visit in raw.visits[1:]:
-            if visit not in modelled:
-                yield Finding((*place, "visit"), visit, "is not among analysis.visits; expected one of them")
+        modelled = modelled if isinstance(modelled, (list, tuple)) and modelled else raw.visits
+        if kind == "longitudinal" and visit in raw.visits[1:] and visit not in modelled:
+            yield Finding((*place, "visit"), visit, "is not among analysis.visits; expected one of them")
         if kind == "response" and (entry.get("improvement") is None) == (entry.get("points") is None):
             yield Finding(place, entry["name"], "expected either 'improvement' or 'points', and not both")
         if kind == "loss-of-response":
@@ -239,15 +255,23 @@ def _endpoints(raw: _Raw) -> Iterator[Finding]:
                     (*place, "response"), entry["response"], _unknown("response endpoint", responses, entry["response"])
                 )
             if entry.get("role") == "primary":
-                yield Finding((*place, "role"), "primary", "compares responders only and cannot be primary; expected 'secondary'")
+                yield Finding(
+                    (*place, "role"), "primary", "compares responders only and cannot be primary; expected 'secondary'"
+                )
 
 
 def _analysis(raw: _Raw) -> Iterator[Finding]:
     section = raw.section("analysis")
     yield from _references(("analysis", "visits"), section.get("visits"), "visit", raw.visits[1:])
-    order = [raw.visits.index(name) for name in section.get("visits") or () if isinstance(name, str) and name in raw.visits]
+    order = [
+        raw.visits.index(name) for name in section.get("visits") or () if isinstance(name, str) and name in raw.visits
+    ]
     if order != sorted(set(order)):
-        yield Finding(("analysis", "visits"), section["visits"], "visits out of order; expected the order of the visits, each once")
+        yield Finding(
+            ("analysis", "visits"),
+            section["visits"],
+            "visits out of order; expected the order of the visits, each once",
+        )
     known = ["baseline", *raw.covariates]
     yield from _references(("analysis", "covariates"), section.get("covariates"), "covariate", known)
     chosen = section.get("covariates", ["baseline"])
@@ -261,21 +285,33 @@ def _stopping(raw: _Raw) -> Iterator[Finding]:
         return
     fractions, patients = _numbers(section.get("fractions")), _numbers(section.get("patients"))
     if bool(fractions) == bool(patients) and not (section.get("fractions") and fractions is None):
-        yield Finding(("stopping",), None, "expected either 'fractions' or 'patients' to say when to look, and not both")
+        yield Finding(
+            ("stopping",), None, "expected either 'fractions' or 'patients' to say when to look, and not both"
+        )
     for name, looks in (("fractions", fractions), ("patients", patients)):
         for at, look in enumerate(looks or ()):
             if look <= ((looks or [])[at - 1] if at else 0):
                 right = f"a number above {(looks or [])[at - 1]:g}, the look before" if at else "a number above 0"
                 yield Finding(("stopping", name, at), look, f"looks not increasing; expected {right}")
     if fractions and abs(fractions[-1] - 1) > 1e-12:
-        yield Finding(("stopping", "fractions", len(fractions) - 1), fractions[-1], "expected the last information fraction to be 1")
+        yield Finding(
+            ("stopping", "fractions", len(fractions) - 1),
+            fractions[-1],
+            "expected the last information fraction to be 1",
+        )
     total = raw.section("sample_size").get("patients")
     if patients and _is_number(total) and patients[-1] != total:
         yield Finding(
-            ("stopping", "patients", len(patients) - 1), patients[-1], f"expected the last look at all {total:g} patients"
+            ("stopping", "patients", len(patients) - 1),
+            patients[-1],
+            f"expected the last look at all {total:g} patients",
         )
     if patients and total is None and raw.section("sample_size").get("power") is not None:
-        yield Finding(("stopping", "patients"), patients, "needs sample_size.patients; expected 'fractions' when the power is given")
+        yield Finding(
+            ("stopping", "patients"),
+            patients,
+            "needs sample_size.patients; expected 'fractions' when the power is given",
+        )
     looks = fractions or patients
     for key in ("efficacy", "futility"):
         yield from _spending(("stopping", key), raw.section("stopping", key), looks)
@@ -293,13 +329,19 @@ def _spending(place: Place, section: dict[str, Any], looks: list[float] | None) 
         if family == name and not section.get(key) and section.get(key) != 0:
             yield Finding(place, None, f"'{key}' is missing; the {name} family needs it")
         elif family != name and section.get(key):
-            yield Finding((*place, key), section[key], f"is not a parameter of the {family} family; it belongs to {name}")
+            yield Finding(
+                (*place, key), section[key], f"is not a parameter of the {family} family; it belongs to {name}"
+            )
     cumulative = _numbers(section.get("cumulative"))
     if family == "user" and cumulative:
         if looks and len(cumulative) != len(looks):
-            yield Finding((*place, "cumulative"), cumulative, f"has {len(cumulative)} values; expected {len(looks)}, one per look")
+            yield Finding(
+                (*place, "cumulative"), cumulative, f"has {len(cumulative)} values; expected {len(looks)}, one per look"
+            )
         if cumulative != sorted(cumulative) or cumulative[0] < 0 or abs(cumulative[-1] - 1) > 1e-12:
-            yield Finding((*place, "cumulative"), cumulative, "expected fractions of the error that do not fall and end at 1")
+            yield Finding(
+                (*place, "cumulative"), cumulative, "expected fractions of the error that do not fall and end at 1"
+            )
 
 
 def _sample_size(raw: _Raw) -> Iterator[Finding]:
@@ -327,13 +369,19 @@ def _correlation(place: Place, value: Any, visits: Sequence[str]) -> Iterator[Fi
 
     matrix = np.array(rows)
     if not np.allclose(np.diag(matrix), 1, atol=1e-12, rtol=0):
-        yield Finding(place, value, "correlation matrix without ones on its diagonal; expected 1 for each visit with itself")
+        yield Finding(
+            place, value, "correlation matrix without ones on its diagonal; expected 1 for each visit with itself"
+        )
     elif not np.array_equal(matrix, matrix.T):
-        yield Finding(place, value, "correlation matrix not symmetric; expected the same value on both sides of the diagonal")
+        yield Finding(
+            place, value, "correlation matrix not symmetric; expected the same value on both sides of the diagonal"
+        )
     elif np.linalg.eigvalsh(matrix)[0] <= 1e-10:
         smallest = np.linalg.eigvalsh(matrix)[0]
         yield Finding(
-            place, value, f"correlation matrix not positive definite (smallest eigenvalue {smallest:.3g}); expected all above 0"
+            place,
+            value,
+            f"correlation matrix not positive definite (smallest eigenvalue {smallest:.3g}); expected all above 0",
         )
 
 
@@ -364,15 +412,20 @@ def _trajectory(place: Place, truth: dict[str, Any], raw: _Raw) -> Iterator[Find
     low, high = raw.scale.minimum, raw.scale.maximum
     for at, mean in enumerate(means):
         if not low < mean < high:
-            yield Finding((*place, "mean", at), mean, f"outside the scale; expected a mean between {low:g} and {high:g}")
+            yield Finding(
+                (*place, "mean", at), mean, f"outside the scale; expected a mean between {low:g} and {high:g}"
+            )
         elif sds and at < len(sds) and 0 < sds[at] < 0.5:
-            yield Finding((*place, "sd", at), sds[at], "too narrow for whole-point scores; expected an SD of at least 0.5")
+            yield Finding(
+                (*place, "sd", at), sds[at], "too narrow for whole-point scores; expected an SD of at least 0.5"
+            )
         elif sds and at < len(sds) and sds[at] > 0:
             limit = math.sqrt((mean - low) * (high - mean) / 3)
             if sds[at] >= limit:
                 yield Finding(
                     (*place, "sd", at), sds[at],
-                    f"too wide for a mean of {mean:g} on a scale from {low:g} to {high:g}; expected an SD below {limit:.3g}",
+                    f"too wide for a mean of {mean:g} on a scale from {low:g} to {high:g}; "
+                    f"expected an SD below {limit:.3g}",
                 )  # fmt: skip
 
 
@@ -390,9 +443,12 @@ def _data(raw: _Raw) -> Iterator[Finding]:
             if name not in known:
                 yield Finding(("data", key, name), name, _unknown(kind, known, name))
     visits = section.get("visits")
-    for name in raw.visits if isinstance(visits, dict) else ():
+    visits = visits if isinstance(visits, dict) else dict.fromkeys(raw.visits)
+    for name in raw.visits:
         if name not in visits:
-            yield Finding(("data", "visits"), list(visits), f"visit '{name}' is missing; expected a column for each visit")
+            yield Finding(
+                ("data", "visits"), list(visits), f"visit '{name}' is missing; expected a column for each visit"
+            )
     source = section.get("source")
     if isinstance(source, str) and source:
         package, _, rest = source.partition(":")
@@ -401,5 +457,6 @@ def _data(raw: _Raw) -> Iterator[Finding]:
 
 
 _CHECKS = (
-    _twice, _arms, _allocation, _visits, _outcome, _covariates, _endpoints, _analysis, _stopping, _sample_size, _scenarios, _data,
+    _twice, _arms, _allocation, _visits, _outcome, _covariates, _endpoints, _analysis, _stopping, _sample_size,
+    _scenarios, _data,
 )  # fmt: skip

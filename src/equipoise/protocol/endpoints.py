@@ -36,7 +36,9 @@ class ResponseEndpoint(_Endpoint):
 
     type: Literal["response"]
     visit: Text
-    improvement: Annotated[Positive, Field(lt=1, description="Least improvement, as a fraction of the baseline score.")] | None = None
+    improvement: (
+        Annotated[Positive, Field(lt=1, description="Least improvement, as a fraction of the baseline score.")] | None
+    ) = None
     points: Annotated[Positive, Field(description="Instead: least improvement in points.")] | None = None
     missing: Annotated[
         Literal["non-response", "observed-only"],

@@ -79,7 +79,9 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
     if len(content) > LARGEST:
         raise unreadable(f"is larger than {LARGEST:,} bytes; expected a protocol in TOML, usually under 20,000")
     if not content.strip():
-        raise unreadable("is empty; expected a protocol in TOML, such as `equipoise gallery --copy ptsd-ketamine .` writes")
+        raise unreadable(
+            "is empty; expected a protocol in TOML, such as `equipoise gallery --copy ptsd-ketamine .` writes"
+        )
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -98,7 +100,10 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
     except ValidationError as error:
         lines = _Lines(text)
         faults = sorted(
-            {Fault(_written(line["loc"]), lines.of(line["loc"]), _told(line)) for line in map(_untagged, error.errors())},
+            {
+                Fault(_written(line["loc"]), lines.of(line["loc"]), _told(line))
+                for line in map(_untagged, error.errors())
+            },
             key=lambda fault: (fault.line or 0, fault.place, fault.message),
         )
         raise ProtocolError(origin, tuple(faults)) from None
@@ -146,7 +151,9 @@ class _Lines:
     """Finds the line of a place: headers and keys of a TOML text, with arrays of tables counted."""
 
     _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
-    _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+    _KEY = re.compile(
+        r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+    )
 
     def __init__(self, text: str) -> None:
         self._found: dict[Place, int] = {}

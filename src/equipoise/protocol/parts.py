@@ -6,7 +6,17 @@ import datetime
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AllowInfNan,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 __all__ = [
@@ -55,7 +65,9 @@ class Part(BaseModel):
         try:
             return handler(value)
         except ValidationError as error:
-            raise ValidationError.from_exception_data(cls.__name__, [cls._retold(line) for line in error.errors()]) from None
+            raise ValidationError.from_exception_data(
+                cls.__name__, [cls._retold(line) for line in error.errors()]
+            ) from None
 
     @classmethod
     def _retold(cls, line: Any) -> InitErrorDetails:
@@ -80,7 +92,9 @@ def _retyped(line: Any) -> PydanticCustomError:
 class Trial(Part):
     """What the trial is called and where it is described."""
 
-    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Short name, used for file names.")]
+    name: Annotated[
+        Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Short name, used for file names.")
+    ]
     title: Text
     summary: str = ""
     registry: str = ""
@@ -107,7 +121,9 @@ class Allocation(Part):
         Field(description="Per arm: whole numbers such as 1 and 1 or 2 and 1, or shares that sum to 1."),
     ]
     block_sizes: tuple[Annotated[Whole, Field(gt=0)], ...] = ()
-    strata: Annotated[tuple[Text, ...], Field(description="Categorical covariates, or the name of a stratum column.")] = ()
+    strata: Annotated[
+        tuple[Text, ...], Field(description="Categorical covariates, or the name of a stratum column.")
+    ] = ()
 
 
 class Visit(Part):
@@ -134,7 +150,9 @@ class Covariate(Part):
     name: Text
     kind: Literal["continuous", "categorical"]
     label: str = ""
-    levels: Annotated[tuple[Text, ...], Field(description="Of a categorical covariate; the first is the reference.")] = ()
+    levels: Annotated[
+        tuple[Text, ...], Field(description="Of a categorical covariate; the first is the reference.")
+    ] = ()
     shares: Annotated[tuple[Positive, ...], Field(description="Of the levels among virtual patients; sum to 1.")] = ()
     mean: Number | None = None
     sd: Positive | None = None
@@ -152,7 +170,9 @@ class Analysis(Part):
     covariance: Literal["unstructured"] = "unstructured"
     method: Literal["reml", "ml"] = "reml"
     degrees_of_freedom: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite"
-    experimental: Annotated[str, Field(description="Arm compared with the control arm; needed with more than two arms.")] = ""
+    experimental: Annotated[
+        str, Field(description="Arm compared with the control arm; needed with more than two arms.")
+    ] = ""
 
 
 class Spending(Part):
@@ -161,7 +181,9 @@ class Spending(Part):
     family: Literal["obrien-fleming", "pocock", "power", "hwang-shih-decani", "user"] = "obrien-fleming"
     rho: Positive | None = None
     gamma: Number | None = None
-    cumulative: Annotated[tuple[Number, ...], Field(description="Cumulative fractions of the error, one per look.")] = ()
+    cumulative: Annotated[
+        tuple[Number, ...], Field(description="Cumulative fractions of the error, one per look.")
+    ] = ()
 
 
 class Futility(Spending):
@@ -173,7 +195,7 @@ class Futility(Spending):
 class Stopping(Part):
     """The stopping rule: when to look, how much error to spend."""
 
-    alpha: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     sided: Annotated[Literal[1, 2], BeforeValidator(_no_boolean)] = 2
     fractions: Annotated[tuple[Number, ...], Field(description="Information fractions of the looks, ending at 1.")] = ()
     patients: Annotated[
@@ -212,7 +234,7 @@ class Population(Part):
     correlation: Annotated[Matrix, Field(description="Between visits, baseline first.")]
     dropout_odds_ratio_per_point: Annotated[
         Positive,
-        Field(description="Odds of dropping out before the next visit, per point of the last seen score above the arm's mean there."),
+        Field(description="Odds ratio of dropping out before the next visit, per point of the last seen score."),
     ] = 1.0
 
 
@@ -243,5 +265,9 @@ class DataColumns(Part):
     arm: Text
     arms: Annotated[dict[str, Text], Field(description="Per arm of the protocol: its code in the data.")] = {}
     visits: Annotated[dict[str, Text], Field(description="Per visit of the protocol: its column in the data.")]
-    covariates: Annotated[dict[str, Text], Field(description="Per covariate: its column, where it has another name.")] = {}
-    randomised: Annotated[str, Field(description="Column of dates of randomisation; empty when the data have none.")] = ""
+    covariates: Annotated[
+        dict[str, Text], Field(description="Per covariate: its column, where it has another name.")
+    ] = {}
+    randomised: Annotated[
+        str, Field(description="Column of dates of randomisation; empty when the data have none.")
+    ] = ""

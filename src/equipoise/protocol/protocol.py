@@ -135,7 +135,9 @@ class Protocol(Part):
 
     @property
     def confidence_level(self) -> float:
-        """Level of two-sided intervals that matches the stopping rule's alpha: 1 - alpha, or 1 - 2 alpha when one-sided."""
+        """Level of two-sided intervals that matches the stopping rule's alpha: 1 - alpha, or 1 - 2 alpha when
+        one-sided.
+        """
         return 1 - self.stopping.alpha * (2 if self.stopping.sided == 1 else 1)
 
     def response_rule(self, name: str) -> ResponseEndpoint:
@@ -151,7 +153,7 @@ class Protocol(Part):
             Arrays of the same shape, in points.
         """
         gain = baseline - score if self.scale.better == "lower" else score - baseline
-        needed = rule.improvement * baseline if rule.improvement is not None else rule.points
+        needed = rule.improvement * baseline if rule.improvement is not None else (rule.points or 0.0)
         return gain >= needed - 1e-9
 
     def shares(self) -> tuple[float, ...]:

@@ -50,11 +50,13 @@ class RatingScale:
 @cache
 def scales() -> dict[str, RatingScale]:
     """All rating scales that ship with the package, by name."""
-    text = files(__package__).joinpath("scales.toml").read_text(encoding="utf-8")
+    text = files("equipoise.protocol").joinpath("scales.toml").read_text(encoding="utf-8")
     found = {}
     for name, entry in tomllib.loads(text).items():
         low, high = entry.get("range") or [bound * entry["items"] for bound in entry["item_range"]]
-        clusters = {key: Subscale(part["title"], tuple(part["items"])) for key, part in entry.get("subscales", {}).items()}
+        clusters = {
+            key: Subscale(part["title"], tuple(part["items"])) for key, part in entry.get("subscales", {}).items()
+        }
         found[name] = RatingScale(
             name, entry["title"], entry["rater"], entry["items"], float(low), float(high), entry["better"], clusters,
             entry["source"],

@@ -15,7 +15,7 @@ __all__ = ["find_protocol", "gallery", "gallery_names", "gallery_text"]
 
 def gallery_names() -> tuple[str, ...]:
     """Names of the trials that ship."""
-    folder = files(__package__).joinpath("gallery")
+    folder = files("equipoise.protocol").joinpath("gallery")
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
@@ -25,7 +25,7 @@ def gallery_text(name: str) -> str:
         near = difflib.get_close_matches(name, gallery_names(), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? Known are " if near else ""
         raise InputError("gallery trial", name, f"the name of a trial that ships; {hint}{', '.join(gallery_names())}")
-    return files(__package__).joinpath("gallery", f"{name}.toml").read_text(encoding="utf-8")
+    return files("equipoise.protocol").joinpath("gallery", f"{name}.toml").read_text(encoding="utf-8")
 
 
 def gallery(name: str) -> Protocol:

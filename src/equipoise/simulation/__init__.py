@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .simulate import OperatingCharacteristics, simulate
 from .run import run
+from .simulate import OperatingCharacteristics, simulate
 from .virtual import generator_for, virtual_trial
 
 __all__ = ["OperatingCharacteristics", "generator_for", "run", "simulate", "virtual_trial"]

@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["OperatingCharacteristics", "Rate", "simulate"]
 
 CHUNK = 100
-COLUMNS = ("trial", "look", "decision", "effect", "standard_error", "degrees_of_freedom", "z", "randomised", "due", "day", "failures")
+COLUMNS = (
+    "trial",
+    "look",
+    "decision",
+    "effect",
+    "standard_error",
+    "degrees_of_freedom",
+    "z",
+    "randomised",
+    "due",
+    "day",
+    "failures",
+)
 DECISIONS = tuple(Decision)
 
 
@@ -113,7 +125,9 @@ class OperatingCharacteristics:
         return float(np.nanmean(self.column("effect")))
 
     def mean_effect_at(self, look: int) -> float:
-        """Mean observed effect of the trials that reject in favour of the experimental arm at a look; NaN where none does."""
+        """Mean observed effect of the trials that reject in favour of the experimental arm at a look; NaN where
+        none does.
+        """
         chosen = (self.column("look") == look) & self._decided(Decision.EFFICACY)
         return float(self.column("effect")[chosen].mean()) if chosen.any() else math.nan
 
@@ -152,7 +166,8 @@ class OperatingCharacteristics:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.protocol}, scenario {self.scenario}: {self.trials:,} virtual trials, seed {self.seed} (Monte-Carlo standard error)",
+            f"{self.protocol}, scenario {self.scenario}: {self.trials:,} virtual trials, seed {self.seed} "
+            "(Monte-Carlo standard error)",
             f"  rejects in favour of the experimental arm  {self.power}",
             f"  rejects in either direction                {self.rejection}",
         ]
@@ -250,6 +265,7 @@ def _chunk(protocol: Protocol, scenario: str, seed: int, trials: int, start: int
         )
         failures = sum(look.estimate is None for look in looks)
         row[:] = (
-            trial, last.number, DECISIONS.index(last.decision), *measured, last.randomised, last.due, last.day, failures,
+            trial, last.number, DECISIONS.index(last.decision), *measured,
+            last.randomised, last.due, last.day, failures,
         )  # fmt: skip
     return rows

@@ -24,16 +24,16 @@ __all__ = ["generator_for", "virtual_trial"]
 
 
 def generator_for(seed: int, scenario: str, trial: int) -> np.random.Generator:
-    """The random generator of one trial: Philox keyed by (seed, scenario, trial), so that any trial can be drawn again alone."""
+    """The random generator of one trial: Philox keyed by (seed, scenario, trial), so that any trial can be drawn
+    again alone.
+    """
     if seed < 0 or trial < 0:
         raise InputError("seed" if seed < 0 else "trial", min(seed, trial), "a whole number from 0 on")
     digest = hashlib.blake2b(f"{seed}\x1f{scenario}\x1f{trial}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
-def virtual_trial(
-    protocol: Protocol, truth: Truth, generator: np.random.Generator, patients: int
-) -> TrialData:
+def virtual_trial(protocol: Protocol, truth: Truth, generator: np.random.Generator, patients: int) -> TrialData:
     """All patients a trial would see if it never stopped early, to the end of their follow-up.
 
     Parameters
@@ -107,7 +107,9 @@ def _losses(
     attended: NDArray[np.bool_],
     last_contact: NDArray[np.float64],
 ) -> Events:
-    """Exponential times from response to its loss, for those who respond; only losses that happen under follow-up are seen."""
+    """Exponential times from response to its loss, for those who respond; only losses that happen under follow-up
+    are seen.
+    """
     exponential = generator.exponential(1.0, len(arm))
     followed = next((item for item in protocol.endpoints if isinstance(item, LossOfResponseEndpoint)), None)
     if followed is None:
@@ -137,6 +139,4 @@ def _adverse_events(
     patient, term = np.nonzero(uniform[:, :, 0] < probability[arm])
     span = np.minimum(last_contact - days, 14.0)[patient]
     day = np.floor(days[patient] + uniform[patient, term, 1] * span)
-    return Events(
-        patient, np.full(len(patient), ADVERSE_EVENT), np.array(terms or [""], dtype="<U32")[term], day
-    )
+    return Events(patient, np.full(len(patient), ADVERSE_EVENT), np.array(terms or [""], dtype="<U32")[term], day)

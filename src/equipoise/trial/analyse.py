@@ -89,7 +89,9 @@ class TrialResult:
         return self.last_look.decision.stops and self.last_look.number < self.plan.design.looks
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same bytes."""
+        """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same
+        bytes.
+        """
         return {
             "provenance": asdict(self.provenance),
             "plan": self.plan.to_dict(),
@@ -117,15 +119,17 @@ def analyse(
 ) -> TrialResult:
     """Analyse a trial by its protocol.
 
-    Data with dates are walked through look by look as they were known at each, as far as their patients go. Data without are taken as
-    the look given, the earlier looks as passed, which is all the inference after stopping needs to know.
+    Data with dates are walked through look by look as they were known at each, as far as their patients go. Data
+    without are taken as the look given, the earlier looks as passed, which is all the inference after stopping
+    needs to know.
 
     Parameters
     ----------
     data
         Real or virtual; see `equipoise.read_data`.
     look
-        Take all data as this look, from 1, instead of finding the looks by their dates; data without dates are the last look by default.
+        Take all data as this look, from 1, instead of finding the looks by their dates; data without dates are the
+        last look by default.
     provenance
         Where the data come from, carried to the result.
     on_look
@@ -134,7 +138,8 @@ def analyse(
     Raises
     ------
     InputError
-        When arms or visits of the data are not the protocol's, `look` is not one of the looks, or too few patients have reached the first.
+        When arms or visits of the data are not the protocol's, `look` is not one of the looks, or too few patients
+        have reached the first.
     """
     if data.arm_names != protocol.arm_names or data.visit_names != protocol.visit_names:
         raise InputError("trial data", (data.arm_names, data.visit_names), "the arms and visits of the protocol")
@@ -147,7 +152,11 @@ def analyse(
                 on_look(found)
         if not taken:
             first = planned.patients_per_look[0]
-            raise InputError("patients", len(data), f"data in which at least {first} have reached {protocol.primary.visit}, the first look")
+            raise InputError(
+                "patients",
+                len(data),
+                f"data in which at least {first} have reached {protocol.primary.visit}, the first look",
+            )
     else:
         number = planned.design.looks if look is None else look
         if not 1 <= number <= planned.design.looks:

@@ -48,8 +48,8 @@ class SafetyRow:
 def flow(protocol: Protocol, data: TrialData) -> tuple[ArmFlow, ...]:
     """Participant flow by arm, in the order of `Protocol.arm_names`.
 
-    Analysed are those who enter the primary model: any visit after baseline for a longitudinal endpoint, else those counted at its
-    visit.
+    Analysed are those who enter the primary model: any visit after baseline for a longitudinal endpoint, else those
+    counted at its visit.
     """
     primary = protocol.primary
     due = data.is_due(primary.visit)
@@ -84,7 +84,9 @@ def flow(protocol: Protocol, data: TrialData) -> tuple[ArmFlow, ...]:
 
 
 def baseline(protocol: Protocol, data: TrialData) -> tuple[BaselineRow, ...]:
-    """Baseline score and covariates by arm; no tests, for randomisation made the arms (Senn 1994, Statistics in Medicine 13:1715)."""
+    """Baseline score and covariates by arm; no tests, for randomisation made the arms (Senn 1994, Statistics in
+    Medicine 13:1715).
+    """
     members = [data.arm == at for at in range(len(data.arm_names))]
 
     def mean_sd(values: Any) -> tuple[str, ...]:

@@ -88,7 +88,8 @@ class Look:
 
 
 def look_day(plan: Plan, data: TrialData, number: int) -> float:
-    """Day on which the planned number of patients for a look has reached the primary visit, seen or not; infinite if never.
+    """Day on which the planned number of patients for a look has reached the primary visit, seen or not; infinite
+    if never.
 
     A patient without the visit counts from the day its window closes, so that dropping out does not hasten a look.
     """
@@ -133,7 +134,8 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None) -> Look
 
 
 def walk(plan: Plan, data: TrialData) -> Iterator[Look]:
-    """Look after look in calendar time, until the rule stops the trial, the last look has been taken, or the patients run out.
+    """Look after look in calendar time, until the rule stops the trial, the last look has been taken, or the
+    patients run out.
 
     Non-binding futility is obeyed; the inference afterwards does not count on it.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -122,8 +123,8 @@ class Plan:
 def plan(protocol: Protocol) -> Plan:
     """Boundaries, and power for the given sample size or sample size for the given power.
 
-    Power is on the z scale with the standard error taken as known (Jennison & Turnbull 2000, chapter 3); small trials have a little
-    less, which simulation shows.
+    Power is on the z scale with the standard error taken as known (Jennison & Turnbull 2000, chapter 3); small
+    trials have a little less, which simulation shows.
 
     Raises
     ------
@@ -145,22 +146,33 @@ def plan(protocol: Protocol) -> Plan:
             raise InputError(
                 "sample_size.scenario",
                 protocol.sample_size.scenario,
-                f"a scenario with an effect that favours {protocol.experimental.name}, to find the patients for a power of {power:g}",
+                f"a scenario with an effect that favours {protocol.experimental.name}, "
+                f"to find the patients for a power of {power:g}",
             )
         if power <= protocol.stopping.alpha / protocol.stopping.sided:
-            raise InputError("sample_size.power", power, f"more than the one-sided alpha, {protocol.stopping.alpha / protocol.stopping.sided:g}")
+            raise InputError(
+                "sample_size.power",
+                power,
+                f"more than the one-sided alpha, {protocol.stopping.alpha / protocol.stopping.sided:g}",
+            )
         design = _design(protocol, protocol.stopping.fractions, 1 - power)
         exact = design.drift**2 / (favourable**2 * promised.information(1.0, shares))
         unit = _allocation_unit(protocol)
         patients = max(unit, unit * math.ceil(exact / unit - 1e-9))
         if patients > 1_000_000:
-            raise InputError("sample_size.power", power, f"a power that at most 1,000,000 patients give; this takes {patients:,}")
+            raise InputError(
+                "sample_size.power", power, f"a power that at most 1,000,000 patients give; this takes {patients:,}"
+            )
     per_look = protocol.stopping.patients or tuple(
         math.ceil(fraction * patients - 1e-9) for fraction in protocol.stopping.fractions
     )
-    for before, after in zip(per_look, per_look[1:], strict=False):
+    for before, after in itertools.pairwise(per_look):
         if after <= before:
-            raise InputError("stopping.fractions", list(protocol.stopping.fractions), f"looks at different numbers of the {patients} patients")
+            raise InputError(
+                "stopping.fractions",
+                list(protocol.stopping.fractions),
+                f"looks at different numbers of the {patients} patients",
+            )
     beta = protocol.stopping.beta if protocol.stopping.futility else None
     design = _design(protocol, tuple(count / patients for count in per_look), beta)
     standard_error = promised.information(patients, shares) ** -0.5
