@@ -1,0 +1,293 @@
+"""Recursive integration of the score process between boundaries, the engine under every group-sequential number.
+
+With information t_k at look k and drift theta, the score S_k = Z_k sqrt(t_k) is a random walk with independent
+increments N(theta (t_k - t_{k-1}), t_k - t_{k-1}). The sub-density of S_k among the trials not yet stopped follows from
+look to look by one convolution (Armitage, McPherson & Rowe 1969, JRSS A 132:235; Jennison & Turnbull 2000, chapter 19).
+It is held at one drift; at any other it differs by the likelihood ratio exp(theta S - theta^2 t / 2), so a whole power
+curve costs one recursion.
+
+The quadrature is Gauss-Legendre on panels no wider than a fixed multiple of the standard deviation of the product of
+the two kernels that meet at a look, the one that led there and the one that leads on. The integrand is then as smooth
+on every panel as a standard normal density on an interval of that length, whatever the spacing of looks. The tolerance
+of a crossing probability is 1e-12; with the default grid the error is near 1e-15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["DEFAULT_GRID", "Grid", "SubDensity", "exit_probabilities", "start"]
+
+Array = npt.NDArray[np.float64]
+_ROOT_TWO_PI = math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How finely to integrate.
+
+    Attributes
+    ----------
+    order
+        Gauss-Legendre points on a panel.
+    width
+        Widest panel, in standard deviations of the product of neighbouring kernels.
+    reach
+        Half-width of the window kept where a continuation region is unbounded, in standard deviations of the score.
+    """
+
+    order: int = 16
+    width: float = 4.0
+    reach: float = 8.5
+
+
+DEFAULT_GRID = Grid()
+_BLOCK = 16.0  # drifts further apart than this get recursions of their own, so no likelihood ratio is extreme
+_CHUNK = 1 << 18  # drifts x nodes evaluated at once, to stay in cache
+
+
+@cache
+def _legendre(order: int) -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(order)
+
+
+@dataclass(frozen=True, slots=True)
+class SubDensity:
+    """Scores of the trials that have not stopped, at one look, on quadrature nodes.
+
+    Attributes
+    ----------
+    information
+        Information t at the look; 0 before the first.
+    drift
+        Drift theta per unit of information at which `mass` holds.
+    score
+        Nodes, shape (nodes,).
+    mass
+        Quadrature weight times sub-density at the nodes, shape (nodes,); it sums to the probability of continuing.
+    """
+
+    information: float
+    drift: float
+    score: Array
+    mass: Array
+
+    def at(self, drift: float) -> SubDensity:
+        """The same trials under another drift, by the likelihood ratio."""
+        return SubDensity(self.information, drift, self.score, self.tilted(np.array([drift]))[0])
+
+    def mirrored(self) -> SubDensity:
+        """The same trials with the sign of the score changed."""
+        return SubDensity(self.information, -self.drift, -self.score, self.mass)
+
+    def tilted(self, drifts: Array) -> Array:
+        """Mass at the nodes under each of `drifts` (drifts,), shape (drifts, nodes)."""
+        exponent = np.multiply.outer(drifts - self.drift, self.score)
+        exponent -= ((drifts**2 - self.drift**2) * (self.information / 2))[:, None]
+        return self.mass * np.exp(exponent)
+
+    def upper_exit(self, information: float, bound: float, drifts: Array) -> Array:
+        """Probability of a score above `bound` at the next look, which has `information`, under each of `drifts`."""
+        from scipy.special import ndtr
+
+        if bound == math.inf or not self.score.size:
+            return np.zeros(drifts.shape)
+        scale = math.sqrt(information - self.information)
+        if drifts.size == 1 and drifts[0] == self.drift:
+            return np.atleast_1d(self.mass @ ndtr((self.score - bound) / scale + self.drift * scale))
+        exits = np.empty(drifts.shape)
+        chunk = max(1, _CHUNK // self.score.size)
+        for first in range(0, drifts.size, chunk):
+            part = drifts[first : first + chunk]
+            tail = ndtr((self.score - bound) / scale + (part * scale)[:, None])
+            exits[first : first + chunk] = np.einsum("ij,ij->i", self.tilted(part), tail)
+        return exits
+
+    def lower_exit(self, information: float, bound: float, drifts: Array) -> Array:
+        """Probability of a score below `bound` at the next look, which has `information`, under each of `drifts`."""
+        return self.mirrored().upper_exit(information, -bound, -drifts)
+
+    def upper_moment(self, information: float, bound: float, drifts: Array) -> Array:
+        """E[S 1(S > bound)] of the score S at the next look, under each of `drifts`.
+
+        Given the score s at this look it is (s + theta D) Phi(u) + sqrt(D) phi(u), D the information gained and
+        u = (s + theta D - bound) / sqrt(D).
+        """
+        from scipy.special import ndtr
+
+        if bound == math.inf or not self.score.size:
+            return np.zeros(drifts.shape)
+        gained = information - self.information
+        scale = math.sqrt(gained)
+        mean = self.score + (drifts * gained)[:, None]
+        distance = np.maximum((mean - bound) / scale, -40.0)
+        partial = mean * ndtr(distance) + (scale / _ROOT_TWO_PI) * np.exp(-0.5 * distance**2)
+        return np.einsum("ij,ij->i", self.tilted(drifts), partial)
+
+    def lower_moment(self, information: float, bound: float, drifts: Array) -> Array:
+        """E[S 1(S < bound)] of the score S at the next look, under each of `drifts`."""
+        return -self.mirrored().upper_moment(information, -bound, -drifts)
+
+    def mean_above(self, information: float, bound: float, drifts: Array) -> Array:
+        """E[S | S > bound] of the score S at the next look, under each of `drifts`; exact however rare the event."""
+        from scipy.special import log_ndtr
+
+        gained = information - self.information
+        scale = math.sqrt(gained)
+        distance = (self.score - bound) / scale + (drifts * scale)[:, None]
+        log_tail = log_ndtr(distance)
+        # mean of a normal above the bound, less the bound: asymptotic where the difference would cancel
+        inverse = 1.0 / np.minimum(distance, -100.0)
+        excess = np.where(
+            distance < -100.0,
+            -inverse + 2 * inverse**3 - 10 * inverse**5,
+            distance + np.exp(-0.5 * np.maximum(distance, -100.0) ** 2 - np.maximum(log_tail, -5.1e3)) / _ROOT_TWO_PI,
+        )
+        exponent = np.multiply.outer(drifts - self.drift, self.score) + log_tail
+        weight = self.mass * np.exp(exponent - exponent.max(axis=1, keepdims=True))
+        return bound + scale * np.einsum("ij,ij->i", weight, excess) / weight.sum(axis=1)
+
+    def upper_quantile(self, information: float, probability: float) -> float:
+        """Score exceeded at the next look with `probability` by a trial still running now, under the drift held.
+
+        Newton's method on the logarithm of the tail probability, whose derivative is the density at the bound. The
+        logarithm is concave (the density is log-concave), so the iteration falls to the root from any point to its
+        right, and the quantile without earlier looks is such a point. Infinite for probability 0, minus infinity where
+        fewer trials are left than asked for.
+        """
+        from scipy.special import ndtr, ndtri
+
+        if probability <= 0:
+            return math.inf
+        if probability >= self.mass.sum():
+            return -math.inf
+        scale = math.sqrt(information - self.information)
+        offset = self.score / scale + self.drift * scale
+        right = self.drift * information - math.sqrt(information) * float(ndtri(probability))
+        left, score = -math.inf, right
+        for _ in range(100):
+            distance = offset - score / scale
+            tail = float(self.mass @ ndtr(distance))
+            density = float(self.mass @ np.exp(-0.5 * distance**2)) / (_ROOT_TWO_PI * scale)
+            if tail > probability:
+                left = score
+            else:
+                right = score
+            if tail > 0 and density > 0:
+                proposal = score + math.log(tail / probability) * tail / density
+            else:
+                proposal = score - scale
+            if not left <= proposal <= right and math.isfinite(left):
+                proposal = 0.5 * (left + right)
+            if abs(proposal - score) <= 2e-14 * max(abs(score), scale):
+                return proposal
+            score = proposal
+        return score
+
+    def advance(
+        self,
+        information: float,
+        lower: float,
+        upper: float,
+        following: float,
+        drifts: tuple[float, float] | None = None,
+        grid: Grid = DEFAULT_GRID,
+    ) -> SubDensity:
+        """Carry the sub-density to the next look.
+
+        Parameters
+        ----------
+        information
+            Information at the next look.
+        lower, upper
+            Continuation region there, on the score scale; may be infinite.
+        following
+            Information at the look after that.
+        drifts
+            Smallest and largest drift that will be asked for; widens the window where the region is unbounded. By
+            default the drift held.
+        grid
+            How finely to integrate.
+        """
+        smallest, largest = drifts or (self.drift, self.drift)
+        window = grid.reach * math.sqrt(information)
+        low = max(lower, min(smallest, self.drift) * information - window)
+        high = min(upper, max(largest, self.drift) * information + window)
+        if not (low < high and self.score.size):
+            return SubDensity(information, self.drift, np.empty(0), np.empty(0))
+        before, after = information - self.information, following - information
+        widest = grid.width * math.sqrt(before * after / (before + after))
+        panels = math.ceil((high - low) / widest)
+        half = (high - low) / (2 * panels)
+        points, weights = _legendre(grid.order)
+        middles = low + half * (2 * np.arange(panels) + 1)
+        score = (middles[:, None] + half * points).ravel()
+        scale = math.sqrt(before)
+        kernel = np.subtract.outer((score - self.drift * before) / scale, self.score / scale)
+        np.multiply(kernel, kernel, out=kernel)
+        kernel *= -0.5
+        np.exp(kernel, out=kernel)
+        mass = kernel @ self.mass
+        mass *= np.tile(weights * (half / (scale * _ROOT_TWO_PI)), panels)
+        return SubDensity(information, self.drift, score, mass)
+
+
+def start(drift: float = 0.0) -> SubDensity:
+    """All trials before the first look: score 0 at information 0."""
+    return SubDensity(0.0, drift, np.zeros(1), np.ones(1))
+
+
+def exit_probabilities(
+    information: Sequence[float] | Array,
+    lower: Sequence[float] | Array,
+    upper: Sequence[float] | Array,
+    drifts: Array,
+    grid: Grid = DEFAULT_GRID,
+) -> tuple[Array, Array]:
+    """Probabilities of leaving through either boundary, look by look.
+
+    Parameters
+    ----------
+    information
+        Information at each look, rising, shape (looks,).
+    lower, upper
+        Boundaries on the z scale, shape (looks,); may be infinite. Trials continue strictly between them.
+    drifts
+        Drifts per unit of information, shape (drifts,).
+    grid
+        How finely to integrate.
+
+    Returns
+    -------
+    upper, lower
+        Probability of first leaving at each look above and below, shape (drifts, looks) each.
+    """
+    times = [float(value) for value in information]
+    roots = np.sqrt(times)
+    below, above = np.asarray(lower) * roots, np.asarray(upper) * roots
+    slopes = np.concatenate((below, above)) / np.concatenate((times, times))
+    slopes = slopes[np.isfinite(slopes)]  # a trial that leaves through a far boundary has drifted towards it
+    upper_exits, lower_exits = np.zeros((drifts.size, len(times))), np.zeros((drifts.size, len(times)))
+    finite = np.abs(np.concatenate((lower, upper)))
+    furthest = (max(finite[np.isfinite(finite)], default=0.0) + 40.0) / roots[0]
+    drifts = np.clip(drifts, -furthest, furthest)  # beyond, every probability is 0 or 1 in double precision
+    blocks = np.floor(drifts / _BLOCK)
+    for block in np.unique(blocks):
+        chosen = np.flatnonzero(blocks == block)
+        part = drifts[chosen]
+        span = float(part.min()), float(part.max())
+        state = start((span[0] + span[1]) / 2)
+        if block in (-1, 0):
+            span = min(span[0], *slopes, 0.0), max(span[1], *slopes, 0.0)
+        for look, time in enumerate(times):
+            upper_exits[chosen, look] = state.upper_exit(time, above[look], part)
+            lower_exits[chosen, look] = state.lower_exit(time, below[look], part)
+            if look + 1 < len(times):
+                state = state.advance(time, below[look], above[look], times[look + 1], span, grid)
+    return upper_exits, lower_exits

@@ -1,0 +1,124 @@
+"""Bounds, power and inflation against rpact, gsDesign and an independent integration (reference/boundaries.json)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from equipoise.sequential import GroupSequential, spending_function
+from equipoise.sequential.integration import exit_probabilities
+
+CASES = json.loads((Path(__file__).parents[1] / "reference" / "boundaries.json").read_text())["cases"]
+BY_NAME = {case["id"]: case for case in CASES}
+FAMILIES = {
+    "spending_lan_demets_obrien_fleming": "obrien-fleming",
+    "spending_lan_demets_pocock": "pocock",
+    "spending_kim_demets_power": "power",
+    "spending_hwang_shih_decani": "hwang-shih-decani",
+}
+
+
+def spending(given, total):
+    if given["type"] == "none":
+        return None
+    if given["type"] == "spending_user":
+        shares = np.array(given.get("cumulative_alpha") or given["cumulative_beta"]) / total
+        return spending_function("user", cumulative=(*shares[:-1], 1.0))
+    return spending_function(
+        FAMILIES[given["type"]], **{name: given[name] for name in ("rho", "gamma") if name in given}
+    )
+
+
+def design_of(inputs):
+    return GroupSequential(
+        inputs["information_rates"],
+        inputs["alpha"],
+        inputs["sided"],
+        spending(inputs["efficacy"], inputs["alpha"]),
+        spending(inputs["futility"], inputs.get("beta")),
+        inputs.get("beta"),
+        inputs["futility"].get("binding") or False,
+    )
+
+
+def bounds(values):
+    return np.array([np.inf if value is None else value for value in values])
+
+
+@cache
+def design_for(identifier):
+    return design_of(BY_NAME[identifier]["inputs"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(BY_NAME))
+def test_bounds(case):
+    design, expected = design_for(case["id"]), case["expected"]
+    rough, fine = (1e-7, 2e-8) if design.looks <= 5 else (1e-5, 3e-6)
+    ours, theirs = design.efficacy_bounds, bounds(expected["critical_values"])
+    independent = expected["verification"].get("independent_critical_values")
+    if independent is not None:
+        independent = bounds(independent)
+        # z beyond 5 comes from 1 - p in the reference, whose rounding moves z by up to 1e-5; the tail is what is known
+        known = independent < 5
+        np.testing.assert_allclose(ours[known], independent[known], atol=1e-9, rtol=0)
+        np.testing.assert_allclose(ndtr(-ours), ndtr(-independent), atol=1e-15, rtol=1e-9)
+    near = theirs <= 4
+    np.testing.assert_allclose(ours[near], theirs[near], atol=rough, rtol=0)
+    np.testing.assert_allclose(ndtr(-ours[~near]), ndtr(-theirs[~near]), atol=1e-9, rtol=0)
+    np.testing.assert_allclose(design.alpha_spent, expected["cumulative_alpha_spent"], atol=fine, rtol=0)
+    np.testing.assert_allclose(ndtr(-ours), expected["stage_levels_one_sided"], atol=fine, rtol=0)
+    if design.futility is not None:
+        np.testing.assert_allclose(design.futility_bounds[:-1], below(expected), atol=rough, rtol=0)
+        np.testing.assert_allclose(design.beta_spent, expected["cumulative_beta_spent"], atol=fine, rtol=0)
+
+
+def below(expected):
+    return np.array([-np.inf if value is None else value for value in expected["futility_bounds"]])
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(BY_NAME))
+def test_power_and_information(case):
+    design, expected = design_for(case["id"]), case["expected"]
+    rough, fine = (1e-7, 2e-8) if design.looks <= 5 else (1e-5, 3e-6)
+    # rpact's own bounds differ from the exact ones by up to 1e-7, which passes into its drift and what is made of it
+    carried = np.abs(
+        np.array(
+            [
+                value - bound
+                for value, bound in zip(expected["critical_values"], design.efficacy_bounds, strict=True)
+                if value is not None and value < 4
+            ]
+        )
+    ).max()
+    assert design.drift == pytest.approx(expected["drift"], abs=rough)
+    assert design.inflation_factor == pytest.approx(expected["inflation_factor"], abs=fine + carried)
+    exits = design.exit_probabilities(design.drift)
+    np.testing.assert_allclose(np.cumsum(exits.upper), expected["cumulative_power"], atol=fine, rtol=0)
+    if design.futility is not None:
+        theirs = expected["futility_probability_per_look_h1"]
+        np.testing.assert_allclose(exits.futility[:-1], theirs, atol=fine, rtol=0)
+    for drift, name in ((0.0, "asn_ratio_h0"), (design.drift / 2, "asn_ratio_h01"), (design.drift, "asn_ratio_h1")):
+        ours = design.expected_information(drift) * design.inflation_factor
+        assert ours == pytest.approx(expected[name], abs=fine + carried)
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(BY_NAME))
+def test_power_and_information_at_the_bounds_of_the_reference(case):
+    """With rpact's own bounds and drift its power and expected information come out to full agreement."""
+    expected, times = case["expected"], np.array(case["inputs"]["information_rates"])
+    tight = 5e-9 if times.size <= 5 else 3e-6
+    upper = bounds(expected["critical_values"])
+    lower = -upper if case["inputs"]["sided"] == 2 else np.full(upper.shape, -np.inf)
+    if expected["futility_bounds"] is not None:
+        lower = np.array([*below(expected), upper[-1]])
+    drifts = np.array([0.0, 0.5, 1.0]) * expected["drift"]
+    above, under = exit_probabilities(times, lower, upper, drifts)
+    np.testing.assert_allclose(np.cumsum(above[2]), expected["cumulative_power"], atol=tight, rtol=0)
+    ratios = (1 - (above + under)[:, :-1] @ (1 - times[:-1])) * expected["inflation_factor"]
+    theirs = [expected[name] for name in ("asn_ratio_h0", "asn_ratio_h01", "asn_ratio_h1")]
+    np.testing.assert_allclose(ratios, theirs, atol=tight, rtol=0)
