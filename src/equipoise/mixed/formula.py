@@ -1,0 +1,263 @@
+"""The mixed model for repeated measures from a formula and a data frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .fit import fit_mmrm
+from .frame import Factor, read_column, read_frame
+from .means import ReferenceGrid, r_order
+from .result import DegreesOfFreedom, Method, MixedFit, Variance
+
+__all__ = ["mmrm"]
+
+Array = NDArray[np.floating[Any]]
+
+_RANK_TOLERANCE = 1e-7
+
+
+def mmrm(
+    formula: str,
+    data: Any,
+    *,
+    subject: str,
+    visit: str,
+    covariance: Literal["unstructured"] = "unstructured",
+    method: Method = "reml",
+    degrees_of_freedom: DegreesOfFreedom = "satterthwaite",
+    variance: Variance = "model",
+    group: str | None = None,
+    weights: str | None = None,
+    levels: Mapping[str, Sequence[object]] | None = None,
+) -> MixedFit:
+    """Fit a mixed model for repeated measures, as R's mmrm does.
+
+    Rows with a missing outcome, covariate or weight are left out and counted (missing at random). Factors have
+    treatment contrasts against their first level; coefficients are named and ordered as R does. Columns that depend
+    on earlier ones are left out with a note, as R does.
+
+    Parameters
+    ----------
+    formula
+        Wilkinson formula, e.g. "change ~ baseline * visit + arm * visit"; the covariance does not belong in it.
+    data
+        Any data frame (polars, pandas, pyarrow, ...), one row a patient and visit.
+    subject, visit
+        Columns. The visits need an order: a polars Enum, a pandas Categorical, numbers, or `levels`. The visit is a
+        factor in the formula even where it is a number.
+    covariance, method, degrees_of_freedom, variance
+        As for `fit_mmrm`.
+    group
+        Column whose values each have their own covariance matrix, constant within a patient.
+    weights
+        Column of positive weights.
+    levels
+        Order of the levels of columns, e.g. {"arm": ["midazolam", "ketamine"]}; a column named here is a factor.
+
+    Raises
+    ------
+    InputError
+        Unknown column, visits without an order, two rows of a patient at one visit, no outcome, a level without rows.
+    FitError
+        As for `fit_mmrm`.
+    """
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    stated = dict(levels or {})
+    frame = read_frame(data)
+    if re.search(r"\|", formula):
+        raise InputError("formula", formula, "fixed effects only, the covariance being named by arguments")
+    try:
+        parsed = Formula(formula)  # pyright: ignore[reportAbstractUsage]
+        variables = [str(variable) for variable in parsed.required_variables]
+        left, right = parsed.lhs, parsed.rhs  # type: ignore[attr-defined]
+    except (FormulaicError, AttributeError, SyntaxError):
+        raise InputError("formula", formula, "a formula such as 'change ~ baseline + arm * visit'") from None
+    if len(left) != 1:
+        raise InputError("formula", formula, "exactly one outcome before the '~'")
+    for name in stated:
+        read_column(frame, name, "levels", {})
+
+    subjects = read_column(frame, subject, "subject", {}, as_factor=True)
+    visits = read_column(frame, visit, "visit", stated, as_factor=True)
+    assert isinstance(subjects, Factor)
+    assert isinstance(visits, Factor)
+    for column, field in ((subjects, "subject"), (visits, "visit")):
+        if (column.codes < 0).any():
+            raise InputError(field, column.name, "a column without missing values")
+    if not visits.ordered:
+        raise InputError(
+            "visit",
+            visit,
+            f"visits in a stated order: a polars Enum, a pandas Categorical, or levels={{{visit!r}: [...]}}",
+        )
+    columns: dict[str, Factor | Array] = {
+        name: visits if name == visit else read_column(frame, name, "formula", stated) for name in sorted(variables)
+    }
+    outcome_names = {str(variable) for variable in left.required_variables}
+    for name in outcome_names:
+        column = columns[name]
+        if isinstance(column, Factor):
+            raise InputError("formula", name, "an outcome of numbers")
+        if np.isnan(column).all():
+            raise InputError(name, "all missing", "at least some observed outcomes")
+    groups = read_column(frame, group, "group", stated, as_factor=True) if group is not None else None
+    weight = read_column(frame, weights, "weights", {}) if weights is not None else None
+    if isinstance(weight, Factor):
+        raise InputError("weights", weights, "a column of positive numbers")
+
+    used = np.ones(frame.shape[0], dtype=bool)
+    for column in [*columns.values(), groups, weight]:
+        if column is not None:
+            used &= column.codes >= 0 if isinstance(column, Factor) else ~np.isnan(column)
+    if not used.any():
+        raise InputError("data", "no complete row", "rows with the outcome and every covariate observed")
+    kept = {name: _taken(column, used) for name, column in columns.items()}
+    for column in kept.values():
+        if isinstance(column, Factor):
+            _refuse_empty(column)
+    visits = _taken(visits, used)
+    assert isinstance(visits, Factor)
+    _refuse_empty(visits)
+
+    import pandas
+
+    table = pandas.DataFrame({name: _as_pandas(column) for name, column in kept.items()})
+    try:
+        y = parsed.lhs.get_model_matrix(table, na_action="ignore")  # type: ignore[attr-defined]
+        x = right.get_model_matrix(table, na_action="ignore")
+    except FormulaicError as error:
+        raise InputError("formula", formula, f"a formula that can be evaluated ({error})") from None
+    y = np.asarray(y, dtype=np.float64)
+    if y.shape[1] != 1:
+        y = y[:, -1:]
+    factors = {name: column for name, column in kept.items() if isinstance(column, Factor)}
+    spec = x.model_spec
+    names, order = r_order(spec, {name: column.levels for name, column in factors.items()}, formula)
+    x = np.asarray(x, dtype=np.float64)[:, order]
+    if not np.isfinite(x).all() or not np.isfinite(y).all():
+        raise InputError("formula", formula, "finite values of outcome and covariates")
+
+    codes, patient = np.unique(subjects.codes[used], return_inverse=True)
+    cell = patient * len(visits.levels) + visits.codes
+    found, counts = np.unique(cell, return_counts=True)
+    if (counts > 1).any():
+        twice = int(found[counts.argmax()])
+        who, when = subjects.levels[codes[twice // len(visits.levels)]], visits.levels[twice % len(visits.levels)]
+        raise InputError("data", f"{subject} {who} at {visit} {when}", "at most one row a patient and visit")
+
+    root = None if weight is None else np.sqrt(weight[used])
+    if root is not None and not (root > 0).all():
+        raise InputError("weights", weights, "a column of positive numbers")
+    kept_columns, alias = _aliases(x if root is None else x * root[:, None])
+    n_patients, n_visits = codes.size, len(visits.levels)
+    outcome = np.full((n_patients, n_visits), np.nan)
+    outcome[patient, visits.codes] = y[:, 0]
+    design = np.zeros((n_patients, n_visits, int(kept_columns.sum())))
+    design[patient, visits.codes] = x[:, kept_columns]
+    weight_array = None
+    if weight is not None:
+        weight_array = np.ones((n_patients, n_visits))
+        weight_array[patient, visits.codes] = weight[used]
+    group_array, group_names = _grouped(groups, used, patient, n_patients, subjects, codes)
+
+    notes = []
+    dropped = int((~used).sum())
+    if dropped:
+        notes.append(f"{dropped} rows with a missing outcome, covariate or weight left out")
+    if not kept_columns.all():
+        aliased = ", ".join(name for name, keep in zip(names, kept_columns, strict=True) if not keep)
+        notes.append(f"left out as combinations of the columns before them: {aliased}")
+    fit = fit_mmrm(
+        outcome,
+        design,
+        names=[name for name, keep in zip(names, kept_columns, strict=True) if keep],
+        method=method,
+        degrees_of_freedom=degrees_of_freedom,
+        covariance=covariance,
+        group=group_array,
+        weights=weight_array,
+        variance=variance,
+        visits=visits.levels,
+        groups=group_names,
+    )
+    grid = ReferenceGrid(
+        spec=spec,
+        order=order,
+        factors={name: column.levels for name, column in factors.items() if name not in outcome_names},
+        means={
+            name: float(column.mean())
+            for name, column in kept.items()
+            if not isinstance(column, Factor) and name in {str(v) for v in right.required_variables}
+        },
+        kept=kept_columns,
+        alias=alias,
+    )
+    absent = len(np.unique(subjects.codes)) - n_patients
+    return replace(fit, notes=tuple(notes), n_patients_dropped=absent, formula=formula, _grid=grid)
+
+
+def _as_pandas(column: Factor | Array) -> Any:
+    """A column as formulaic wants it."""
+    import pandas
+
+    if isinstance(column, Factor):
+        return pandas.Categorical.from_codes(column.codes, categories=list(column.levels))  # type: ignore[arg-type]
+    return column
+
+
+def _taken(column: Factor | Array, used: NDArray[np.bool_]) -> Factor | Array:
+    return replace(column, codes=column.codes[used]) if isinstance(column, Factor) else column[used]
+
+
+def _refuse_empty(column: Factor) -> None:
+    counts = np.bincount(column.codes, minlength=len(column.levels))
+    if (counts == 0).any():
+        empty = column.levels[int(counts.argmin())]
+        raise InputError(column.name, empty, "every level to have a row with outcome and covariates observed")
+
+
+def _aliases(x: Array) -> tuple[NDArray[np.bool_], Array]:
+    """Which columns to keep, going from left to right, and the others as combinations of them (kept, left out)."""
+    kept = np.ones(x.shape[1], dtype=bool)
+    basis = np.empty((x.shape[0], 0))
+    for index in range(x.shape[1]):
+        rest = x[:, index]
+        for _ in range(2):
+            rest = rest - basis @ (basis.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length <= _RANK_TOLERANCE * float(np.linalg.norm(x[:, index])):
+            kept[index] = False
+        else:
+            basis = np.column_stack([basis, rest / length])
+    alias = np.linalg.lstsq(x[:, kept], x[:, ~kept], rcond=None)[0]
+    return kept, alias
+
+
+def _grouped(
+    groups: Factor | Array | None,
+    used: NDArray[np.bool_],
+    patient: NDArray[np.intp],
+    n_patients: int,
+    subjects: Factor,
+    codes: NDArray[np.intp],
+) -> tuple[NDArray[np.intp] | None, tuple[str, ...] | None]:
+    """Covariance group of each patient, and the names of the groups."""
+    if groups is None:
+        return None, None
+    assert isinstance(groups, Factor)
+    of_row = groups.codes[used]
+    of_patient = np.empty(n_patients, dtype=np.intp)
+    of_patient[patient] = of_row
+    if (of_patient[patient] != of_row).any():
+        row = int(np.flatnonzero(of_patient[patient] != of_row)[0])
+        raise InputError(groups.name, subjects.levels[codes[patient[row]]], "one covariance group a patient")
+    return of_patient, tuple(groups.levels[code] for code in np.unique(of_patient))

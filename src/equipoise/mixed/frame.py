@@ -1,0 +1,107 @@
+"""Columns of a data frame as factors and covariates."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+__all__ = ["Factor", "label_of", "read_column", "read_frame"]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A column of labels.
+
+    Attributes
+    ----------
+    levels
+        In order; the first is the reference.
+    codes
+        (rows,) index of each row's level, -1 where missing.
+    ordered
+        Whether the order of the levels was stated, by the caller or by the column's type.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    codes: NDArray[np.intp]
+    ordered: bool
+
+
+def label_of(value: object) -> str:
+    """A value as a factor level, named as R names it."""
+    if isinstance(value, (bool, np.bool_)):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def read_frame(data: Any) -> Any:
+    """Any data frame as an eager narwhals frame."""
+    import narwhals.stable.v2 as nw
+
+    try:
+        frame = nw.from_native(data)
+    except TypeError:
+        raise InputError("data", type(data).__name__, "a data frame (polars, pandas, pyarrow, ...)") from None
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if frame.shape[0] == 0:
+        raise InputError("data", "empty", "at least one row")
+    return frame
+
+
+def read_column(
+    frame: Any, name: str, field: str, levels: Mapping[str, Sequence[object]], *, as_factor: bool = False
+) -> Factor | NDArray[np.float64]:
+    """One column, as a factor (labels, booleans, or when asked for) or as float numbers with NaN where missing."""
+    import narwhals.stable.v2 as nw
+
+    if name not in frame.columns:
+        near = difflib.get_close_matches(name, frame.columns, n=1)
+        hint = f"a column of the data; the nearest is {near[0]!r}" if near else f"one of {list(frame.columns)}"
+        raise InputError(field, name, hint)
+    series = frame[name]
+    kind = series.dtype
+    missing = series.is_null().to_numpy().astype(bool)
+    if kind.is_numeric():
+        series = series.cast(nw.Float64)
+        numbers = np.where(missing, np.nan, series.to_numpy()).astype(np.float64)
+        if name not in levels and not as_factor:
+            return numbers
+        missing = np.isnan(numbers)
+        values: list[object] = list(numbers)
+    elif kind in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object):
+        values = series.to_list()
+        missing = missing | np.array([isinstance(value, float) and value != value for value in values], dtype=bool)
+    else:
+        raise InputError(field, f"{name} ({kind})", "a column of numbers, labels or truth values")
+
+    ordered = True
+    if name in levels:
+        stated = tuple(label_of(level) for level in levels[name])
+        if len(set(stated)) != len(stated):
+            raise InputError(f"levels[{name!r}]", stated, "levels that differ from each other")
+    elif kind == nw.Enum or (kind == nw.Categorical and frame.implementation.is_pandas_like()):
+        stated = tuple(label_of(level) for level in series.cat.get_categories().to_list())
+    else:
+        present = {value for value, gone in zip(values, missing, strict=True) if not gone}
+        ordered = kind.is_numeric() or kind == nw.Boolean
+        stated = tuple(label_of(v) for v in sorted(present, key=None if ordered else label_of))  # type: ignore[type-var, arg-type]
+    index = {level: code for code, level in enumerate(stated)}
+    codes = np.full(len(values), -1, dtype=np.intp)
+    for row, (value, gone) in enumerate(zip(values, missing, strict=True)):
+        if not gone:
+            label = label_of(value)
+            if label not in index:
+                raise InputError(name, label, f"one of the levels {list(stated)}")
+            codes[row] = index[label]
+    return Factor(name, stated, codes, ordered)
