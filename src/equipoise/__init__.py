@@ -5,43 +5,93 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from .conduct import DataError, read_data, write_data
+    from .errors import InputError, NotEstimable
+    from .estimate import Estimate, Interval, Scale
+    from .mixed import FitError, MixedFit, fit_mmrm, mmrm
+    from .protocol import Protocol, ProtocolError, gallery
+    from .report import write_report
+    from .sequential import (
+        Conclusion,
+        Decision,
+        GroupSequential,
+        HwangShihDeCaniSpending,
+        OBrienFlemingSpending,
+        PocockSpending,
+        PowerSpending,
+        UserSpending,
+        spending_function,
+    )
+    from .simulation import OperatingCharacteristics, run, simulate
+    from .trial import Plan, TrialData, TrialResult, analyse, plan
+
 __version__ = "0.1.0"
 
-_WHERE = {
-    "Estimate": "estimate",
-    "Interval": "estimate",
-    "Scale": "estimate",
-    "InputError": "errors",
-    "GroupSequential": "sequential",
-    "Conclusion": "sequential",
-    "OBrienFlemingSpending": "sequential",
-    "PocockSpending": "sequential",
-    "PowerSpending": "sequential",
-    "HwangShihDeCaniSpending": "sequential",
-    "UserSpending": "sequential",
-    "mmrm": "mixed",
-    "MixedFit": "mixed",
-    "Protocol": "protocol",
-    "gallery": "protocol",
-    "TrialData": "trial",
-    "plan": "trial",
-    "analyse": "trial",
-    "run": "simulation",
-    "simulate": "simulation",
-    "read_data": "conduct",
-    "write_report": "report",
+__all__ = [
+    "Conclusion",
+    "DataError",
+    "Decision",
+    "Estimate",
+    "FitError",
+    "GroupSequential",
+    "HwangShihDeCaniSpending",
+    "InputError",
+    "Interval",
+    "MixedFit",
+    "NotEstimable",
+    "OBrienFlemingSpending",
+    "OperatingCharacteristics",
+    "Plan",
+    "PocockSpending",
+    "PowerSpending",
+    "Protocol",
+    "ProtocolError",
+    "Scale",
+    "TrialData",
+    "TrialResult",
+    "UserSpending",
+    "analyse",
+    "fit_mmrm",
+    "gallery",
+    "mmrm",
+    "plan",
+    "read_data",
+    "run",
+    "simulate",
+    "spending_function",
+    "write_data",
+    "write_report",
+]
+
+_ROOMS = {
+    "estimate": ("Estimate", "Interval", "Scale"),
+    "errors": ("InputError", "NotEstimable"),
+    "sequential": (
+        "Conclusion",
+        "Decision",
+        "GroupSequential",
+        "HwangShihDeCaniSpending",
+        "OBrienFlemingSpending",
+        "PocockSpending",
+        "PowerSpending",
+        "UserSpending",
+        "spending_function",
+    ),
+    "mixed": ("FitError", "MixedFit", "fit_mmrm", "mmrm"),
+    "protocol": ("Protocol", "ProtocolError", "gallery"),
+    "trial": ("Plan", "TrialData", "TrialResult", "analyse", "plan"),
+    "simulation": ("OperatingCharacteristics", "run", "simulate"),
+    "conduct": ("DataError", "read_data", "write_data"),
+    "report": ("write_report",),
 }
-
-__all__ = sorted([*_WHERE, "__version__"])
-
-if TYPE_CHECKING:
-    pass
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
-    raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
+    return getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from . import __version__
-from .errors import InputError
+from .errors import InputError, NotEstimable
 
 if TYPE_CHECKING:
     from .conduct import DataError  # noqa: F401
@@ -42,7 +42,7 @@ def main() -> None:
     """Run the command line; what the user got wrong is one message and exit code 2, never a traceback."""
     try:
         app()
-    except InputError as error:
+    except (InputError, NotEstimable) as error:
         _fail(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

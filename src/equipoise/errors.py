@@ -1,8 +1,8 @@
-"""The one kind of error a user of Equipoise is meant to see."""
+"""The errors a user of Equipoise is meant to see."""
 
 from __future__ import annotations
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "NotEstimable"]
 
 
 class InputError(ValueError):
@@ -24,3 +24,7 @@ class InputError(ValueError):
             shown = shown[:77] + "..."
         self.field, self.value, self.expected = field, value, expected
         super().__init__(f"{field} is {shown}; expected {expected}")
+
+
+class NotEstimable(RuntimeError):
+    """Sound input that does not bear the analysis asked of it: too few patients, no convergence; one clear sentence."""

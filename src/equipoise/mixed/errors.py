@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..errors import NotEstimable
+
 __all__ = ["FitError"]
 
 
-class FitError(RuntimeError):
+class FitError(NotEstimable):
     """The model could not be fitted to these data; the message is one clear sentence.
 
     It is not an `InputError`: the arguments were well formed, the data do not bear the model. A simulation may

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -199,7 +202,7 @@ def simulate(
     trials
         How many.
     workers
-        Processes to share the work between.
+        Processes to share the work between; above 1 a script needs the usual `if __name__ == "__main__":` around it.
     on_progress
         Called with the number of trials done so far.
 
@@ -215,21 +218,12 @@ def simulate(
     true_effect = _true_effect(protocol, scenario)
     starts = range(0, trials, CHUNK)
     chunk = partial(_chunk, protocol, scenario, seed, trials)
-    rows, done = [], 0
-    if workers == 1:
-        parts = map(chunk, starts)
-        for part in parts:
+    rows: list[NDArray[np.float64]] = []
+    with _pool(workers) as run_all:
+        for part in run_all(chunk, starts):
             rows.append(part)
-            done += len(part)
             if on_progress:
-                on_progress(done)
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            for part in pool.map(chunk, starts):
-                rows.append(part)
-                done += len(part)
-                if on_progress:
-                    on_progress(done)
+                on_progress(sum(map(len, rows)))
     return OperatingCharacteristics(
         protocol.trial.name,
         protocol.hash,
@@ -241,6 +235,27 @@ def simulate(
         true_effect,
         np.concatenate(rows),
     )
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """`map` over this process or over fresh ones, each with one linear-algebra thread, as the fits are small."""
+    if workers == 1:
+        yield map
+        return
+    single: dict[str, str] = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    before = {name: os.environ.get(name) for name in single}
+    os.environ.update(single)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _true_effect(protocol: Protocol, scenario: str) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__, endpoints
-from ..errors import InputError
+from ..errors import InputError, NotEstimable
 from .describe import adverse_events, baseline, flow
 from .looks import Look, look_at, walk
 from .plan import Plan, plan
@@ -199,7 +199,7 @@ def _conclude(planned: Plan, looks: list[Look]) -> Conclusion | None:
 def _endpoint(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult | NotAnalysed:
     try:
         return endpoints.estimate(endpoint, protocol, data)
-    except InputError as error:
+    except (InputError, NotEstimable) as error:
         return NotAnalysed(endpoint.name, endpoint.label or endpoint.name, str(error))
 
 

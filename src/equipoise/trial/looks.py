@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import endpoints
-from ..errors import InputError
+from ..errors import InputError, NotEstimable
 from ..estimate import Estimate
 from ..sequential import Decision
 
@@ -112,7 +112,7 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None) -> Look
         estimate = endpoints.primary_estimate(primary, plan.protocol, data)
         z = estimate.favourable_z
         decision = bounds.decide(z, number)
-    except (InputError, ArithmeticError) as error:
+    except (InputError, NotEstimable) as error:
         failure = str(error)
         decision = Decision.NOT_REJECTED if last else Decision.CONTINUE
     return Look(

