@@ -8,7 +8,7 @@ from equipoise.protocol import Protocol, gallery_text
 
 
 def edited(name: str = "ptsd-ketamine", **changes: Any) -> Protocol:
-    """A gallery protocol with values replaced; a key `stopping__alpha` means [stopping] alpha, a value of None removes the key."""
+    """A gallery protocol with values replaced: `stopping__alpha` is alpha in [stopping], None removes a key."""
     table = copy.deepcopy(tomllib.loads(gallery_text(name)))
     for path, value in changes.items():
         *parents, last = path.split("__")

@@ -78,14 +78,16 @@ def test_looking_twice_is_looking_once():
 
 def test_events_keep_their_patients():
     data = trial()
-    names = dict(
-        zip(zip(data.events.patient, data.events.day, strict=True), data.patient[data.events.patient], strict=True)
-    )
-    known = data.known_at(float(np.median(data.randomised)))
-    for row, day in zip(known.events.patient, known.events.day, strict=True):
-        assert known.patient[row] in names.values()
-    shuffled = data.only(np.arange(40) % 2 == 1)
-    assert set(shuffled.patient[shuffled.events.patient]) <= set(data.patient[1::2])
+
+    def told(part):
+        rows = zip(part.patient[part.events.patient], part.events.kind, part.events.term, part.events.day, strict=True)
+        return sorted((str(who), str(kind), str(term), float(day)) for who, kind, term, day in rows)
+
+    day = float(np.median(data.randomised))
+    entered = set(data.patient[data.randomised <= day])
+    assert told(data.known_at(day)) == [row for row in told(data) if row[0] in entered and row[3] <= day]
+    odd = data.only(np.arange(40) % 2 == 1)
+    assert told(odd) == [row for row in told(data) if row[0] in set(data.patient[1::2])]
 
 
 def test_decisions_follow_the_bounds():

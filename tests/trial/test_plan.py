@@ -77,6 +77,10 @@ def test_sample_size_against_rpact(case):
     assert planned.patients == 2 * math.ceil(case["expected"]["max_n"] / 2)
 
 
+def with_dropout(share):
+    return edited(**{f"scenarios__as-published__arms__{arm}__dropout": share for arm in ("ketamine", "midazolam")})
+
+
 def test_information_with_dropout_lies_between_completers_only_and_everyone():
     full = {
         "scenarios__as-published__arms__ketamine__dropout": 0.0,
