@@ -1,6 +1,7 @@
 """Protocols for tests, made by editing the gallery's tables."""
 
 import copy
+import datetime
 import tomllib
 from typing import Any
 
@@ -35,6 +36,7 @@ def one_visit(effect: float, sd: float, **changes: Any) -> Protocol:
             "scenarios": scenarios,
             "sample_size": {"scenario": "assumed", "power": 0.8},
             "stopping": {"alpha": 0.05, "sided": 2, "fractions": [1.0]},
+            "accrual": {"start": datetime.date(2020, 1, 1), "patients_per_month": 20.0},
         }
         | changes
     )
