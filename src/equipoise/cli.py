@@ -292,9 +292,7 @@ def _opening(protocol: Protocol, source: str) -> None:
 
 
 def _look_line(look: Look) -> None:
-    from .terminal import look_line
-
-    typer.echo(look_line(look))
+    typer.echo(str(look))
 
 
 def _closing(result: TrialResult, folder: Path, *, with_data: bool) -> None:

@@ -220,6 +220,14 @@ class TrialData:
             }
         )
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the three tables as CSV, so that a result can name the very data it comes from."""
+        import hashlib
+
+        frames = (self.patients_frame(), self.assessments_frame(), self.events_frame())
+        return hashlib.sha256("\n".join(frame.write_csv() for frame in frames).encode()).hexdigest()
+
     def wide_frame(self) -> polars.DataFrame:
         """One row a patient with a column for each visit's score, as data are often kept."""
         import polars as pl

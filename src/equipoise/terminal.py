@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .protocol import Protocol
     from .sequential import Conclusion, GroupSequential
-    from .trial import Expectation, Look, Plan, TrialResult
+    from .trial import Expectation, Plan, TrialResult
 
-__all__ = ["conclusion_text", "look_line", "plan_tables", "print_table", "progress", "protocol_tables", "verdict_text"]
+__all__ = ["conclusion_text", "plan_tables", "print_table", "progress", "protocol_tables", "verdict_text"]
 
 TableRows = tuple[str, list[str], list[list[str]]]
 
@@ -153,18 +153,6 @@ def plan_tables(plan: Plan) -> list[TableRows]:
     title = f"{plan.protocol.trial.name}: {plan.patients} patients, {looks}, {sides}, {design.efficacy.name}"
     under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
     return [(title, header, rows), (under, ["truth", "effect", "power", "patients"], expectations)]
-
-
-def look_line(look: Look) -> str:
-    """One look as a line: date, patients with the primary outcome, z against the bound, decision."""
-    when = look.date.isoformat() if look.date else "all data"
-    patients = f"{look.observed} of {look.due} due with the primary outcome"
-    if look.z is None:
-        return f"look {look.number}  {when}  {patients}  not analysed: {look.failure}; {look.decision.value}"
-    bound = f"z {look.z:+.3f} against {look.efficacy_bound:.3f}"
-    if look.futility_bound is not None:
-        bound += f" (futility {look.futility_bound:.3f})"
-    return f"look {look.number}  {when}  {patients}  {bound}  {look.decision.value}"
 
 
 def verdict_text(result: TrialResult) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, cast
 
 from ..estimate import Estimate, Interval
 
@@ -31,8 +31,33 @@ def plain(value: Any) -> Any:
     return value
 
 
+class Row:
+    """A frozen row; its fields go to JSON as they are, an `Interval` as limits, an `Estimate` as its numbers."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers for a JSON file."""
+        entry: dict[str, Any] = {}
+        for item in fields(cast(Any, self)):
+            value = getattr(self, item.name)
+            if isinstance(value, Interval):
+                entry |= {"lower": value.lower, "upper": value.upper, "level": value.level}
+            elif isinstance(value, Estimate):
+                entry |= {
+                    "effect": value.effect,
+                    "standard_error": value.standard_error,
+                    "degrees_of_freedom": value.degrees_of_freedom,
+                    "scale": value.scale.value,
+                    "p_value": value.p_value,
+                }
+            else:
+                entry[item.name] = value
+        return plain(entry)
+
+
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Row):
     """One arm against control, at one visit or altogether.
 
     Attributes
@@ -52,26 +77,9 @@ class Comparison:
     estimate: Estimate
     interval: Interval
 
-    def to_dict(self) -> dict[str, Any]:
-        """The numbers for a JSON file."""
-        return plain(
-            {
-                "arm": self.arm,
-                "visit": self.visit,
-                "effect": self.estimate.effect,
-                "standard_error": self.estimate.standard_error,
-                "degrees_of_freedom": self.estimate.degrees_of_freedom,
-                "scale": self.estimate.scale.value,
-                "lower": self.interval.lower,
-                "upper": self.interval.upper,
-                "level": self.interval.level,
-                "p_value": self.estimate.p_value,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ArmMean:
+class ArmMean(Row):
     """A mean of one arm at one visit: observed, and adjusted by the model (LS mean), in points of the outcome."""
 
     arm: str
@@ -83,25 +91,9 @@ class ArmMean:
     standard_error: float
     interval: Interval
 
-    def to_dict(self) -> dict[str, Any]:
-        """The numbers for a JSON file."""
-        return plain(
-            {
-                "arm": self.arm,
-                "visit": self.visit,
-                "patients": self.patients,
-                "observed_mean": self.observed_mean,
-                "observed_sd": self.observed_sd,
-                "adjusted_mean": self.adjusted_mean,
-                "standard_error": self.standard_error,
-                "lower": self.interval.lower,
-                "upper": self.interval.upper,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ArmResponse:
+class ArmResponse(Row):
     """Responders of one arm; `observed` of the `patients` were seen at the visit."""
 
     arm: str
@@ -110,20 +102,6 @@ class ArmResponse:
     observed: int
     risk: float
     interval: Interval
-
-    def to_dict(self) -> dict[str, Any]:
-        """The numbers for a JSON file."""
-        return plain(
-            {
-                "arm": self.arm,
-                "responders": self.responders,
-                "patients": self.patients,
-                "observed": self.observed,
-                "risk": self.risk,
-                "lower": self.interval.lower,
-                "upper": self.interval.upper,
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class NotAnalysed:
         return {"name": self.name, "label": self.label, "not_analysed": self.reason}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrialResult:
     """A whole trial: what happened at the looks, what may be claimed, every endpoint.
 
@@ -78,6 +78,12 @@ class TrialResult:
     followed: TrialData = field(repr=False)
     provenance: Provenance
 
+    def __str__(self) -> str:
+        lines = [self.protocol.trial.title, *map(str, self.looks)]
+        return "\n".join([*lines, str(self.conclusion) if self.conclusion else "no conclusion: the last look failed"])
+
+    __repr__ = __str__
+
     @property
     def last_look(self) -> Look:
         """The look that decided."""
@@ -93,7 +99,7 @@ class TrialResult:
         bytes.
         """
         return {
-            "provenance": asdict(self.provenance),
+            "provenance": asdict(self.provenance) | {"data_sha256": self.followed.fingerprint},
             "plan": self.plan.to_dict(),
             "looks": [look.to_dict() for look in self.looks],
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),

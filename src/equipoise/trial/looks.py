@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Look", "look_day", "walk"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Look:
     """One look at the data.
 
@@ -61,6 +61,18 @@ class Look:
     futility_bound: float | None
     decision: Decision
     data: TrialData = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        when = self.date.isoformat() if self.date else "all data"
+        patients = f"{self.observed} of {self.due} due with the primary outcome"
+        if self.z is None:
+            return f"look {self.number}  {when}  {patients}  not analysed: {self.failure}; {self.decision.value}"
+        bound = f"z {self.z:+.3f} against {self.efficacy_bound:.3f}"
+        if self.futility_bound is not None:
+            bound += f" (futility {self.futility_bound:.3f})"
+        return f"look {self.number}  {when}  {patients}  {bound}  {self.decision.value}"
+
+    __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
         """The look for a JSON file."""

@@ -44,7 +44,7 @@ class Expectation:
     patients: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A protocol's design.
 
@@ -86,6 +86,19 @@ class Plan:
     def under_no_effect(self) -> Expectation:
         """What to expect if there is no effect."""
         return self._expect(0.0, 0.0)
+
+    def __str__(self) -> str:
+        assumed, nothing = self.under_effect, self.under_no_effect
+        lines = [
+            f"{self.protocol.trial.name}: {self.patients} patients, looks at {', '.join(map(str, self.patients_per_look))}",
+            str(self.design),
+            f"under {self.scenario} (effect {assumed.effect:.4g}, standard error {self.standard_error:.4g}): "
+            f"power {assumed.power:.4f}, {assumed.patients:.1f} patients expected",
+            f"under no effect: {nothing.patients:.1f} patients expected",
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
 
     def _expect(self, drift: float, effect: float) -> Expectation:
         exits = self.design.exit_probabilities(drift)
