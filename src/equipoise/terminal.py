@@ -157,18 +157,17 @@ def plan_tables(plan: Plan) -> list[TableRows]:
 
 def verdict_text(result: TrialResult) -> str:
     """The conclusion as the report's first page has it."""
-    from .report import verdict
+    from .report import summary
 
-    lines = verdict(result)
-    if result.conclusion is not None:
-        lines = [*lines, "", str(result.conclusion)]
-    return "\n".join(lines)
+    return str(summary(result))
 
 
 def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:
     """What may be claimed of one published effect, with how much such a stop overstates."""
+    from .sequential import Decision
+
     lines = [str(design), "", str(conclusion)]
-    if conclusion.decision.rejects:
+    if conclusion.decision is Decision.EFFICACY:
         effect = conclusion.observed.effect
         lines += ["", "Among trials that stop for efficacy at this look, the observed effect would on average be"]
         for share in (0.25, 0.5, 0.75, 1.0):

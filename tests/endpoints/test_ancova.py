@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from equipoise.endpoints.ancova import ancova
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from published_values import NIST_SIRSTV
 
 
 def shared(name):
@@ -62,22 +63,13 @@ def test_coefficients_and_covariance_equal_the_normal_equations():
 
 def test_nist_certified_analysis_of_variance():
     """SiRstv of the NIST Statistical Reference Datasets: five instruments as five arms; 14 certified digits."""
-    readings = np.array(
-        [
-            [196.3052, 196.1240, 196.1890, 196.2569, 196.3403],
-            [196.3042, 196.3825, 196.1669, 196.3257, 196.0422],
-            [196.1303, 196.2005, 196.2889, 196.0343, 196.1811],
-            [196.2795, 196.1748, 196.1494, 196.1485, 195.9885],
-            [196.2119, 196.1051, 196.1850, 196.0052, 196.2090],
-        ]
-    )
-    fit = ancova(readings.ravel(), np.repeat(np.eye(5)[:, 1:], 5, axis=0))
+    fit = ancova(NIST_SIRSTV.ravel(), np.repeat(np.eye(5)[:, 1:], 5, axis=0))
     assert fit.degrees_of_freedom == 20
     assert fit.residual_standard_deviation == pytest.approx(0.104076068334656, rel=2e-11)
     effects = fit.coefficients[1:]
     f_ratio = effects @ np.linalg.solve(fit.covariance[1:, 1:], effects) / 4
     assert f_ratio == pytest.approx(1.18046237440255, rel=1e-10)
-    np.testing.assert_allclose(fit.adjusted_means, readings.mean(axis=1), rtol=1e-14)
+    np.testing.assert_allclose(fit.adjusted_means, NIST_SIRSTV.mean(axis=1), rtol=1e-14)
 
 
 def test_anorexia_trial_as_printed_by_r():

@@ -1,6 +1,5 @@
 import json
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +9,9 @@ from equipoise.endpoints.number_needed_to_treat import number_needed_to_treat
 from equipoise.endpoints.proportions import risk_difference
 from equipoise.errors import InputError
 from equipoise.estimate import Interval
+from reference_values import reference_cases
 
-CASES = json.loads((Path(__file__).parents[1] / "reference" / "binary.json").read_text())["cases"]
+CASES = reference_cases("binary")
 TABLES = [pytest.param(case["inputs"], case["expected"]["nnt"], id=case["id"]) for case in CASES]
 
 

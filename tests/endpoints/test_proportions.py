@@ -1,6 +1,4 @@
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,10 @@ from equipoise.endpoints.proportions import (
 )
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from published_values import NEWCOMBE_1998_TABLE_2
+from reference_values import reference_cases
 
-CASES = json.loads((Path(__file__).parents[1] / "reference" / "binary.json").read_text())["cases"]
+CASES = reference_cases("binary")
 TABLES = [pytest.param(case["inputs"], case["expected"], id=case["id"]) for case in CASES]
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 
@@ -72,16 +72,7 @@ def test_ratios_agree_with_r(inputs, expected, measure, name, scale):
 
 @pytest.mark.parametrize(
     ("table", "lower", "upper"),
-    [
-        ((56, 70, 48, 80), 0.0524, 0.3339),
-        ((9, 10, 3, 10), 0.1705, 0.8090),
-        ((6, 7, 2, 7), 0.0582, 0.8062),
-        ((5, 56, 0, 29), -0.0381, 0.1926),
-        ((0, 10, 0, 20), -0.1611, 0.2775),
-        ((0, 10, 0, 10), -0.2775, 0.2775),
-        ((10, 10, 0, 20), 0.6791, 1.0000),
-        ((10, 10, 0, 10), 0.6075, 1.0000),
-    ],
+    NEWCOMBE_1998_TABLE_2,
 )
 def test_the_eight_contrasts_printed_by_newcombe_1998_table_2(table, lower, upper):
     interval = risk_difference(*table).interval

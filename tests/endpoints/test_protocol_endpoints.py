@@ -179,7 +179,7 @@ def test_who_has_not_reached_the_visit_is_in_no_denominator():
     assert len(cut) > 30
     result = endpoints.estimate(RESPONSE, PROTOCOL, cut)
     assert result.patients == cut.is_due("week2").sum() < len(cut)
-    assert f"{len(cut) - result.patients} patients had not reached week2" in " ".join(result.notes)
+    assert f"{len(cut) - result.patients} patients not yet due at Week 2" in " ".join(result.notes)
 
 
 def test_loss_of_response_among_responders_and_among_all():

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
-from equipoise.mixed import MixedFit, mmrm
-
-HERE = Path(__file__).parent.parent
-CASES = {case["id"]: case for case in json.loads((HERE / "reference/mmrm_ours.json").read_text())["cases"]}
-VARIANCES = {"empirical": "CR0", "empirical_jackknife": "CR3", "empirical_bias_reduced": "CR2"}
-DEGREES = {"kenward_roger": "kenward-roger-log-cholesky", "kenward_roger_linear": "kenward-roger"}
+from mmrm_reference import CASES, fitted
 
 # The references were maximised to a gradient of at most 2e-6, so estimates may differ by 1e-7 standard errors.
 TOLERANCE = 1e-7
-
-
-@lru_cache
-def fitted(identity: str) -> MixedFit:
-    inputs = CASES[identity]["inputs"]
-    options: dict[str, Any] = {}
-    if inputs["df_method"] == "kenward_roger":
-        options["degrees_of_freedom"] = DEGREES[inputs["vcov"]]
-    return mmrm(
-        f"{inputs['response']} ~ {inputs['fixed_effects']}",
-        pl.read_csv(HERE / inputs["data"]),
-        subject=inputs["subject"],
-        visit=inputs["visit"],
-        method="reml" if inputs["reml"] else "ml",
-        variance=VARIANCES.get(inputs["vcov"], "model"),
-        group=inputs.get("covariance_group"),
-        weights=inputs.get("weights"),
-        levels=inputs["factor_levels"],
-        **options,
-    )
 
 
 def close(ours: object, theirs: object, tolerance: float = TOLERANCE) -> None:

@@ -2,57 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from equipoise.sequential import GroupSequential, spending_function
+from boundaries_reference import BY_NAME, CASES, below, bounds, design_for
 from equipoise.sequential.integration import exit_probabilities
-
-CASES = json.loads((Path(__file__).parents[1] / "reference" / "boundaries.json").read_text())["cases"]
-BY_NAME = {case["id"]: case for case in CASES}
-FAMILIES = {
-    "spending_lan_demets_obrien_fleming": "obrien-fleming",
-    "spending_lan_demets_pocock": "pocock",
-    "spending_kim_demets_power": "power",
-    "spending_hwang_shih_decani": "hwang-shih-decani",
-}
-
-
-def spending(given, total):
-    if given["type"] == "none":
-        return None
-    if given["type"] == "spending_user":
-        shares = np.array(given.get("cumulative_alpha") or given["cumulative_beta"]) / total
-        return spending_function("user", cumulative=(*shares[:-1], 1.0))
-    return spending_function(
-        FAMILIES[given["type"]], **{name: given[name] for name in ("rho", "gamma") if name in given}
-    )
-
-
-def design_of(inputs):
-    return GroupSequential(
-        inputs["information_rates"],
-        inputs["alpha"],
-        inputs["sided"],
-        spending(inputs["efficacy"], inputs["alpha"]),
-        spending(inputs["futility"], inputs.get("beta")),
-        inputs.get("beta"),
-        inputs["futility"].get("binding") or False,
-    )
-
-
-def bounds(values):
-    return np.array([np.inf if value is None else value for value in values])
-
-
-@cache
-def design_for(identifier):
-    return design_of(BY_NAME[identifier]["inputs"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=list(BY_NAME))
@@ -75,10 +30,6 @@ def test_bounds(case):
     if design.futility is not None:
         np.testing.assert_allclose(design.futility_bounds[:-1], below(expected), atol=rough, rtol=0)
         np.testing.assert_allclose(design.beta_spent, expected["cumulative_beta_spent"], atol=fine, rtol=0)
-
-
-def below(expected):
-    return np.array([-np.inf if value is None else value for value in expected["futility_bounds"]])
 
 
 @pytest.mark.parametrize("case", CASES, ids=list(BY_NAME))

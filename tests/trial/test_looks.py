@@ -129,6 +129,17 @@ def test_a_look_that_cannot_be_analysed_says_why_and_the_trial_goes_on():
     assert result.conclusion.efficacy_bound == pytest.approx(1.96, abs=0.001)
 
 
+def test_after_a_failed_look_the_decision_and_the_conclusion_use_the_same_bounds():
+    protocol = edited(stopping={"alpha": 0.05, "sided": 2, "patients": [4, 26, 40], "efficacy": {"family": "pocock"}})
+    planned = plan(protocol)
+    for number in range(25):
+        result = analyse(protocol, trial("half-effect", number, protocol))
+        assert result.looks[0].estimate is None
+        assert result.conclusion.decision is result.last_look.decision
+        assert result.last_look.efficacy_bound == pytest.approx(result.conclusion.efficacy_bound, rel=1e-12)
+        assert result.looks[1].efficacy_bound < planned.design.efficacy_bounds[1]
+
+
 def test_data_that_end_before_the_last_look_leave_the_trial_going_on():
     data = trial("no-effect", 2)
     result = analyse(PROTOCOL, data.only(np.arange(40) < 34))

@@ -1,12 +1,11 @@
-import json
 import math
-from pathlib import Path
 
 import pytest
 from scipy.stats import norm
 
 from equipoise import InputError, gallery, plan
 from protocols import edited, one_visit
+from sample_size_reference import CASES, protocol_of
 
 
 def test_ketamine_plan_has_the_published_bounds():
@@ -38,41 +37,9 @@ def edited_size(protocol, patients):
     return type(protocol).model_validate(table)
 
 
-def reference_cases():
-    path = Path(__file__).parents[1] / "reference" / "sample_size.json"
-    return json.loads(path.read_text())["cases"]
-
-
-FAMILIES = {
-    "fixed": {"family": "obrien-fleming"},
-    "spending_lan_demets_obrien_fleming": {"family": "obrien-fleming"},
-    "spending_hwang_shih_decani": {"family": "hwang-shih-decani"},
-}
-
-
-def spending(entry):
-    return FAMILIES[entry["type"]] | ({"gamma": float(entry["gamma"])} if "gamma" in entry else {})
-
-
-@pytest.mark.parametrize("case", reference_cases(), ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_sample_size_against_rpact(case):
-    given, design = case["inputs"], case["inputs"]["design"]
-    stopping = {
-        "alpha": design["alpha"],
-        "sided": design["sided"],
-        "fractions": [float(fraction) for fraction in design.get("information_rates", [1])],
-        "efficacy": spending(design["efficacy"]),
-    }
-    if design["futility"]["type"] != "none":
-        futility = spending(design["futility"]) | {"binding": design["futility"]["binding"]}
-        stopping |= {"beta": design["beta"], "futility": futility}
-    protocol = one_visit(
-        10.0 * given["alternative"] / given["sd"],
-        10.0,
-        stopping=stopping,
-        sample_size={"scenario": "assumed", "power": 1 - design["beta"]},
-    )
-    planned = plan(protocol)
+    planned = plan(protocol_of(case))
     assert planned.unrounded_patients == pytest.approx(case["expected"]["max_n"], rel=1e-6)
     assert planned.patients == 2 * math.ceil(case["expected"]["max_n"] / 2)
 

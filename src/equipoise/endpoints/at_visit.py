@@ -71,14 +71,15 @@ def estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> M
                 adjusted.interval(level),
             )
         )
-    notes = (f"{fitted.dropped} patients not seen at {endpoint.visit} left out",) if fitted.dropped else ()
+    visit = protocol.visit(endpoint.visit).label or endpoint.visit
+    left_out = f"{fitted.dropped} of {len(data)} patients left out: not seen at {visit}, or a covariate missing"
     return MeanResult(
         name=endpoint.name,
         label=endpoint.label or endpoint.name,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=fitted.patients,
-        notes=notes,
+        notes=(left_out,) if fitted.dropped else (),
         means=tuple(means),
         by_visit=tuple(comparisons),
         model=str(fitted),

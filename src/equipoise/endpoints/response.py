@@ -39,6 +39,10 @@ def counted(endpoint: ResponseEndpoint, data: TrialData) -> NDArray[np.bool_]:
     return known & data.is_due(endpoint.visit)
 
 
+def _counted(patients: int) -> str:
+    return "1 patient" if patients == 1 else f"{patients} patients"
+
+
 def _difference(
     endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData, arm: int, level: float
 ) -> RiskDifference:
@@ -82,12 +86,13 @@ def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) ->
             notes.append(
                 f"{data.arm_names[at]}: no standard error of the risk difference, as no risk lies between 0 and 1"
             )
+    visit = protocol.visit(endpoint.visit).label or endpoint.visit
     missing = int((counts & ~seen).sum())
     if missing:
-        notes.append(f"{missing} patients not seen at {endpoint.visit} count as non-responders")
+        notes.append(f"{_counted(missing)} not seen at {visit}: counted as non-response")
     waiting = int((~data.is_due(endpoint.visit)).sum())
     if waiting:
-        notes.append(f"{waiting} patients had not reached {endpoint.visit} and are not counted")
+        notes.append(f"{_counted(waiting)} not yet due at {visit}: not counted")
     difference = _difference(endpoint, protocol, data, 1, level)
     return ResponseResult(
         name=endpoint.name,

@@ -5,7 +5,7 @@ exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
 
 __all__ = ["ArmTruth", "Truth"]
+
+
+@cache
+def _normal_nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes over +-8.5 and weights that integrate against the standard normal density; many, as scores are steps."""
+    from scipy.special import roots_legendre
+
+    nodes, weights = roots_legendre(1200)
+    return 8.5 * nodes, 8.5 * weights * np.exp(-0.5 * (8.5 * nodes) ** 2) / np.sqrt(2 * np.pi)
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,7 @@ class ArmTruth:
         """
         from scipy.special import ndtr
 
-        nodes, weights = np.polynomial.legendre.leggauss(1200)
-        latent, weights = 8.5 * nodes, 8.5 * weights * np.exp(-0.5 * (8.5 * nodes) ** 2) / np.sqrt(2 * np.pi)
+        latent, weights = _normal_nodes()
         baseline = self.scores[0].at(latent)
         change = baseline * improvement if improvement is not None else np.full_like(baseline, points or 0.0)
         law = self.scores[visit]

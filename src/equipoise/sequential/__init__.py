@@ -1,7 +1,7 @@
 """Group-sequential rules: when to stop on z-values and information, and what may be claimed afterwards."""
 
 from .bounds import Boundaries
-from .conclusion import Conclusion, Decision
+from .conclusion import Conclusion, Decision, decide
 from .design import ExitProbabilities, GroupSequential
 from .spending import (
     HwangShihDeCaniSpending,
@@ -25,5 +25,6 @@ __all__ = [
     "PowerSpending",
     "SpendingFunction",
     "UserSpending",
+    "decide",
     "spending_function",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from .. import endpoints
 from ..errors import InputError, NotEstimable
 from ..estimate import Estimate
-from ..sequential import Decision
+from ..sequential import Decision, decide
 
 if TYPE_CHECKING:
     import datetime
@@ -111,19 +111,26 @@ def look_day(plan: Plan, data: TrialData, number: int) -> float:
     return float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
 
 
-def look_at(plan: Plan, data: TrialData, number: int, day: float | None) -> Look:
-    """One look at data already cut to what was known."""
-    primary = plan.protocol.primary
+def look_at(plan: Plan, data: TrialData, number: int, day: float | None, failed: tuple[int, ...] = ()) -> Look:
+    """One look at data already cut to what was known.
+
+    Looks that `failed` before it have spent nothing: the bounds are those of the design without them.
+    """
+    primary, design = plan.protocol.primary, plan.design
     due = data.is_due(primary.visit)
     estimate, failure, z = None, "", None
-    bounds = plan.design
-    efficacy = float(bounds.efficacy_bounds[number - 1])
-    futility = None if bounds.futility_bounds is None else float(bounds.futility_bounds[number - 1])
-    last = number == bounds.looks
+    last = number == design.looks
+    taken = [design.information[at - 1] for at in range(1, number + 1) if at not in failed]
+    bounds = design.bounds_at(taken, last) if failed else None
+    efficacies, futilities = design.efficacy_bounds[:number], design.futility_bounds
+    if bounds is not None:
+        efficacies, futilities = bounds.efficacy, bounds.futility
+    efficacy = float(efficacies[-1])
+    futility = None if futilities is None else float(futilities[len(taken) - 1])
     try:
         estimate = endpoints.primary_estimate(primary, plan.protocol, data)
         z = estimate.favourable_z
-        decision = bounds.decide(z, number)
+        decision = decide(design, z, efficacy, futility, last)
     except (InputError, NotEstimable) as error:
         failure = str(error)
         decision = Decision.NOT_REJECTED if last else Decision.CONTINUE
@@ -134,7 +141,7 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None) -> Look
         randomised=len(data),
         due=int(due.sum()),
         observed=int((~np.isnan(data.at(primary.visit))).sum()),
-        fraction=bounds.information[number - 1],
+        fraction=design.information[number - 1],
         estimate=estimate,
         failure=failure,
         z=z,
@@ -151,11 +158,13 @@ def walk(plan: Plan, data: TrialData) -> Iterator[Look]:
 
     Non-binding futility is obeyed; the inference afterwards does not count on it.
     """
+    failed: tuple[int, ...] = ()
     for number in range(1, plan.design.looks + 1):
         day = look_day(plan, data, number)
         if math.isinf(day):
             return
-        look = look_at(plan, data.known_at(day), number, day)
+        look = look_at(plan, data.known_at(day), number, day, failed)
         yield look
         if look.decision.stops:
             return
+        failed += (number,) if look.estimate is None else ()

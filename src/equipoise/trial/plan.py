@@ -89,8 +89,9 @@ class Plan:
 
     def __str__(self) -> str:
         assumed, nothing = self.under_effect, self.under_no_effect
+        looks = ", ".join(map(str, self.patients_per_look))
         lines = [
-            f"{self.protocol.trial.name}: {self.patients} patients, looks at {', '.join(map(str, self.patients_per_look))}",
+            f"{self.protocol.trial.name}: {self.patients} patients, looks at {looks}",
             str(self.design),
             f"under {self.scenario} (effect {assumed.effect:.4g}, standard error {self.standard_error:.4g}): "
             f"power {assumed.power:.4f}, {assumed.patients:.1f} patients expected",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-CASES = json.loads((Path(__file__).parents[1] / "reference" / "survival.json").read_text())["cases"]
+from reference_values import reference_cases
+
+CASES = reference_cases("survival")
 
 
 def cases(method):

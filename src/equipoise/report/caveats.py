@@ -1,0 +1,141 @@
+"""What remains uncertain after a trial."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ..sequential import Decision
+from ..trial import flow
+from .figures.durability import durability_result
+from .phrases import EffectPhrases, arm_text, clean, counted, days, level_text, listed, visit_text
+
+if TYPE_CHECKING:
+    from ..estimate import Interval
+    from ..trial import TrialResult
+
+__all__ = ["uncertain"]
+
+
+def uncertain(result: TrialResult) -> tuple[str, ...]:
+    """What the trial leaves open, the weightiest first; each a sentence or two."""
+    return tuple(
+        sentence
+        for part in (_size, _missing, _blinding, _follow_up, _others, _single)
+        for sentence in part(result)
+        if sentence
+    )
+
+
+def _size(result: TrialResult) -> list[str]:
+    conclusion = result.conclusion
+    analysed = sum(
+        row.analysed for row in flow(result.protocol, result.data) if row.arm in result.protocol.arm_names[:2]
+    )
+    if conclusion is None:
+        return []
+    interval = conclusion.interval or conclusion.repeated_interval
+    phrases = EffectPhrases.of(result, conclusion.observed)
+    few = "Only " if analysed < 100 else ""
+    text = f"{few}{counted(analysed, 'patient')} {'was' if analysed == 1 else 'were'} analysed in the two arms compared"
+    sentences = [
+        f"{text}: effects {_span(phrases, interval)} are compatible with the data at {level_text(interval.level)}."
+    ]
+    decision = conclusion.decision
+    if decision in (Decision.NOT_REJECTED, Decision.FUTILITY):
+        sentences.append("Not having shown a difference is not having shown that there is none.")
+    if decision is Decision.CONTINUE:
+        sentences.append(
+            "Interim results change; acting on them before a bound is crossed would undo the error control."
+        )
+    return sentences
+
+
+def _span(phrases: EffectPhrases, interval: Interval) -> str:
+    said = phrases.between(interval)
+    return said if said.startswith("from ") else f"of {said}"
+
+
+def _missing(result: TrialResult) -> list[str]:
+    protocol = result.protocol
+    primary = protocol.primary
+    rows = flow(protocol, result.data)
+    due = sum(row.randomised - row.not_yet_due for row in rows)
+    unseen, waiting = sum(row.withdrew_before_primary for row in rows), sum(row.not_yet_due for row in rows)
+    visit = visit_text(protocol, primary.visit)
+    if primary.type == "longitudinal":
+        how = "the model takes their scores as missing at random"
+    elif primary.type == "response" and primary.missing == "non-response":
+        how = "they count as non-responders"
+    else:
+        how = "they are left out, as if they did not differ from those seen"
+    sentences = []
+    if unseen:
+        by_arm = listed([f"{row.withdrew_before_primary} with {arm_text(protocol, row.arm)}" for row in rows])
+        sentences.append(
+            f"{unseen} of {due} patients due at {visit} {'was' if unseen == 1 else 'were'} not seen there ({by_arm});"
+            f" {how}, which cannot be checked."
+        )
+    elif due:
+        sentences.append(f"All {due} patients due at {visit} were seen there.")
+    if waiting:
+        sentences.append(
+            f"{counted(waiting, 'randomised patient')} had not yet reached {visit} when the decision was made."
+        )
+    return sentences
+
+
+def _blinding(result: TrialResult) -> list[str]:
+    return ["Blinding was not measured: whether patients or raters guessed the treatment is not known."]
+
+
+def _follow_up(result: TrialResult) -> list[str]:
+    protocol = result.protocol
+    primary_day = protocol.visit(protocol.primary.visit).day - protocol.visits[0].day
+    sentences = [f"The primary comparison is {days(primary_day)} days after baseline and says nothing of later days."]
+    found = durability_result(result)
+    if found is None:
+        return sentences
+    medians = []
+    for arm in found.arms:
+        if arm.responders is None:
+            continue
+        median = arm.responders.median
+        shown = "not reached" if math.isinf(median) else f"{days(median)} days"
+        medians.append(f"{shown} among {counted(arm.response_count, 'responder')} with {arm_text(protocol, arm.arm)}")
+    if medians:
+        sentences.append(
+            f"Median time to loss of response: {listed(medians)}. Responders are no randomised groups: this "
+            "does not compare the treatments."
+        )
+    return sentences
+
+
+def _others(result: TrialResult) -> list[str]:
+    protocol = result.protocol
+    sentences = []
+    if result.secondary:
+        sentences.append(
+            "Secondary endpoints are not corrected for their number"
+            + (", nor for the looks." if result.plan.design.looks > 1 else ".")
+        )
+    if len(protocol.arm_names) > 2:
+        pair = f"{arm_text(protocol, protocol.experimental.name)} against {arm_text(protocol, protocol.control.name)}"
+        sentences.append(f"The stopping rule speaks of {pair} alone; other arms are reported without correction.")
+    failed = [clean(item.label) for item in result.secondary if hasattr(item, "reason")]
+    if failed:
+        sentences.append(f"Could not be analysed: {listed(failed)}; the tables say why.")
+    return sentences
+
+
+def _single(result: TrialResult) -> list[str]:
+    if result.provenance.data == "virtual":
+        return ["This is one draw: another seed gives another trial."]
+    return [
+        (
+            "It is a single trial; the next may differ, and one that stopped early is likelier than most to have been"
+            " lucky."
+            if result.stopped_early and result.conclusion is not None and result.conclusion.decision.rejects
+            else "It is a single trial; the next may differ."
+        )
+    ]

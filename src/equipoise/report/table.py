@@ -1,0 +1,36 @@
+"""A table as text: what the page and the terminal both show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text: one header, rows of as many cells, the first column naming the row.
+
+    Attributes
+    ----------
+    title, note
+        Above and below the table; the note may be empty.
+    header, rows
+        Cells.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        widths = [max(len(row[at]) for row in (self.header, *self.rows)) for at in range(len(self.header))]
+
+        def line(row: tuple[str, ...]) -> str:
+            return "  ".join(
+                cell.ljust(width) if at == 0 else cell.rjust(width)
+                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+
+        return "\n".join([self.title, line(self.header), *map(line, self.rows), *([self.note] if self.note else [])])

