@@ -84,7 +84,7 @@ def damaged_tables(draw: st.DrawFn, values: st.SearchStrategy[Any] = STRANGE) ->
             st.sampled_from(["replace", "replace", "replace", "delete", "rename", "repeat", "exchange", "add", "wrap"])
         ):
             case "replace":
-                parent[key] = draw(values)
+                parent[key] = copy.deepcopy(draw(values))
             case "delete":
                 del parent[key]
             case "rename" if isinstance(parent, dict):
@@ -96,7 +96,7 @@ def damaged_tables(draw: st.DrawFn, values: st.SearchStrategy[Any] = STRANGE) ->
                 there = holder(table, other)
                 parent[key] = copy.deepcopy(there[other[-1]])
             case "add" if isinstance(parent, dict):
-                parent[draw(st.text(min_size=1, max_size=8))] = draw(values)
+                parent[draw(st.text(min_size=1, max_size=8))] = copy.deepcopy(draw(values))
             case _:
                 parent[key] = [parent[key]]
     return table

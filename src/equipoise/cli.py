@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -13,11 +14,12 @@ from . import __version__
 from .errors import InputError, NotEstimable
 
 if TYPE_CHECKING:
-    from .conduct import DataError  # noqa: F401
     from .protocol import Protocol
     from .trial import Look, TrialResult
 
 __all__ = ["app", "main"]
+
+MOST_STANDARD_ERRORS = 1e8
 
 app = typer.Typer(
     name="equipoise",
@@ -40,6 +42,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 def main() -> None:
     """Run the command line; what the user got wrong is one message and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except (InputError, NotEstimable) as error:
@@ -203,7 +208,9 @@ def analyse(
 def simulate(
     protocol: ProtocolArgument,
     scenario: Annotated[str, typer.Option("--scenario", help="One or more, separated by commas.")] = "",
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Virtual trials of each scenario.")] = 1000,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, max=10_000_000, help="Virtual trials of each scenario.")
+    ] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a core.")] = 0,
     json: JsonOption = False,
@@ -259,7 +266,14 @@ def conclude(
         efficacy=spending_function(spending, **given),
     )
     direction = better or ("lower" if effect < 0 else "higher")
-    conclusion = rule.conclude(Estimate(effect, se, df, better=direction, label="effect"), look=stopped_at)
+    estimate = Estimate(effect, se, df, better=direction, label="effect")
+    try:
+        if abs(effect) > MOST_STANDARD_ERRORS * se:
+            raise ArithmeticError
+        conclusion = rule.conclude(estimate, look=stopped_at)
+    except ArithmeticError:
+        given = f"{effect:g} with standard error {se:g} and {df:g} degrees of freedom"
+        raise InputError("effect", given, "figures that a trial can have") from None
     if json:
         _json({"design": rule.to_dict(), "conclusion": conclusion.to_dict()})
         return

@@ -40,8 +40,8 @@ class Events:
     """
 
     patient: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
-    kind: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype="<U16"))
-    term: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype="<U32"))
+    kind: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
+    term: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
     day: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def select(self, keep: NDArray[np.bool_]) -> Events:
@@ -115,8 +115,8 @@ class TrialData:
 
     @cached_property
     def reached(self) -> NDArray[np.float64]:
-        """Day on which each visit was assessed, or its window closed without it, shape (patients, visits)."""
-        return np.where(np.isnan(self.assessed), self.due, self.assessed)
+        """Day on which each visit was assessed, or its window closed if that came first, shape (patients, visits)."""
+        return np.fmin(self.assessed, self.due)
 
     def is_due(self, visit: str) -> NDArray[np.bool_]:
         """Whether each patient has reached the visit by the cut, seen or not; always so in data without dates."""
@@ -247,7 +247,10 @@ class TrialData:
 
         if self.start is None:
             raise InputError("day", day, "data with dates")
-        return self.start + datetime.timedelta(days=int(day))
+        try:
+            return self.start + datetime.timedelta(days=int(day))
+        except OverflowError:
+            raise InputError("day", day, "a day before the year 9999; patients enter too slowly") from None
 
 
 def _absent(values: NDArray[Any]) -> list[Any]:

@@ -19,7 +19,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, field: str, value: object, expected: str) -> None:
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except ValueError:
+            shown = f"a {type(value).__name__} too long to print"
         if len(shown) > 80:
             shown = shown[:77] + "..."
         self.field, self.value, self.expected = field, value, expected

@@ -97,7 +97,7 @@ def test_a_visit_nobody_has_reached_is_left_out_and_said():
     scores[:, 2] = np.nan
     result = endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))
     assert {mean.visit for mean in result.means} == {"day1", "week2"}
-    assert "week1" in result.notes[0]
+    assert "Week 1" in result.notes[0]
     scores[:, 3] = np.nan
     with pytest.raises(InputError, match="week2"):
         endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))

@@ -141,9 +141,11 @@ def test_another_suffix_is_refused(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(eq.InputError, match="written to"):
-        save_figure(path_figure(trial("efficacy")), tmp_path / "absent" / "figure.png")
+def test_a_missing_folder_is_made_and_a_file_is_no_folder(tmp_path):
+    save_figure(path_figure(trial("efficacy")), tmp_path / "new" / "figure.png")
+    assert (tmp_path / "new" / "figure.png").stat().st_size > 1000
+    with pytest.raises(eq.InputError, match="can be written"):
+        save_figure(path_figure(trial("efficacy")), tmp_path / "new" / "figure.png" / "figure.png")
 
 
 def test_settings_of_the_user_neither_matter_nor_change():

@@ -79,14 +79,14 @@ def test_observed_and_corrected_are_the_conclusions():
     assert told.corrected[0].startswith(f"Median-unbiased estimate: {-conclusion.median_unbiased:.1f} points lower")
     assert f"{-conclusion.interval.upper:.1f} to {-conclusion.interval.lower:.1f} points lower" in told.corrected[0]
     assert f"Bias-adjusted (Whitehead): {-conclusion.bias_adjusted:.1f} points lower." in told.corrected
-    assert not any("equal what was observed" in sentence for sentence in told.corrected)
+    assert not any("is the observed one" in sentence for sentence in told.corrected)
 
 
 def test_a_stop_at_the_first_look_is_told_with_its_exaggeration():
     result = trial("efficacy")
     conclusion, corrected = result.conclusion, " ".join(summary(result).corrected)
     assert math.isclose(conclusion.median_unbiased, conclusion.observed.effect, rel_tol=1e-9)
-    assert "equal what was observed" in corrected
+    assert "is the observed one" in corrected
     for truth in (result.plan.effect, conclusion.observed.effect / 2):
         expected = conclusion.expected_observed_given_stop(truth)
         assert abs(expected) > abs(truth)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,7 +90,10 @@ def test_p_value_and_interval_agree_with_the_decision(design):
         at_bound = design.conclude(estimate(bound, fraction), look=look)
         assert at_bound.decision is Decision.EFFICACY
         assert at_bound.p_value == pytest.approx(spent, abs=1e-13)
-        assert at_bound.repeated_interval.lower == pytest.approx(0, abs=1e-13)
+        plain = replace(design, futility=None, beta=None, binding=False)
+        limit = (bound - plain.efficacy_bounds[look - 1]) * at_bound.observed.standard_error
+        assert at_bound.repeated_interval.lower == pytest.approx(limit, abs=1e-13)
+        assert limit == 0 or design is BINDING
         assert at_bound.interval.level == pytest.approx(0.95)
         if look == design.looks:
             assert at_bound.interval.lower == pytest.approx(0, abs=1e-11)
@@ -278,3 +282,23 @@ def test_refusals():
         TWO_SIDED.conclude(fine).exaggeration(0.0)
     with pytest.raises(InputError, match="true_effect"):
         TWO_SIDED.conclude(fine).expected_observed_given_stop(np.inf)
+
+
+@pytest.mark.parametrize(
+    ("degrees_of_freedom", "statistic"), [(3, -30), (10, -25), (5, -20), (26, -25), (math.inf, -40)]
+)
+def test_far_against_the_experimental_arm_the_limits_are_those_of_the_fixed_sample(degrees_of_freedom, statistic):
+    """A one-sided trial that far below never came near its bounds, so the interval is the ordinary one."""
+    design = GroupSequential(information=(0.5, 1.0), alpha=0.025, sided=1)
+    conclusion = design.conclude(Estimate(float(statistic), 1.0, degrees_of_freedom), look=2)
+    ordinary = conclusion.observed.interval(0.95)
+    assert conclusion.median_unbiased == pytest.approx(statistic, rel=1e-6)
+    assert conclusion.interval.lower == pytest.approx(ordinary.lower, rel=1e-6)
+    assert conclusion.interval.upper == pytest.approx(ordinary.upper, rel=1e-6)
+    assert conclusion.p_value <= 1
+
+
+def test_a_result_beyond_all_doubt_still_has_its_repeated_p_value():
+    design = GroupSequential(information=(0.75, 1.0), alpha=0.05, sided=2)
+    assert 0 < design.conclude(Estimate(45.0, 1.0), look=1).repeated_p_value < 1e-200
+    assert design.conclude(Estimate(400.0, 1.0), look=2).repeated_p_value <= 2e-300

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from equipoise import Decision, InputError, TrialData, analyse, gallery, run
+from equipoise.patients import Truth
+from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial import NotAnalysed, adverse_events, baseline, flow
 from protocols import edited
 
@@ -40,7 +42,8 @@ def drawn(patients=30, seed=1):
 def test_data_without_dates_are_the_look_they_are_said_to_be():
     scores, arm = drawn()
     data = undated(scores, arm)
-    interim, last = analyse(PROTOCOL, data, look=1), analyse(PROTOCOL, data)
+    interim = analyse(PROTOCOL, data, look=1)
+    last = analyse(PROTOCOL, undated(*drawn(40)))
     assert interim.stopped_early
     assert interim.conclusion.efficacy_bound == pytest.approx(2.3397, abs=1e-4)
     assert interim.conclusion.interval.lower == pytest.approx(interim.conclusion.observed_interval.lower, rel=1e-9)
@@ -49,6 +52,26 @@ def test_data_without_dates_are_the_look_they_are_said_to_be():
     assert abs(last.conclusion.median_unbiased) < abs(last.conclusion.observed.effect)
     with pytest.raises(InputError, match="look"):
         analyse(PROTOCOL, data, look=3)
+
+
+def test_under_and_over_running_spend_what_is_left():
+    short = analyse(PROTOCOL, undated(*drawn(36)))
+    assert short.conclusion.information == (0.75, 0.9)
+    planned = short.plan.design.bounds_at([0.75, 0.9], True).efficacy[-1]
+    assert short.conclusion.efficacy_bound == pytest.approx(planned, rel=1e-12)
+    assert analyse(PROTOCOL, undated(*drawn(46))).conclusion.information == (0.75, 1.15)
+    early = analyse(PROTOCOL, undated(*drawn(34)), look=1)
+    assert early.conclusion.information == (0.85,)
+    assert 2.0118 < early.conclusion.efficacy_bound < 2.3397
+    assert analyse(PROTOCOL, undated(*drawn(28))).conclusion.information == (0.7,)
+
+
+def test_more_patients_than_planned_are_all_in_the_last_look():
+    truth, generator = Truth.of(PROTOCOL, "no-effect"), generator_for(1, "no-effect", 3)
+    result = analyse(PROTOCOL, virtual_trial(PROTOCOL, truth, generator, 45))
+    assert [look.due for look in result.looks] == [30, 45]
+    assert result.conclusion.information == (0.75, 1.125)
+    assert result.conclusion.decision is result.last_look.decision
 
 
 def test_loss_of_response_without_dates_is_said_not_to_be_analysed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ __all__ = ["DataError", "read_data"]
 
 ABSENT = frozenset({"", "NA", "NaN", "nan", ".", "null", "None"})
 MOST_FAULTS = 20
+LARGEST_NUMBER = 1e15
 
 
 class DataError(InputError):
@@ -94,22 +95,26 @@ class _Reader:
         self.fault(f"no column '{name}' for {what}; {known}")
         return [None] * self.rows
 
-    def text(self, value: Any) -> str:
-        if value is None or value != value:
+    def text(self, value: Any, known: Collection[str] = ()) -> str:
+        """A cell as text, "" where it says that nothing is there; a known word is itself even if it is such a one."""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
         found = str(value).strip()
-        return "" if found in ABSENT else found
+        return "" if found in ABSENT and found not in known else found
 
     def number(self, value: Any, row: int, column: str) -> float:
         found = self.text(value)
         if not found:
             return math.nan
         try:
-            number = float(found)
+            number = math.inf if "_" in found else float(found)
         except ValueError:
             number = math.inf
         if not math.isfinite(number):
             self.fault(f"{found[:40]!r} is not a number; expected a number or an empty cell", row, column)
+            return math.nan
+        if abs(number) > LARGEST_NUMBER:
+            self.fault(f"{number:g} is too large; expected at most {LARGEST_NUMBER:g}", row, column)
             return math.nan
         return number
 
@@ -137,7 +142,7 @@ class _Reader:
             return None
 
     def choice(self, value: Any, codes: dict[str, int], row: int, column: str, what: str) -> int:
-        found = self.text(value)
+        found = self.text(value, codes)
         if found in codes:
             return codes[found]
         if not found:
@@ -166,8 +171,8 @@ class _Reader:
         codes = {level: at for at, level in enumerate(spec.levels)}
         found = []
         for row, value in enumerate(values):
-            text = self.text(value)
-            found.append(spec.levels[self.choice(text, codes, row, column, name)] if text else "")
+            given = self.text(value, codes)
+            found.append(spec.levels[self.choice(given, codes, row, column, name)] if given else "")
         return np.array(found, dtype=str)
 
     def done(self) -> None:
@@ -302,7 +307,7 @@ def _tables(protocol: Protocol, folder: Path) -> TrialData:
     dated = any(dates["randomised"])
     if dated:
         for row, date in enumerate(dates["randomised"]):
-            if date is None:
+            if date is None and not people.text(people.columns["randomised"][row]):
                 people.fault("date of randomisation is missing; expected one for every patient", row, "randomised")
     people.done()
     rows = {name: at for at, name in enumerate(patient)}
@@ -311,6 +316,9 @@ def _tables(protocol: Protocol, folder: Path) -> TrialData:
     scores = np.full((len(patient), len(protocol.visits)), np.nan)
     assessed = np.full_like(scores, np.nan)
     seen = _Reader(*find("assessments"))
+    for row, scale in enumerate(seen.columns.get("scale", ())):
+        if seen.text(scale) != protocol.outcome.scale:
+            seen.fault(f"{seen.text(scale)[:40]!r} is another scale; expected {protocol.outcome.scale}", row, "scale")
     visits = {name: at for at, name in enumerate(protocol.visit_names)}
     wanted = ("patient", "visit", "score", *(["assessed"] if start else []))
     cells = [seen.column(name, "assessments") for name in wanted]
@@ -323,7 +331,7 @@ def _tables(protocol: Protocol, folder: Path) -> TrialData:
         taken.add(at)
         scores[at] = seen.score(score, row, "score", protocol)
         day = seen.date(when[0], row, "assessed") if when else None
-        if start and day is None and not math.isnan(scores[at]):
+        if start and day is None and not math.isnan(scores[at]) and not seen.text(when[0]):
             seen.fault("date of assessment is missing; expected one for every score", row, "assessed")
         elif start and day is not None:
             assessed[at] = (day - start).days
@@ -363,9 +371,9 @@ def _events(found: tuple[str, Columns], rows: dict[str, int], start: datetime.da
     for row, (who, what, which, when) in enumerate(zip(*cells, strict=True)):
         patient.append(reader.choice(who, rows, row, "patient", "patient"))
         kind.append(list(kinds)[reader.choice(what, kinds, row, "kind", "kind of event")])
-        term.append(reader.text(which))
+        term.append("" if which is None else str(which).strip())
         date = reader.date(when, row, "date")
-        if date is None:
+        if date is None and not reader.text(when):
             reader.fault("date of the event is missing; expected one", row, "date")
         day.append(math.nan if date is None else float((date - start).days))
     reader.done()

@@ -23,6 +23,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     `InputError` if it cannot.
     """
     target = Path(path)
+    if "\0" in str(path):
+        raise InputError("output", str(path), "a place that can be written (no zero byte in its name)")
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,8 @@ def _fit(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple
     outcome = data.at(endpoint.visit)
     if protocol.analysis.outcome == "change":
         outcome = outcome - data.baseline
-    found = [covariate_columns(protocol, data, name) for name in protocol.analysis.covariates]
+    seen = ~np.isnan(outcome)
+    found = [covariate_columns(protocol, data, name, seen) for name in protocol.analysis.covariates]
     names = [label for labels, _, _ in found for label in labels]
     values = np.concatenate([np.empty((len(data), 0)), *(columns for _, columns, _ in found)], axis=1)
     arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
@@ -46,7 +47,11 @@ def primary_estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialDa
 
 
 def estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:
-    """The whole result: every arm against control, observed and adjusted means."""
+    """The whole result: every arm against control, observed and adjusted means.
+
+    Adjusted means are at the mean of all covariates, levels of categorical ones included, over the patients analysed;
+    the mixed model's LS means weigh levels equally. Differences between arms do not depend on it.
+    """
     fitted, outcome = _fit(endpoint, protocol, data)
     level = protocol.confidence_level
     comparisons = []
@@ -87,18 +92,17 @@ def estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> M
 
 
 def plan(endpoint: AncovaEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
-    """Effect and variance under a scenario: variance given baseline, over the share of patients seen at the visit."""
+    """Effect and variance under a scenario: given baseline if that is a covariate, over the share seen at the visit."""
     at = protocol.visit_names.index(endpoint.visit)
-    variances = []
-    for arm in law.arms[:2]:
-        joint = arm.covariance
-        variance = joint[at, at]
-        if "baseline" in protocol.analysis.covariates:
-            variance -= joint[at, 0] ** 2 / joint[0, 0]
-        elif protocol.analysis.outcome == "change":
-            variance += joint[0, 0] - 2 * joint[at, 0]
-        variances.append(float(variance / arm.staying[at]))
-    effect = float(law.arms[1].means[at] - law.arms[0].means[at])
-    if protocol.analysis.outcome == "change" and "baseline" not in protocol.analysis.covariates:
-        effect -= float(law.arms[1].means[0] - law.arms[0].means[0])
-    return EndpointPlan(effect, (variances[0], variances[1]))
+    arms = law.arms[:2]
+    slope = 1.0 if protocol.analysis.outcome == "change" else 0.0
+    if "baseline" in protocol.analysis.covariates:
+        joint = (arms[0].covariance + arms[1].covariance) / 2
+        slope = float(joint[at, 0] / joint[0, 0])
+    variances = [
+        float(arm.covariance[at, at] - 2 * slope * arm.covariance[at, 0] + slope**2 * arm.covariance[0, 0])
+        / float(arm.staying[at])
+        for arm in arms
+    ]
+    gap = arms[1].means - arms[0].means
+    return EndpointPlan(float(gap[at] - slope * gap[0]), (variances[0], variances[1]))

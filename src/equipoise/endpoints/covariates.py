@@ -18,15 +18,20 @@ __all__ = ["covariate_columns"]
 
 
 def covariate_columns(
-    protocol: Protocol, data: TrialData, name: str
+    protocol: Protocol, data: TrialData, name: str, rows: NDArray[np.bool_] | None = None
 ) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64] | None]:
     """One covariate as columns: itself when continuous, indicators of the levels after the first when categorical.
+
+    Parameters
+    ----------
+    rows
+        Patients who enter the analysis, shape (patients,); all when absent.
 
     Returns
     -------
     Names of the columns; values with NaN where missing, shape (patients, columns); and the value each column takes
     when levels weigh equally, or None for a continuous covariate, whose mean is taken instead. A level that no patient
-    has gets no column.
+    of the analysis has gets no column.
 
     Raises
     ------
@@ -43,7 +48,8 @@ def covariate_columns(
     values = data.covariates[name]
     if spec.kind == "continuous":
         return [name], values.astype(float)[:, None], None
-    levels = [level for level in spec.levels if (values == level).any()]
+    present = values if rows is None else values[rows]
+    levels = [level for level in spec.levels if (present == level).any()]
     strange = sorted(set(values.tolist()) - set(spec.levels) - {""})
     if strange:
         raise InputError(f"covariate {name}", strange[0], f"one of {', '.join(spec.levels)}")

@@ -21,31 +21,56 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate", "fit", "plan", "primary_estimate"]
 
+_SPARE = 2
+
 
 class _Model:
-    """The model's columns: a mean for every visit, a difference for every further arm at every visit, covariates."""
+    """The model's columns: a mean for every visit, a difference for every further arm at every visit, covariates.
 
-    def __init__(self, protocol: Protocol, data: TrialData) -> None:
+    A visit after the endpoint's own enters only once every arm has `_SPARE` more patients there than the model has
+    columns a visit: at an interim look few have got so far, and a handful of scores would make the fit fail for a visit
+    that is not asked about. Visits up to the endpoint's always enter, unless nobody has been seen there.
+    """
+
+    def __init__(self, protocol: Protocol, data: TrialData, endpoint: LongitudinalEndpoint) -> None:
         self.protocol, self.data = protocol, data
         columns = [data.visit_names.index(name) for name in protocol.modelled_visits]
         outcome = data.scores[:, columns]
         if protocol.analysis.outcome == "change":
             outcome = outcome - data.baseline[:, None]
         self.notes: list[str] = []
-        seen = np.asarray(~np.isnan(outcome).all(axis=0))
-        self.visits = [name for name, any_seen in zip(protocol.modelled_visits, seen, strict=True) if any_seen]
-        if not seen.all():
-            absent = [name for name in protocol.modelled_visits if name not in self.visits]
-            self.notes.append(f"no scores yet at {', '.join(absent)}; left out of the model")
-        self.covariates = [covariate_columns(protocol, data, name) for name in protocol.analysis.covariates]
+        chosen = self._choose(outcome, endpoint)
+        self.visits = [name for name, taken in zip(protocol.modelled_visits, chosen, strict=True) if taken]
+        outcome = outcome[:, chosen]
+        seen = np.asarray(~np.isnan(outcome).all(axis=1))
+        self.covariates = [covariate_columns(protocol, data, name, seen) for name in protocol.analysis.covariates]
         values = [found[1] for found in self.covariates]
         complete = ~np.isnan(np.concatenate([np.zeros((len(data), 1)), *values], axis=1)).any(axis=1)
         if not complete.all():
-            self.notes.append(f"{int((~complete).sum())} patients without all covariates left out")
-        self.rows = complete & ~np.isnan(outcome).all(axis=1)
-        self.outcome = outcome[:, seen][self.rows]
+            self.notes.append(f"{int((~complete).sum())} of {len(data)} patients left out: a covariate missing")
+        self.rows = complete & seen
+        self.outcome = outcome[self.rows]
         self.arm = data.arm[self.rows]
-        self.names, self.design = self._columns([value[self.rows] for value in values])
+        names, design = self._columns([value[self.rows] for value in values])
+        self.used = (design[~np.isnan(self.outcome)] != 0).any(axis=0)
+        if not self.used.all():
+            unused = [name for name, used in zip(names, self.used, strict=True) if not used]
+            self.notes.append(f"nobody to estimate {', '.join(unused)} from; left out of the model")
+        self.names = [name for name, used in zip(names, self.used, strict=True) if used]
+        self.design = design[:, :, self.used]
+
+    def _choose(self, outcome: NDArray[np.float64], endpoint: LongitudinalEndpoint) -> NDArray[np.bool_]:
+        names, arms = self.protocol.modelled_visits, range(len(self.data.arm_names))
+        target = names.index(endpoint.visit)
+        counts = np.stack([(~np.isnan(outcome[self.data.arm == arm])).sum(axis=0) for arm in arms])
+        needed = len(arms) + len(self.protocol.analysis.by_visit) + _SPARE
+        later = np.arange(len(names)) > target
+        chosen = np.asarray((counts.sum(axis=0) > 0) & (~later | (counts.min(axis=0) >= needed)))
+        for name, taken, count in zip(names, chosen, counts.sum(axis=0), strict=True):
+            if not taken:
+                why = "too few scores yet" if count else "no scores yet"
+                self.notes.append(f"{why} at {self.protocol.visit(name).label or name}; left out of the model")
+        return chosen
 
     def _columns(self, values: list[NDArray[np.float64]]) -> tuple[list[str], NDArray[np.float64]]:
         visits, arms = len(self.visits), len(self.data.arm_names)
@@ -66,16 +91,16 @@ class _Model:
 
     def difference(self, arm: int, visit: int) -> NDArray[np.float64]:
         """Contrast of an arm minus control at a visit."""
-        contrast = np.zeros(len(self.names))
+        contrast = np.zeros(len(self.used))
         contrast[arm * len(self.visits) + visit] = 1.0
-        return contrast
+        return contrast[self.used]
 
     def mean(self, arm: int, visit: int) -> NDArray[np.float64]:
         """Contrast of an arm's LS mean at a visit: covariates at their mean over the observations, levels weighing
         equally.
         """
-        contrast = self.difference(arm, visit) if arm else np.zeros(len(self.names))
-        contrast[visit] = 1.0
+        contrast = np.zeros(len(self.used))
+        contrast[[visit, arm * len(self.visits) + visit]] = 1.0
         observed = ~np.isnan(self.outcome)
         start = len(self.data.arm_names) * len(self.visits)
         for name, (labels, value, weights) in zip(self.protocol.analysis.covariates, self.covariates, strict=True):
@@ -87,16 +112,16 @@ class _Model:
             else:
                 contrast[start : start + len(labels)] = centre
                 start += len(labels)
-        return contrast
+        return contrast[self.used]
 
 
-def fit(protocol: Protocol, data: TrialData) -> tuple[_Model, MixedFit]:
+def fit(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[_Model, MixedFit]:
     """The fitted model of the protocol's analysis; raises `InputError` or `FitError` with the reason where it
     cannot be had.
     """
     from ..mixed import fit_mmrm
 
-    model = _Model(protocol, data)
+    model = _Model(protocol, data, endpoint)
     if not model.rows.any():
         raise InputError("outcome", "missing for everyone", "at least some patients seen after baseline")
     analysis = protocol.analysis
@@ -114,7 +139,7 @@ def fit(protocol: Protocol, data: TrialData) -> tuple[_Model, MixedFit]:
 
 def primary_estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
     """The experimental arm minus control at the endpoint's visit and nothing else, for looks and simulation."""
-    model, fitted = fit(protocol, data)
+    model, fitted = fit(endpoint, protocol, data)
     return _difference(endpoint, model, fitted, 1, _position(endpoint.visit, model))
 
 
@@ -132,7 +157,7 @@ def _difference(endpoint: LongitudinalEndpoint, model: _Model, fitted: MixedFit,
 
 def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:
     """The whole result: every arm against control at every visit, LS means, the model."""
-    model, fitted = fit(protocol, data)
+    model, fitted = fit(endpoint, protocol, data)
     position = _position(endpoint.visit, model)
     level = protocol.confidence_level
     arms = range(1, len(data.arm_names))
@@ -176,29 +201,51 @@ def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
 def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
     """Effect and variance under a scenario, dropout counted (Lu, Luo & Chen 2008, Statistics in Medicine 27:6299).
 
-    With baseline among the covariates the later visits are taken given baseline. The information about an arm's
-    mean vector is the average over dropout patterns of the inverse covariance of the visits seen; the variance at
-    the endpoint's visit is the corresponding element of its inverse. Dropout is taken as independent of the scores,
-    and each arm keeps its own covariance.
+    With baseline among the covariates the later visits are taken given baseline, by a slope for each visit or by the
+    one slope that weighted least squares would find, as the analysis has it; a difference of the arms at baseline is
+    taken out by the same slope. The information about an arm's mean vector is the average over dropout patterns of the
+    inverse covariance of the visits seen; the variance at the endpoint's visit is the corresponding element of its
+    inverse. Dropout is taken as independent of the scores, and each arm keeps its own covariance.
     """
     visits = [protocol.visit_names.index(name) for name in protocol.modelled_visits]
     target = protocol.modelled_visits.index(endpoint.visit)
-    variances = []
-    for arm in law.arms[:2]:
-        joint = arm.covariance
-        covariance = joint[np.ix_(visits, visits)]
-        if "baseline" in protocol.analysis.covariates:
-            covariance = covariance - np.outer(joint[visits, 0], joint[0, visits]) / joint[0, 0]
-        elif protocol.analysis.outcome == "change":
-            covariance = covariance - joint[visits, 0][:, None] - joint[0, visits] + joint[0, 0]
-        staying = np.append(arm.staying[visits], 0.0)
-        information = np.zeros_like(covariance)
-        for seen in range(1, len(visits) + 1):
-            part = np.linalg.inv(covariance[:seen, :seen])
-            information[:seen, :seen] += (staying[seen - 1] - staying[seen]) * part
-        variances.append(float(np.linalg.inv(information)[target, target]))
-    column = visits[target]
-    effect = float(law.arms[1].means[column] - law.arms[0].means[column])
-    if protocol.analysis.outcome == "change" and "baseline" not in protocol.analysis.covariates:
-        effect -= float(law.arms[1].means[0] - law.arms[0].means[0])
+    arms = law.arms[:2]
+    staying = [np.append(arm.staying[visits], 0.0) for arm in arms]
+    slopes = np.full(len(visits), 1.0 if protocol.analysis.outcome == "change" else 0.0)
+    if "baseline" in protocol.analysis.covariates:
+        joint = (arms[0].covariance + arms[1].covariance) / 2
+        slopes = joint[visits, 0] / joint[0, 0]
+        if "baseline" not in protocol.analysis.by_visit:
+            slopes = np.full(len(visits), _common_slope(joint, visits, (staying[0] + staying[1]) / 2))
+    variances = [
+        float(np.linalg.inv(_information(_given(arm.covariance, visits, slopes), seen))[target, target])
+        for arm, seen in zip(arms, staying, strict=True)
+    ]
+    gap = arms[1].means - arms[0].means
+    effect = float(gap[visits[target]] - slopes[target] * gap[0])
     return EndpointPlan(effect, (variances[0], variances[1]))
+
+
+def _given(joint: NDArray[np.float64], visits: list[int], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance of the visits less `slopes` times the baseline."""
+    crossed = np.outer(slopes, joint[0, visits])
+    return joint[np.ix_(visits, visits)] - crossed - crossed.T + joint[0, 0] * np.outer(slopes, slopes)
+
+
+def _information(covariance: NDArray[np.float64], staying: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Information of one patient about the visits' means, averaged over where she leaves."""
+    information = np.zeros_like(covariance)
+    for seen in range(1, len(covariance) + 1):
+        information[:seen, :seen] += (staying[seen - 1] - staying[seen]) * np.linalg.inv(covariance[:seen, :seen])
+    return information
+
+
+def _common_slope(joint: NDArray[np.float64], visits: list[int], staying: NDArray[np.float64]) -> float:
+    """The one slope on baseline of generalised least squares, whose weights depend on it; found by repetition."""
+    ones, slope = np.ones(len(visits)), float(joint[visits, 0].mean() / joint[0, 0])
+    for _ in range(200):
+        weights = _information(_given(joint, visits, slope * ones), staying)
+        slope, before = float(ones @ weights @ joint[visits, 0] / (joint[0, 0] * (ones @ weights @ ones))), slope
+        if abs(slope - before) < 1e-12:
+            break
+    return slope

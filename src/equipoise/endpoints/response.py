@@ -59,9 +59,9 @@ def _difference(
 
 
 def primary_estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
-    """The risk difference, experimental minus control, and nothing else, for looks and simulation."""
+    """The risk difference, experimental minus control, with the score test's standard error: what a look needs."""
     found = _difference(endpoint, protocol, data, 1, 0.95)
-    return found.estimate("higher", endpoint.label or endpoint.name)
+    return found.score_estimate("higher", endpoint.label or endpoint.name)
 
 
 def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:
@@ -80,12 +80,12 @@ def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) ->
     comparisons, notes = [], []
     for at in range(1, len(data.arm_names)):
         found = _difference(endpoint, protocol, data, at, level)
-        if found.standard_error > 0:
-            comparisons.append(Comparison(data.arm_names[at], endpoint.visit, found.estimate("higher"), found.interval))
+        try:
+            compared = found.score_estimate("higher", endpoint.label or endpoint.name)
+        except InputError:
+            notes.append(f"{data.arm_names[at]}: no test of the difference, as all or none responded in both arms")
         else:
-            notes.append(
-                f"{data.arm_names[at]}: no standard error of the risk difference, as no risk lies between 0 and 1"
-            )
+            comparisons.append(Comparison(data.arm_names[at], endpoint.visit, compared, found.interval))
     visit = protocol.visit(endpoint.visit).label or endpoint.visit
     missing = int((counts & ~seen).sum())
     if missing:
@@ -121,4 +121,6 @@ def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPl
             share = seen
         risks.append(risk)
         variances.append(risk * (1 - risk) / share)
+    if sum(variances) < 1e-12:
+        raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
     return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]))

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from .parts import Part, Positive, Text
+from .parts import Name, Part, Positive
 
 __all__ = ["AncovaEndpoint", "Endpoint", "LongitudinalEndpoint", "LossOfResponseEndpoint", "ResponseEndpoint"]
 
 
 class _Endpoint(Part):
-    name: Text
+    name: Name
     label: str = ""
     role: Literal["primary", "secondary"] = "secondary"
 
@@ -21,21 +21,21 @@ class LongitudinalEndpoint(_Endpoint):
     """Difference between arms at one visit from the mixed model for repeated measures."""
 
     type: Literal["longitudinal"]
-    visit: Text
+    visit: Name
 
 
 class AncovaEndpoint(_Endpoint):
     """Difference between arms at one visit among patients observed there, adjusted for covariates."""
 
     type: Literal["ancova"]
-    visit: Text
+    visit: Name
 
 
 class ResponseEndpoint(_Endpoint):
     """Improvement from baseline of at least a given size at one visit."""
 
     type: Literal["response"]
-    visit: Text
+    visit: Name
     improvement: (
         Annotated[Positive, Field(lt=1, description="Least improvement, as a fraction of the baseline score.")] | None
     ) = None
@@ -50,7 +50,7 @@ class LossOfResponseEndpoint(_Endpoint):
     """Time from response to its loss, described among responders and among all randomised."""
 
     type: Literal["loss-of-response"]
-    response: Annotated[Text, Field(description="The response endpoint it follows.")]
+    response: Annotated[Name, Field(description="The response endpoint it follows.")]
     horizons: Annotated[
         tuple[Positive, ...],
         Field(description="Days after the response visit at which the probability of being in response is given."),

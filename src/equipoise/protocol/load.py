@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import InputError
-from .checks import Place
 from .protocol import Protocol
+from .raw import Place
 
 __all__ = ["Fault", "ProtocolError", "load", "parse"]
 
-LARGEST = 1_000_000
+LARGEST = 250_000
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}[\w"'-]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,14 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise unreadable(f"is not UTF-8 text (byte {error.start}); expected TOML saved as UTF-8", line) from None
+    if found := _LONG_KEY.search(text):
+        raise unreadable("has a key of more than 50 parts; expected 3 at most", text.count("\n", 0, found.start()) + 1)
     try:
         table = tomllib.loads(text.replace("\r\n", "\n"))
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        raise unreadable(f"is not valid TOML: {message}", int(found[1]) if found else None) from None
+        raise unreadable(f"is not valid TOML: {message}", int(found[1]) if found else text.count("\n") + 1) from None
     except (RecursionError, ValueError):
         raise unreadable("is not valid TOML: nested too deeply or a number too long") from None
     try:
@@ -111,13 +114,20 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
         raise unreadable("is nested too deeply; expected the tables that `equipoise schema` describes") from None
 
 
+_WORDS = (
+    (r"a valid dictionary( or instance of \w+)?", "a table"),
+    (r"a valid (tuple|list)", "a list"),
+    (r"a valid string", "text"),
+    (r"^(Tuple|List) ", "List "),
+    (r" after validation, not ", ", not "),
+)
 _TAGS = frozenset({"longitudinal", "ancova", "response", "loss-of-response"})
 
 
 def _untagged(line: Any) -> Any:
     """Drop the union tag that pydantic puts into the place of an endpoint."""
     place = line["loc"]
-    if len(place) > 2 and place[0] == "endpoints" and place[2] in _TAGS:
+    if len(place) > 3 and place[0] == "endpoints" and place[2] in _TAGS:
         line["loc"] = (*place[:2], *place[3:])
     return line
 
@@ -128,11 +138,16 @@ def _told(line: Any) -> str:
         return "is missing"
     if line["type"] in ("union_tag_not_found", "union_tag_invalid"):
         return f"expected 'type' to be one of {', '.join(sorted(_TAGS))}"
+    for theirs, ours in _WORDS:
+        message = re.sub(theirs, ours, message)
     message = re.sub(r"^Input should be ", "expected ", message)
     message = re.sub(r"^(\w+) should ", lambda found: f"expected {found[1].lower()} to ", message)
     if line["type"] == "unknown_key" or value is None:
         return message
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:
+        shown = "a number of thousands of digits"
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'}: {message}"
 
 
@@ -165,12 +180,15 @@ class _Lines:
                 header, key = self._HEADER.match(line), self._KEY.match(line)
                 if header:
                     prefix = self._resolve(self._split(header[2]), counts, repeated=header[1] == "[[")
-                    self._found.setdefault(prefix, number)
-                    if header[1] == "[[":
-                        self._found.setdefault(prefix[:-1], number)
+                    self._note(prefix, 0, number)
                 elif key:
-                    self._found.setdefault((*prefix, *self._split(key[1])), number)
+                    self._note((*prefix, *self._split(key[1])), len(prefix), number)
             depth, quote = self._scan(line, depth, quote)
+
+    def _note(self, place: Place, known: int, number: int) -> None:
+        """The line of a place and of the tables it opens on the way, where they have none yet."""
+        for length in range(len(place), known, -1):
+            self._found.setdefault(place[:length], number)
 
     @staticmethod
     def _split(dotted: str) -> Place:

@@ -7,6 +7,7 @@ import difflib
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AllowInfNan,
     BaseModel,
     BeforeValidator,
@@ -40,11 +41,26 @@ __all__ = [
     "Visit",
 ]
 
+
+def _plain(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise PydanticCustomError("name", "expected printable text that neither begins nor ends with a blank")
+    return value
+
+
+def _whole_days(value: float) -> float:
+    if not value.is_integer():
+        raise PydanticCustomError("days", "expected a whole number of days")
+    return value
+
+
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, strip_whitespace=True)]
+Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=200), AfterValidator(_plain)]
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Probability = Annotated[float, Strict(), AllowInfNan(False), Field(ge=0, lt=1)]
 Positive = Annotated[float, Strict(), AllowInfNan(False), Field(gt=0)]
+Days = Annotated[float, Strict(), AllowInfNan(False), AfterValidator(_whole_days), Field(ge=-36525, le=36525)]
 Matrix = tuple[tuple[Number, ...], ...]
 
 
@@ -104,7 +120,7 @@ class Trial(Part):
 class Arm(Part):
     """One arm: what is given, how much, and on which days."""
 
-    name: Text
+    name: Name
     role: Literal["control", "experimental"]
     label: str = ""
     drug: str = ""
@@ -120,20 +136,18 @@ class Allocation(Part):
         dict[str, Positive],
         Field(description="Per arm: whole numbers such as 1 and 1 or 2 and 1, or shares that sum to 1."),
     ]
-    block_sizes: tuple[Annotated[Whole, Field(gt=0)], ...] = ()
-    strata: Annotated[
-        tuple[Text, ...], Field(description="Categorical covariates, or the name of a stratum column.")
-    ] = ()
+    block_sizes: tuple[Annotated[Whole, Field(gt=0, le=10_000)], ...] = ()
+    strata: Annotated[tuple[Name, ...], Field(description="Categorical covariates.")] = ()
 
 
 class Visit(Part):
     """One planned visit."""
 
-    name: Text
-    day: Annotated[Number, Field(description="Planned day, counted from baseline.")]
+    name: Name
+    day: Annotated[Days, Field(description="Planned day, counted from baseline.")]
     label: str = ""
     window: Annotated[
-        tuple[Annotated[Number, Field(ge=0)], Annotated[Number, Field(ge=0)]],
+        tuple[Annotated[Days, Field(ge=0)], Annotated[Days, Field(ge=0)]],
         Field(description="Days before and after the planned day that still count."),
     ] = (0.0, 0.0)
 
@@ -141,17 +155,17 @@ class Visit(Part):
 class Outcome(Part):
     """The rating scale that is measured at the visits."""
 
-    scale: Text
+    scale: Name
 
 
 class Covariate(Part):
     """A baseline covariate, with its distribution among virtual patients."""
 
-    name: Text
+    name: Name
     kind: Literal["continuous", "categorical"]
     label: str = ""
     levels: Annotated[
-        tuple[Text, ...], Field(description="Of a categorical covariate; the first is the reference.")
+        tuple[Name, ...], Field(description="Of a categorical covariate; the first is the reference.")
     ] = ()
     shares: Annotated[tuple[Positive, ...], Field(description="Of the levels among virtual patients; sum to 1.")] = ()
     mean: Number | None = None
@@ -164,9 +178,9 @@ class Analysis(Part):
     """How the outcome is modelled."""
 
     outcome: Literal["change", "score"] = "change"
-    visits: Annotated[tuple[Text, ...], Field(description="Visits in the model; all after baseline when empty.")] = ()
-    covariates: Annotated[tuple[Text, ...], Field(description="'baseline' and names of covariates.")] = ("baseline",)
-    by_visit: Annotated[tuple[Text, ...], Field(description="Covariates whose slope differs by visit.")] = ()
+    visits: Annotated[tuple[Name, ...], Field(description="Visits in the model; all after baseline when empty.")] = ()
+    covariates: Annotated[tuple[Name, ...], Field(description="'baseline' and names of covariates.")] = ("baseline",)
+    by_visit: Annotated[tuple[Name, ...], Field(description="Covariates whose slope differs by visit.")] = ()
     covariance: Literal["unstructured"] = "unstructured"
     method: Literal["reml", "ml"] = "reml"
     degrees_of_freedom: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite"
@@ -180,7 +194,7 @@ class Spending(Part):
 
     family: Literal["obrien-fleming", "pocock", "power", "hwang-shih-decani", "user"] = "obrien-fleming"
     rho: Positive | None = None
-    gamma: Number | None = None
+    gamma: Annotated[Number, Field(ge=-500, le=500)] | None = None
     cumulative: Annotated[
         tuple[Number, ...], Field(description="Cumulative fractions of the error, one per look.")
     ] = ()
@@ -195,12 +209,14 @@ class Futility(Spending):
 class Stopping(Part):
     """The stopping rule: when to look, how much error to spend."""
 
-    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[Number, Field(ge=1e-6, lt=0.5)] = 0.05
     sided: Annotated[Literal[1, 2], BeforeValidator(_no_boolean)] = 2
-    fractions: Annotated[tuple[Number, ...], Field(description="Information fractions of the looks, ending at 1.")] = ()
+    fractions: Annotated[
+        tuple[Number, ...], Field(max_length=50, description="Information fractions of the looks, ending at 1.")
+    ] = ()
     patients: Annotated[
         tuple[Annotated[Whole, Field(gt=0)], ...],
-        Field(description="Instead of fractions: patients whose primary visit is due at each look."),
+        Field(max_length=50, description="Instead of fractions: patients whose primary visit is due at each look."),
     ] = ()
     efficacy: Spending = Spending()
     futility: Futility | None = None
@@ -212,20 +228,20 @@ class SampleSize(Part):
 
     patients: Annotated[Whole, Field(gt=1, le=1_000_000)] | None = None
     power: Annotated[Number, Field(gt=0, lt=1)] | None = None
-    scenario: Annotated[Text, Field(description="The scenario whose effect and spread the plan assumes.")]
+    scenario: Annotated[Name, Field(description="The scenario whose effect and spread the plan assumes.")]
 
 
 class Accrual(Part):
     """How patients enter."""
 
-    start: datetime.date
+    start: Annotated[datetime.date, Field(ge=datetime.date(1800, 1, 1), le=datetime.date(2999, 12, 31))]
     patients_per_month: Positive
 
 
 class FollowUp(Part):
     """How long responders are followed for loss of response."""
 
-    days: Annotated[Positive, Field(description="Days after the last visit.")]
+    days: Annotated[Days, Field(gt=0, description="Days after the last visit.")]
 
 
 class Population(Part):

@@ -20,7 +20,9 @@ from .inference import StoppedTrial
 from .roots import rising_root
 from .tables import number, text_table
 
-__all__ = ["Conclusion", "Decision", "conclude"]
+__all__ = ["Conclusion", "Decision", "conclude", "decide"]
+
+_SMALLEST_LEVEL = 1e-300
 
 
 class Decision(StrEnum):
@@ -72,7 +74,8 @@ class Conclusion:
     bias_adjusted
         Whitehead's (1986) estimate: the effect under which the estimate at stopping would average the observed one.
     repeated_interval
-        Valid at every look whether or not the rule is followed (Jennison & Turnbull 1989, JRSS B 51:305).
+        Valid at every look whether or not the rule is followed (Jennison & Turnbull 1989, JRSS B 51:305); its bounds
+        are those of the design without futility, binding or not.
     """
 
     look: int
@@ -103,22 +106,25 @@ class Conclusion:
         """Smallest alpha (over both sides when two-sided) at which the design would stop at this look with this z.
 
         Valid at every look. At most the number of sides / 2. Futility bounds, binding or not, are left out, which can
-        only make it larger (Jennison & Turnbull 2000, section 9.3).
+        only make it larger (Jennison & Turnbull 2000, section 9.3). Below 1e-300 it is given as that.
         """
         from scipy.special import ndtr, ndtri
 
         z = abs(self.z) if self.design.sided == 2 else self.z
-        plain = replace(self.design, futility=None, beta=None, binding=False)
+        plain = _without_futility(self.design)
 
         def excess(normal_level: float) -> float:
-            level = float(ndtr(normal_level))
+            level = max(float(ndtr(normal_level)), _SMALLEST_LEVEL)
             design = replace(plain, alpha=level * plain.sided)
             return z - float(design.bounds_at(self.information, self.final).efficacy[-1])
 
         highest = float(ndtri(0.5 - 1e-12))
         if excess(highest) <= 0:
             return 0.5 * plain.sided
-        root = rising_root(lambda level: excess(min(level, highest)), min(-z, highest), tolerance=1e-12)
+        lowest = float(ndtri(_SMALLEST_LEVEL))
+        if excess(lowest) >= 0:
+            return plain.sided * _SMALLEST_LEVEL
+        root = rising_root(lambda level: excess(min(level, highest)), max(min(-z, highest), lowest), tolerance=1e-12)
         return plain.sided * float(ndtr(root))
 
     def expected_observed_given_stop(self, true_effect: npt.ArrayLike) -> Any:
@@ -247,6 +253,10 @@ def decide(design: GroupSequential, z: float, efficacy: float, futility: float |
     return Decision.CONTINUE
 
 
+def _without_futility(design: GroupSequential) -> GroupSequential:
+    return replace(design, futility=None, beta=None, binding=False)
+
+
 def _checked(
     design: GroupSequential,
     estimates: Estimate | Sequence[Estimate],
@@ -289,6 +299,7 @@ def conclude(
     *,
     look: int | None = None,
     information: Sequence[float] | None = None,
+    final: bool | None = None,
 ) -> Conclusion:
     """What may be said after the latest of `estimates`.
 
@@ -306,6 +317,9 @@ def conclude(
         Observed information at looks 1..k as fractions of the planned maximum; by default as planned. Spending and
         bounds are recomputed there. At the last planned look, or once the maximum is reached, everything left is spent,
         and only ratios of information matter (Lan & DeMets 1983).
+    final
+        Whether the trial ends here, so that everything left is spent. By default it does at the last planned look or
+        once the maximum is reached.
 
     Notes
     -----
@@ -322,9 +336,9 @@ def conclude(
         or `scale`, or `information` does not fit them.
     """
     given, look, fractions = _checked(design, estimates, look, information)
-    boundaries = design.bounds_at(fractions, True if look == design.looks else None)
-    if look < design.looks and information is None:
-        boundaries = design.bounds_at(fractions, False)
+    if final is None and (look == design.looks or information is None):
+        final = look == design.looks
+    boundaries = design.bounds_at(fractions, final)
     _refuse_crossed(design, given, boundaries)
     observed = given[-1]
     final = boundaries.complete
@@ -335,12 +349,13 @@ def conclude(
 
     level = 1 - 2 * design.level
     sign = 1.0 if observed.better == "higher" else -1.0
-    half = observed.quantile(efficacy) * observed.standard_error
+    plain = boundaries if design.futility is None else _without_futility(design).bounds_at(fractions, final)
+    half = observed.quantile(float(plain.efficacy[-1])) * observed.standard_error
     repeated = Interval(observed.effect - abs(half), observed.effect + abs(half), level)
 
     later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
     whole = design.bounds_at([*fractions, *later], True) if later else boundaries
-    trial = StoppedTrial(whole.information, whole.lower(design.sided, design.binding), whole.efficacy, look, abs(z))
+    trial = StoppedTrial(whole.information, whole.lower(design.sided, design.binding), whole.efficacy, look)
 
     p_value = median = interval = adjusted = None
     if decision.stops:
@@ -351,7 +366,7 @@ def conclude(
         def z_against(mean: float) -> float:
             return sign * observed.z_against(effect_at(mean))
 
-        p_value = min(1.0, 2 * trial.tail(abs(z))) if design.sided == 2 else trial.tail(z)
+        p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
         median = effect_at(trial.standardised_effect(0.5, z_against))
         ends = [effect_at(trial.standardised_effect(p, z_against)) for p in (design.level, 1 - design.level)]
         interval = Interval(min(ends), max(ends), level)

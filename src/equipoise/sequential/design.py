@@ -306,6 +306,7 @@ class GroupSequential:
         *,
         look: int | None = None,
         information: Sequence[float] | None = None,
+        final: bool | None = None,
     ) -> Conclusion:
         """What may be said after the latest of `estimates`; see `conclusion.conclude` for the particulars.
 
@@ -317,10 +318,12 @@ class GroupSequential:
             The look (from 1) of a single estimate.
         information
             Observed information at looks 1..k as fractions of the planned maximum; by default as planned.
+        final
+            Whether the trial ends here; by default at the last planned look or once the maximum is reached.
         """
         from .conclusion import conclude
 
-        return conclude(self, estimates, look=look, information=information)
+        return conclude(self, estimates, look=look, information=information, final=final)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything about the design in plain values for JSON; an infinite bound is None."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,9 @@ from .roots import rising_root
 __all__ = ["StoppedTrial"]
 
 Array = npt.NDArray[np.float64]
+
+# Drifts as far apart as this share one recursion.
+_BLOCK = 8.0
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,20 @@ class StoppedTrial:
         Boundaries (z) of the continuation region at each, shape (looks,); non-binding futility left out.
     look
         The look it is seen at, from 1.
-    reach
-        The largest |z| that will be asked about; widens the window of integration where there is no bound.
     """
 
     information: Array
     lower: Array
     upper: Array
     look: int
-    reach: float
+    _held: dict[float, list[SubDensity]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cached_property
-    def _passed(self) -> list[SubDensity]:
-        """Sub-densities before each of looks 1..k at drift 0, wide enough for every drift `reach` can lead to."""
-        furthest = (self.reach + 5.0) / math.sqrt(self.information[self.look - 1])
-        return self._states(0.0, (-furthest, furthest), self.look)
+    def _passed(self, drift: float) -> list[SubDensity]:
+        """Sub-densities before each of looks 1..k, held at a drift so near that the likelihood ratio loses nothing."""
+        centre = _BLOCK * round(drift / _BLOCK)
+        if centre not in self._held:
+            self._held[centre] = self._states(centre, (centre - _BLOCK, centre + _BLOCK), self.look)
+        return self._held[centre]
 
     def _states(self, drift: float, drifts: tuple[float, float], looks: int) -> list[SubDensity]:
         states = [start(drift)]
@@ -68,7 +69,7 @@ class StoppedTrial:
         """
         at_drift = np.array([drift])
         total = 0.0
-        for look, state in enumerate(self._passed):
+        for look, state in enumerate(self._passed(drift)):
             bound = self.upper[look] if look + 1 < self.look else z
             root = math.sqrt(self.information[look])
             total += float(state.upper_exit(float(self.information[look]), bound * root, at_drift)[0])

@@ -43,6 +43,12 @@ def virtual_trial(protocol: Protocol, truth: Truth, generator: np.random.Generat
     patients
         How many to enter.
     """
+    drawn = {item.name for item in protocol.covariates if item.shares or item.mean is not None} | {"baseline"}
+    for name in (*protocol.analysis.covariates, *protocol.allocation.strata):
+        if name not in drawn:
+            raise InputError(
+                f"covariates.{name}", None, "a distribution for virtual patients: 'shares', or 'mean' and 'sd'"
+            )
     days = draw_entry(generator, patients, protocol.accrual.patients_per_month)
     covariates = draw_covariates(generator, patients, protocol.covariates)
     arm = _allocate(protocol, generator, patients, covariates)
@@ -120,9 +126,7 @@ def _losses(
     day = np.ceil(assessed[:, visit] + exponential * medians[arm] / math.log(2))
     responded = attended[:, visit] & protocol.responded(rule, path.scores[:, 0], path.scores[:, visit])
     patient = np.flatnonzero(responded & (day <= last_contact))
-    return Events(
-        patient, np.full(len(patient), LOSS_OF_RESPONSE), np.full(len(patient), "", dtype="<U32"), day[patient]
-    )
+    return Events(patient, np.full(len(patient), LOSS_OF_RESPONSE), np.full(len(patient), "", dtype=str), day[patient])
 
 
 def _adverse_events(
@@ -139,4 +143,4 @@ def _adverse_events(
     patient, term = np.nonzero(uniform[:, :, 0] < probability[arm])
     span = np.minimum(last_contact - days, 14.0)[patient]
     day = np.floor(days[patient] + uniform[patient, term, 1] * span)
-    return Events(patient, np.full(len(patient), ADVERSE_EVENT), np.array(terms or [""], dtype="<U32")[term], day)
+    return Events(patient, np.full(len(patient), ADVERSE_EVENT), np.array(terms or [""], dtype=str)[term], day)

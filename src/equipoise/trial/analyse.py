@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,6 +151,7 @@ def analyse(
         raise InputError("trial data", (data.arm_names, data.visit_names), "the arms and visits of the protocol")
     planned = plan(protocol)
     taken: list[Look] = []
+    passed: tuple[float, ...] = ()
     if data.has_dates and look is None:
         for found in walk(planned, data):
             taken.append(found)
@@ -167,7 +168,9 @@ def analyse(
         number = planned.design.looks if look is None else look
         if not 1 <= number <= planned.design.looks:
             raise InputError("look", number, f"a look from 1 to {planned.design.looks}")
-        taken.append(look_at(planned, data, number, None))
+        due = int(data.is_due(protocol.primary.visit).sum()) / planned.patients
+        passed = tuple(fraction for fraction in planned.design.information[: number - 1] if fraction < due)
+        taken.append(look_at(planned, data, number, None, passed))
         if on_look:
             on_look(taken[-1])
     known = taken[-1].data
@@ -176,7 +179,7 @@ def analyse(
         protocol=protocol,
         plan=planned,
         looks=tuple(taken),
-        conclusion=_conclude(planned, taken),
+        conclusion=_conclude(planned, taken, passed),
         primary=_endpoint(protocol.primary, protocol, known),
         secondary=tuple(
             _endpoint(item, protocol, followed if item.type == "loss-of-response" else known)
@@ -189,17 +192,18 @@ def analyse(
     )
 
 
-def _conclude(planned: Plan, looks: list[Look]) -> Conclusion | None:
-    """Inference from the looks that gave an estimate; one that failed is a look that was skipped."""
-    analysed = [found for found in looks if found.estimate is not None]
-    if not analysed or looks[-1].estimate is None:
+def _conclude(planned: Plan, looks: list[Look], passed: tuple[float, ...]) -> Conclusion | None:
+    """Inference from the looks that gave an estimate; one that failed is a look that was not taken."""
+    last = looks[-1]
+    if last.estimate is None:
         return None
+    analysed = [found for found in looks if found.estimate is not None]
     estimates = [found.estimate for found in analysed if found.estimate is not None]
-    if len(analysed) == looks[-1].number:
-        return planned.design.conclude(estimates)
-    if len(looks) == 1 and looks[0].day is None:
-        return planned.design.conclude(estimates[0], look=looks[0].number)
-    return planned.design.conclude(estimates, information=[found.fraction for found in analysed])
+    information = [*passed, *(found.fraction for found in analysed)]
+    conclusion = planned.design.conclude(
+        estimates if not passed else estimates[-1], look=len(information), information=information, final=last.last
+    )
+    return replace(conclusion, look=last.number)
 
 
 def _endpoint(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult | NotAnalysed:

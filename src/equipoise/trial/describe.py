@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import ADVERSE_EVENT
+from ..endpoints.response import counted
 
 if TYPE_CHECKING:
     from ..data import TrialData
@@ -54,19 +55,19 @@ def flow(protocol: Protocol, data: TrialData) -> tuple[ArmFlow, ...]:
     primary = protocol.primary
     due = data.is_due(primary.visit)
     seen = ~np.isnan(data.at(primary.visit))
-    if primary.type == "longitudinal":
-        columns = [data.visit_names.index(name) for name in protocol.modelled_visits]
-        analysed = ~np.isnan(data.scores[:, columns]).all(axis=1)
+    if primary.type == "response":
+        analysed = counted(primary, data)
+    else:
+        analysed = seen
+        if primary.type == "longitudinal":
+            columns = [data.visit_names.index(name) for name in protocol.modelled_visits]
+            analysed = ~np.isnan(data.scores[:, columns]).all(axis=1)
         if "baseline" in protocol.analysis.covariates or protocol.analysis.outcome == "change":
-            analysed &= ~np.isnan(data.baseline)
+            analysed = analysed & ~np.isnan(data.baseline)
         for name in protocol.analysis.covariates:
             values = data.covariates.get(name)
             if values is not None:
-                analysed &= ~np.isnan(values) if values.dtype.kind == "f" else values != ""
-    elif primary.type == "response" and primary.missing == "non-response":
-        analysed = due
-    else:
-        analysed = seen
+                analysed = analysed & (~np.isnan(values) if values.dtype.kind == "f" else values != "")
     rows = []
     for at, name in enumerate(data.arm_names):
         members = data.arm == at

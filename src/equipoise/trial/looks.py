@@ -37,6 +37,8 @@ class Look:
         Patients entered by then; those who had reached the primary visit, seen or not; those seen there.
     fraction
         Information fraction of this look: patients due over patients planned.
+    last
+        Whether everything left of alpha is spent here: the last planned look, or all patients due before it.
     estimate
         The primary estimate, or None where it could not be had; `failure` then says why and the trial goes on.
     z, efficacy_bound, futility_bound
@@ -54,6 +56,7 @@ class Look:
     due: int
     observed: int
     fraction: float
+    last: bool
     estimate: Estimate | None
     failure: str
     z: float | None
@@ -103,30 +106,34 @@ def look_day(plan: Plan, data: TrialData, number: int) -> float:
     """Day on which the planned number of patients for a look has reached the primary visit, seen or not; infinite
     if never.
 
-    A patient without the visit counts from the day its window closes, so that dropping out does not hasten a look.
+    A patient counts from the day she was seen or the visit's window closed, whichever came first, so that dropping out
+    does not hasten a look. The last look waits for all patients.
     """
     column = data.visit_names.index(plan.protocol.primary.visit)
     reached = np.sort(data.reached[:, column])
     wanted = plan.patients_per_look[number - 1]
+    if number == plan.design.looks and wanted <= len(reached):
+        wanted = len(reached)
     return float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
 
 
-def look_at(plan: Plan, data: TrialData, number: int, day: float | None, failed: tuple[int, ...] = ()) -> Look:
+def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before: tuple[float, ...]) -> Look:
     """One look at data already cut to what was known.
 
-    Looks that `failed` before it have spent nothing: the bounds are those of the design without them.
+    Parameters
+    ----------
+    before
+        Information fractions of the earlier looks that were taken. The bounds are found again at the fractions
+        observed; a look that could not be analysed has spent nothing.
     """
     primary, design = plan.protocol.primary, plan.design
-    due = data.is_due(primary.visit)
+    due = int(data.is_due(primary.visit).sum())
+    fraction = due / plan.patients
+    last = number == design.looks or fraction >= 1
     estimate, failure, z = None, "", None
-    last = number == design.looks
-    taken = [design.information[at - 1] for at in range(1, number + 1) if at not in failed]
-    bounds = design.bounds_at(taken, last) if failed else None
-    efficacies, futilities = design.efficacy_bounds[:number], design.futility_bounds
-    if bounds is not None:
-        efficacies, futilities = bounds.efficacy, bounds.futility
-    efficacy = float(efficacies[-1])
-    futility = None if futilities is None else float(futilities[len(taken) - 1])
+    bounds = design.bounds_at([*before, fraction], last)
+    efficacy = float(bounds.efficacy[-1])
+    futility = None if bounds.futility is None else float(bounds.futility[-1])
     try:
         estimate = endpoints.primary_estimate(primary, plan.protocol, data)
         z = estimate.favourable_z
@@ -139,9 +146,10 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, failed:
         day=day,
         date=None if day is None or data.start is None else data.date(day),
         randomised=len(data),
-        due=int(due.sum()),
+        due=due,
         observed=int((~np.isnan(data.at(primary.visit))).sum()),
-        fraction=design.information[number - 1],
+        fraction=fraction,
+        last=last,
         estimate=estimate,
         failure=failure,
         z=z,
@@ -153,18 +161,18 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, failed:
 
 
 def walk(plan: Plan, data: TrialData) -> Iterator[Look]:
-    """Look after look in calendar time, until the rule stops the trial, the last look has been taken, or the
-    patients run out.
+    """Look after look in calendar time, until the rule stops the trial or the patients run out.
 
-    Non-binding futility is obeyed; the inference afterwards does not count on it.
+    The last look waits for every patient of the data. Non-binding futility is obeyed; the inference afterwards does not
+    count on it.
     """
-    failed: tuple[int, ...] = ()
+    before: tuple[float, ...] = ()
     for number in range(1, plan.design.looks + 1):
         day = look_day(plan, data, number)
         if math.isinf(day):
             return
-        look = look_at(plan, data.known_at(day), number, day, failed)
+        look = look_at(plan, data.known_at(day), number, day, before)
         yield look
-        if look.decision.stops:
+        if look.last or look.decision.stops:
             return
-        failed += (number,) if look.estimate is None else ()
+        before += (look.fraction,) if look.estimate is not None else ()

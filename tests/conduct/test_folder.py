@@ -1,0 +1,130 @@
+"""The folder a run writes, read back: the identical analysis; and the faults of such a folder."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import equipoise as eq
+from equipoise.conduct import DataError, read_data, write_data
+from equipoise.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def protocol():
+    return eq.gallery("ptsd-ketamine")
+
+
+def content(result):
+    return {name: part for name, part in result.to_dict().items() if name != "provenance"}
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario", "seed"),
+    [
+        ("ptsd-ketamine", "as-published", 1),
+        ("ptsd-ketamine", "as-published", 2),
+        ("ptsd-ketamine", "no-effect", 3),
+        ("ptsd-ketamine", "half-effect", 4),
+        ("ptsd-ketamine", "later-trials", 5),
+        ("ptsd-ketamine", "later-trials", 6),
+        ("beat-the-blues", "as-observed", 1),
+        ("beat-the-blues", "no-effect", 2),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_written_and_read_back_gives_the_identical_analysis(name, scenario, seed, kind, tmp_path):
+    protocol = eq.gallery(name)
+    result = eq.run(protocol, scenario, seed=seed)
+    files = write_data(result.followed, tmp_path)
+    assert [path.name for path in files] == [
+        f"{table}.{suffix}" for table in ("patients", "assessments", "events") for suffix in ("csv", "parquet")
+    ]
+    for path in files:
+        if path.suffix != f".{kind}":
+            path.unlink()
+    again = eq.analyse(protocol, read_data(protocol, tmp_path))
+    assert content(again) == content(result)
+
+
+def test_wide_frame_of_a_run_has_the_same_estimate(protocol):
+    result = eq.run(protocol, "as-published", seed=7)
+    wide = read_data(protocol, result.data.wide_frame().drop("randomised"))
+    again = eq.analyse(protocol, wide, look=result.last_look.number)
+    assert again.last_look.estimate == result.last_look.estimate
+    assert again.last_look.decision == result.last_look.decision
+
+
+@pytest.fixture
+def folder(protocol, tmp_path):
+    write_data(eq.run(protocol, "later-trials", seed=1).followed, tmp_path)
+    for path in tmp_path.glob("*.parquet"):
+        path.unlink()
+    return tmp_path
+
+
+def message_of(protocol, folder) -> str:
+    with pytest.raises(DataError) as caught:
+        read_data(protocol, folder)
+    return str(caught.value)
+
+
+def change(path, row: int, column: str, value: str) -> None:
+    frame = pl.read_csv(path, infer_schema=False)
+    cells = frame[column].to_list()
+    cells[row] = value
+    frame.with_columns(pl.Series(column, cells)).write_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "column", "value", "expected"),
+    [
+        ("assessments", 3, "patient", "P999", "row 4, column patient: unknown patient 'P999'; did you mean 'P0"),
+        ("assessments", 3, "visit", "week3", "row 4, column visit: unknown visit 'week3'; did you mean 'week"),
+        ("assessments", 3, "score", "99", "row 4, column score: 99 is outside the range of CAPS-5; expected 0 to 80"),
+        ("assessments", 3, "score", "x", "row 4, column score: 'x' is not a number"),
+        ("assessments", 3, "scale", "PCL-5", "row 4, column scale: 'PCL-5' is another scale; expected CAPS-5"),
+        ("assessments", 3, "assessed", "soon", "row 4, column assessed: 'soon' is not a date"),
+        ("assessments", 3, "assessed", "", "row 4, column assessed: date of assessment is missing"),
+        ("assessments", 1, "visit", "baseline", "has a second score at baseline; expected one"),
+        ("patients", 2, "patient", "P001", "row 3, column patient: patient 'P001' stands twice"),
+        ("patients", 2, "arm", "", "row 3, column arm: arm is missing; expected one of midazolam, ketamine"),
+        ("patients", 2, "arm", "ketamin", "row 3, column arm: unknown arm 'ketamin'; did you mean 'ketamine'?"),
+        ("patients", 2, "randomised", "", "row 3, column randomised: date of randomisation is missing"),
+        ("patients", 2, "sex", "x", "row 3, column sex: unknown sex 'x'; expected one of female, male, other"),
+        ("patients", 2, "withdrawn", "31-12-2015", "row 3, column withdrawn: '31-12-2015' is not a date"),
+        ("events", 0, "patient", "P999", "row 1, column patient: unknown patient 'P999'"),
+        ("events", 0, "kind", "side effect", "row 1, column kind: unknown kind of event 'side effect'"),
+        ("events", 0, "date", "", "row 1, column date: date of the event is missing; expected one"),
+    ],
+)
+def test_faults_of_the_tables(protocol, folder, table, row, column, value, expected):
+    change(folder / f"{table}.csv", row, column, value)
+    message = message_of(protocol, folder)
+    assert expected in message
+    assert f"{table}.csv has 1 fault:" in message
+
+
+def test_columns_that_are_not_there(protocol, folder):
+    for table, column in (("assessments", "score"), ("patients", "arm"), ("events", "term")):
+        path = folder / f"{table}.csv"
+        before = path.read_bytes()
+        pl.read_csv(path, infer_schema=False).drop(column).write_csv(path)
+        assert f"no column '{column}'" in message_of(protocol, folder)
+        path.write_bytes(before)
+
+
+def test_tables_that_are_not_there(protocol, folder, tmp_path_factory):
+    (folder / "events.csv").unlink()
+    assert len(read_data(protocol, folder).events.patient) == 0
+    (folder / "assessments.csv").unlink()
+    with pytest.raises(InputError, match=r"a folder with the table assessments.csv or assessments.parquet"):
+        read_data(protocol, folder)
+    with pytest.raises(InputError, match=r"a folder with the table patients.csv"):
+        read_data(protocol, tmp_path_factory.mktemp("empty"))
+
+
+def test_a_term_that_looks_absent_is_kept(protocol, folder):
+    row = pl.read_csv(folder / "events.csv", infer_schema=False)["kind"].to_list().index("adverse event")
+    change(folder / "events.csv", row, "term", "None")
+    assert "None" in read_data(protocol, folder).events.term.tolist()
