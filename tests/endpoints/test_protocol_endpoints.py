@@ -235,3 +235,74 @@ def test_every_result_is_plain_json():
     result = run(PROTOCOL, "later-trials", seed=4)
     for found in (result.primary, *result.secondary):
         json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_covariate_level_without_an_outcome_costs_no_look():
+    data = trial(2, patients=60)
+    protocol = edited(analysis__covariates=["baseline", "sex"], analysis__by_visit=["baseline", "sex"])
+    sex = np.where(np.arange(60) < 40, "female", "male")
+    sex[7] = "other"
+    scores = data.scores.copy()
+    scores[7, 1:] = np.nan
+    unseen = replace(data, scores=scores, covariates={"sex": sex})
+    without = data.only(np.arange(60) != 7)
+    alone = replace(without, covariates={"sex": sex[np.arange(60) != 7]})
+    found = endpoints.primary_estimate(protocol.primary, protocol, unseen)
+    assert found.effect == pytest.approx(endpoints.primary_estimate(protocol.primary, protocol, alone).effect, rel=1e-9)
+    scores[7, 1] = 30.0
+    once = endpoints.estimate(protocol.primary, protocol, replace(unseen, scores=scores))
+    assert "nobody to estimate sexother:week1, sexother:week2 from" in " ".join(once.notes)
+
+
+def test_visits_after_the_endpoints_own_enter_once_enough_patients_are_there():
+    protocol = edited(
+        "beat-the-blues",
+        stopping={"alpha": 0.05, "sided": 2, "fractions": [0.5, 1.0], "efficacy": {"family": "pocock"}},
+        accrual={"start": gallery("beat-the-blues").accrual.start, "patients_per_month": 30.0},
+    )
+    notes = 0
+    for number in range(40):
+        looks = run(protocol, "no-effect", seed=1, trial=number).looks
+        assert not any(look.failure for look in looks)
+        notes += "too few scores yet" in " ".join(endpoints.estimate(protocol.primary, protocol, looks[0].data).notes)
+    assert notes > 0
+
+
+@pytest.mark.parametrize("by_visit", [(), ("baseline",)])
+@pytest.mark.parametrize("visit", ["month2", "month8"])
+def test_plan_and_large_trials_agree_with_one_slope_or_many_and_unequal_baselines(by_visit, visit):
+    protocol = edited("beat-the-blues", analysis__by_visit=list(by_visit), analysis__covariates=["baseline"])
+    endpoint = next(item for item in protocol.endpoints if item.visit == visit and item.type == "longitudinal")
+    law = Truth.of(protocol, "as-observed")
+    planned = endpoints.plan(endpoint, protocol, law)
+    found = [
+        endpoints.primary_estimate(endpoint, protocol, trial(number, 3000, "as-observed", protocol))
+        for number in range(8)
+    ]
+    expected = planned.information(3000, (0.5, 0.5)) ** -0.5
+    assert np.mean([estimate.standard_error for estimate in found]) == pytest.approx(expected, rel=0.02)
+    effects = np.array([estimate.effect for estimate in found])
+    assert effects.mean() == pytest.approx(planned.effect, abs=3.5 * expected / np.sqrt(8) + 0.1)
+
+
+def test_response_at_a_look_uses_the_score_test():
+    found = endpoints.primary_estimate(RESPONSE, PROTOCOL, published_trial())
+    assert found.z == pytest.approx(2.5790664416426416, abs=1e-12)
+
+
+def test_response_as_primary_keeps_its_level():
+    from equipoise import simulate
+
+    protocol = edited(
+        endpoints=[{"name": "response", "type": "response", "role": "primary", "visit": "week2", "improvement": 0.3}]
+    )
+    found = simulate(protocol, "no-effect", trials=3000, seed=1)
+    assert found.rejection.value < 0.05 + 3.5 * found.rejection.standard_error
+    assert found.stopping[0].value < 0.0193 + 3.5 * found.stopping[0].standard_error
+
+
+def test_response_nobody_can_reach_cannot_be_planned():
+    endpoint = {"name": "response", "type": "response", "role": "primary", "visit": "week2", "points": 79.0}
+    protocol = edited(endpoints=[endpoint])
+    with pytest.raises(InputError, match="some but not all"):
+        endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "no-effect"))

@@ -27,7 +27,7 @@ def fast(**changes):
 def test_look_falls_on_the_day_the_thirtieth_patient_reached_week_2(number):
     data = trial(number=number, protocol=fast())
     day = look_day(PLAN, data, 1)
-    reached = np.where(np.isnan(data.assessed[:, WEEK2]), data.due[:, WEEK2], data.assessed[:, WEEK2])
+    reached = np.fmin(data.assessed[:, WEEK2], data.due[:, WEEK2])
     assert (reached <= day).sum() >= 30
     assert (reached < day).sum() < 30
 
@@ -56,6 +56,15 @@ def test_the_decision_does_not_depend_on_the_future(number):
     first, again = next(walk(PLAN, data)), next(walk(PLAN, changed))
     assert first.estimate == again.estimate
     assert first.decision is again.decision
+
+
+def test_a_visit_made_late_does_not_move_the_look_by_having_been_made():
+    data = trial()
+    late = data.assessed.copy()
+    late[20, WEEK2] = data.due[20, WEEK2] + 30
+    never = data.assessed.copy()
+    never[20, WEEK2] = np.nan
+    assert look_day(PLAN, replace(data, assessed=late), 1) == look_day(PLAN, replace(data, assessed=never), 1)
 
 
 def test_known_at_the_end_is_everything():
