@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from survival_reference import cases, columns
 
 from equipoise.endpoints.kaplan_meier import kaplan_meier, restricted_mean_difference
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from survival_reference import cases, columns
 
 EXACT = {"rtol": 1e-9, "atol": 1e-12}
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from survival_reference import cases, columns
 
 from equipoise.endpoints.log_rank import log_rank
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from survival_reference import cases, columns
 
 
 @pytest.mark.parametrize(("inputs", "expected"), cases("log_rank"))
