@@ -55,7 +55,8 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
             "z is positive in favour of the experimental arm. The trial stops where a point lies in a shaded region.",
         )
     ]
-    if result.conclusion is not None:
+    could_stop = result.plan.design.looks > 1
+    if result.conclusion is not None and could_stop:
         found.append(
             PageFigure(
                 "estimates",
@@ -100,7 +101,7 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 "Patients without response count as lost on day 0, which keeps the arms as randomised.",
             ),
         ]
-    found += [
+    found.append(
         PageFigure(
             "flow",
             flow_figure(result),
@@ -111,15 +112,18 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 if result.protocol.primary.type == "longitudinal"
                 else ""
             ),
-        ),
-        PageFigure(
-            "design",
-            design_figure(result.plan),
-            "Planned bounds and the probability of ending at each look",
-            "Above, the bounds on z; below, where the trial was expected to end, under the effect the plan assumed and"
-            " under none.",
-        ),
-    ]
+        )
+    )
+    if could_stop:
+        found.append(
+            PageFigure(
+                "design",
+                design_figure(result.plan),
+                "Planned bounds and the probability of ending at each look",
+                "Above, the bounds on z; below, where the trial was expected to end, under the effect the plan assumed"
+                " and under none.",
+            )
+        )
     return tuple(found)
 
 

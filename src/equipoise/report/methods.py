@@ -241,6 +241,7 @@ def reproduction(result: TrialResult) -> tuple[tuple[str, str], ...]:
         ("Equipoise version", source.version),
     ]
     rows.append(("Data", source.data))
+    rows.append(("Hash of the data (SHA-256)", result.followed.fingerprint))
     if source.scenario is not None:
         rows.append(("Scenario", source.scenario))
     if source.seed is not None:
