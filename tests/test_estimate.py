@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from equipoise import Estimate, InputError, Interval, Scale
+from equipoise import Estimate, GroupSequential, InputError, Interval, Scale
 
 
 def test_published_ketamine_result_as_z_and_interval():
@@ -69,3 +69,13 @@ def test_interval_refuses_crossed_limits():
     with pytest.raises(InputError, match="interval"):
         Interval(1.0, 0.0)
     assert 0.5 in Interval(0.0, math.inf)
+
+
+def test_limits_of_a_risk_difference_end_where_risks_do():
+    estimate = Estimate(0.667, 0.213, scale=Scale.RISK_DIFFERENCE)
+    assert estimate.interval().upper == 1.0
+    assert estimate.interval().lower == pytest.approx(0.667 - 1.959964 * 0.213, abs=1e-6)
+    rule = GroupSequential(information=(0.5, 1.0), alpha=0.05, sided=2)
+    conclusion = rule.conclude(estimate, look=1)
+    assert conclusion.repeated_interval.upper == 1.0
+    assert conclusion.interval.upper == 1.0

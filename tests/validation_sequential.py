@@ -274,7 +274,8 @@ def flagship() -> Section:
     text = """
 The trial that ships as `ptsd-ketamine`: stopped at 30 of 40 patients, bounds of O'Brien-Fleming type assumed,
 two-sided 0.05. The expected bounds were fixed before the package was written, to the three decimals shown first; then
-by adaptive quadrature to more. The published effect is 11.88 points; its standard error of 3.96 is recalled from the abstract.
+by adaptive quadrature to more. The published effect is 11.88 points; its standard error of 3.96 is recalled from the
+abstract.
 """
     planned = plan(gallery("ptsd-ketamine"))
     ours = planned.design.efficacy_bounds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 from pathlib import Path
@@ -187,20 +188,29 @@ def analyse(
         ),
     ] = "",
     look: Annotated[int | None, typer.Option("--look", help="Take all data as this look, from 1.")] = None,
+    known_at: Annotated[
+        str, typer.Option("--known-at", metavar="DATE", help="Date to which the data are known, year-month-day.")
+    ] = "",
     out: OutOption = None,
 ) -> None:
     """Analyse real data by their protocol and report them."""
+    import datetime
+
     from .conduct import read_data
     from .protocol import find_protocol
-    from .trial import Provenance
     from .trial import analyse as analyse_trial
+    from .trial import waiting
 
     found = find_protocol(protocol)
-    source = data or (found.data.source if found.data else "")
-    trial_data = read_data(found, data or None)
-    _opening(found, f"data of {len(trial_data)} patients, {source}")
-    provenance = Provenance(found.trial.name, found.hash, __version__, Path(source).name if data else source)
-    result = analyse_trial(found, trial_data, look=look, provenance=provenance, on_look=_look_line)
+    try:
+        date = datetime.date.fromisoformat(known_at) if known_at else None
+    except ValueError:
+        raise InputError("--known-at", known_at, "a date as 2015-05-18") from None
+    trial_data = read_data(found, data or None, date)
+    _opening(found, f"data of {len(trial_data)} patients, {trial_data.origin.source}")
+    result = analyse_trial(found, trial_data, look=look, on_look=_look_line)
+    if not result.last_look.decision.stops and result.last_look.day is not None:
+        typer.echo(waiting(result.plan, trial_data, result.last_look.number + 1))
     _closing(result, out or Path(f"equipoise-{found.trial.name}-analysis"), with_data=False)
 
 
@@ -258,9 +268,22 @@ def conclude(
     from .estimate import Estimate
     from .sequential import GroupSequential, spending_function
 
+    if sided not in (1, 2):
+        raise InputError("--sided", sided, "1 or 2")
+    needed = {"obrien-fleming": None, "pocock": None, "power": "rho", "hwang-shih-decani": "gamma"}
+    if spending not in needed:
+        raise InputError("--spending", spending, f"one of {', '.join(needed)}")
     given = {name: value for name, value in (("rho", rho), ("gamma", gamma)) if value is not None}
+    if set(given) != {needed[spending]} - {None}:
+        right = f"--{needed[spending]} and no other parameter" if needed[spending] else "no --rho or --gamma"
+        raise InputError("--spending", spending, f"{right} with this family")
+    information = _numbers("--fractions", fractions)
+    if not 1 <= stopped_at <= len(information):
+        raise InputError("--stopped-at", stopped_at, f"a look from 1 to {len(information)}")
+    if not (math.isfinite(se) and se > 0):
+        raise InputError("--se", se, "a finite number above 0")
     rule = GroupSequential(
-        information=_numbers("--fractions", fractions),
+        information=information,
         alpha=alpha,
         sided=sided,
         efficacy=spending_function(spending, **given),
@@ -275,7 +298,7 @@ def conclude(
         given = f"{effect:g} with standard error {se:g} and {df:g} degrees of freedom"
         raise InputError("effect", given, "figures that a trial can have") from None
     if json:
-        _json({"design": rule.to_dict(), "conclusion": conclusion.to_dict()})
+        _json({"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()})
         return
     from .terminal import conclusion_text
 

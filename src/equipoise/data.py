@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "Events", "TrialData"]
+__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "Events", "Origin", "TrialData"]
 
 LOSS_OF_RESPONSE = "loss of response"
 ADVERSE_EVENT = "adverse event"
@@ -49,7 +49,25 @@ class Events:
         return Events(self.patient[keep], self.kind[keep], self.term[keep], self.day[keep])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where data come from.
+
+    Attributes
+    ----------
+    source
+        "virtual" for drawn patients; else the file, folder or data set they were read from.
+    scenario, seed, trial
+        What draws virtual patients again; None for real ones.
+    """
+
+    source: str = "given"
+    scenario: str | None = None
+    seed: int | None = None
+    trial: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class TrialData:
     """The three tables of one trial as columns, ready for analysis.
 
@@ -81,6 +99,10 @@ class TrialData:
         Date of day 0, or None when the data have no dates.
     cut
         Day of the trial up to which the data are known; infinite when complete.
+    has_events
+        Whether events were recorded at all: without a table of them no event is not the same as none.
+    origin
+        Where the data come from.
     """
 
     arm_names: tuple[str, ...]
@@ -98,12 +120,24 @@ class TrialData:
     events: Events = field(default_factory=Events)
     start: datetime.date | None = None
     cut: float = np.inf
+    has_events: bool = True
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         if len(self.patient) == 0:
             raise InputError("trial data", 0, "at least one patient")
         if self.scores.shape != (len(self.patient), len(self.visit_names)):
             raise InputError("scores", self.scores.shape, f"shape {(len(self.patient), len(self.visit_names))}")
+
+    def __str__(self) -> str:
+        arms = ", ".join(f"{int((self.arm == at).sum())} {name}" for at, name in enumerate(self.arm_names))
+        seen = ", ".join(
+            f"{name} {int((~np.isnan(self.scores[:, at])).sum())}" for at, name in enumerate(self.visit_names)
+        )
+        known = "" if np.isinf(self.cut) or self.start is None else f", known to {self.date(self.cut)}"
+        return f"Trial data of {len(self)} patients ({arms}){known}\n{self.scale} seen at {seen}"
+
+    __repr__ = __str__
 
     def __len__(self) -> int:
         return len(self.patient)

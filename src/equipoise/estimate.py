@@ -34,6 +34,11 @@ class Scale(StrEnum):
         """The name of the effect once a logarithm has been undone."""
         return self.value.removeprefix("log ")
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Range an effect on this scale can have."""
+        return (-1.0, 1.0) if self is Scale.RISK_DIFFERENCE else (-math.inf, math.inf)
+
     def natural(self, effect: float) -> float:
         """The effect as people quote it: exp(effect) for ratios, unchanged otherwise."""
         return math.exp(effect) if self.is_logarithmic else effect
@@ -169,4 +174,9 @@ class Estimate:
         if not 0 < level < 1:
             raise InputError("level", level, "a confidence level between 0 and 1")
         half = -self.quantile(float(ndtri((1 - level) / 2))) * self.standard_error
-        return Interval(self.effect - half, self.effect + half, level)
+        return Interval(self.possible(self.effect - half), self.possible(self.effect + half), level)
+
+    def possible(self, effect: float) -> float:
+        """The nearest effect that the scale allows, as a confidence limit for a risk difference may lie beyond 1."""
+        low, high = self.scale.limits
+        return min(max(effect, low), high)

@@ -179,6 +179,8 @@ def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:
                 "the median-unbiased estimate equals the observed one; the bias-adjusted estimate and this list show",
                 "the price.",
             ]
+    if not conclusion.decision.stops:
+        lines += ["", "With this z the rule would not have stopped the trial at this look."]
     return "\n".join(lines)
 
 

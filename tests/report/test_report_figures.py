@@ -73,13 +73,13 @@ def test_the_path_goes_through_the_z_values():
     path = next(line for line in lines if line.get_marker() == "o")
     np.testing.assert_array_equal(path.get_ydata(), [look.z for look in result.looks])
     np.testing.assert_array_equal(path.get_xdata(), result.plan.design.information)
-    assert "Look 2: z = 0.15, not rejected" in texts(path_figure(result))
+    assert "Look 2: z = 0.146, not rejected" in texts(path_figure(result))
 
 
 def test_the_design_shows_both_sides_or_futility():
     two, one = texts(design_figure(trial("efficacy").plan)), texts(design_figure(trial("futility").plan))
-    assert "2.34" in two
-    assert "−2.34" in two
+    assert "2.340" in two
+    assert "−2.340" in two
     assert "stop for harm" in two
     assert "stop for futility" in one
     assert "stop for harm" not in one
@@ -104,6 +104,22 @@ def test_durability_shows_the_curve_its_censoring_and_those_at_risk():
     assert shown[start : start + len(expected)] == expected
     assert "median 66.5 days" in texts(figure)
     assert "no responders" in texts(durability_figure(trial("failed")))
+    assert "Ketamine: no follow-up" in texts(durability_figure(trial("no follow-up")))
+    assert "not reached" not in texts(durability_figure(trial("no follow-up")))
+
+
+def test_the_observed_interval_of_a_response_is_named():
+    assert "As observed, Newcombe: 53.3 (19.8 to 74.2)" in texts(estimates_figure(trial("response")))
+    assert "As observed: " in texts(estimates_figure(trial("efficacy")))
+
+
+def test_captions_say_which_patients_are_counted():
+    captions = {item.name: item.caption for item in all_figures(trial("response"))}
+    for name in ("durability-responders", "durability-randomised"):
+        assert "all randomised by the deciding look, followed to the end" in captions[name]
+    assert "At the deciding look" in captions["response"]
+    assert "Newcombe's" in captions["estimates"]
+    assert "Newcombe" not in {item.name: item.caption for item in all_figures(trial("efficacy"))}["estimates"]
 
 
 def test_arms_differ_in_more_than_colour():

@@ -3,8 +3,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_trials import trial
+from report_trials import table, trial
 
+import equipoise as eq
 from equipoise.estimate import Interval, Scale
 from equipoise.report.phrases import (
     EffectPhrases,
@@ -18,6 +19,7 @@ from equipoise.report.phrases import (
     p_cell,
     p_text,
     percent,
+    reason,
     visit_text,
 )
 
@@ -63,7 +65,7 @@ def test_mirrored_effects_differ_in_one_word(effect):
 
 
 def test_numbers():
-    assert decimal(-1.25, 1) == "−1.2"
+    assert decimal(-1.25, 1) == "−1.3"
     assert decimal(-0.01, 1) == "0.0"
     assert decimal(math.inf) == "∞"
     assert decimal(-math.inf) == "−∞"
@@ -101,4 +103,51 @@ def test_names_inside_sentences_follow_the_protocol():
     assert arm_label(protocol, "ketamine") == "Ketamine"
     assert arm_text(protocol, "ketamine") == "ketamine"
     assert visit_text(protocol, "week2") == "week 2"
-    assert arm_text(trial("no interim look").protocol, "BtheB") == "Beat the Blues"
+    beat = trial("no interim look").protocol
+    assert arm_text(beat, "BtheB") == "Beat the Blues"
+    assert arm_text(beat, "TAU") == "treatment as usual"
+    assert arm_label(beat, "TAU") == "Treatment as usual"
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "inside"),
+    [
+        ("Treatment as usual", "TAU", "treatment as usual"),
+        ("Ketamine 0.2 mg/kg", "ketamine-low", "ketamine 0.2 mg/kg"),
+        ("Week 2", "W2", "week 2"),
+        ("Placebo", "placebo", "placebo"),
+        ("Beat the Blues", "BtheB", "Beat the Blues"),
+        ("CBT for insomnia", "therapy", "CBT for insomnia"),
+        ("McKenzie exercises", "exercises", "McKenzie exercises"),
+        ("B12 with folate", "vitamins", "B12 with folate"),
+        ("Prozac", "drug", "Prozac"),
+        ("Prozac 20 mg", "Prozac", "Prozac 20 mg"),
+        ("名前", "名前", "名前"),
+    ],
+)
+def test_a_label_inside_a_sentence_is_small_unless_a_proper_name(label, name, inside):
+    content = table()
+    content["arms"][0] |= {"label": label}
+    protocol = eq.Protocol.model_validate(content)
+    arms = [arm.model_copy(update={"name": name}) if arm.label == label else arm for arm in protocol.arms]
+    assert arm_text(protocol.model_copy(update={"arms": arms}), name) == inside
+
+
+def test_a_reason_brings_no_full_stop_of_its_own():
+    assert reason("nobody was\nseen. ") == reason("nobody was seen") == "nobody was seen"
+
+
+def test_halves_are_rounded_up_the_same_everywhere():
+    assert percent(0.625) == "63%"
+    assert percent(0.625, 1) == "62.5%"
+    assert percent(0.145) == "15%"
+    assert decimal(0.145, 2) == "0.15"
+    assert decimal(2.5, 0) == "3"
+    assert decimal(1e300, 1).startswith("1000")
+
+
+@given(st.floats(-1e9, 1e9), st.integers(0, 4))
+def test_rounding_errs_by_no_more_than_half_a_step(value, digits):
+    shown = float(decimal(value, digits).replace("−", "-"))
+    assert abs(shown - value) <= 0.5 * 10.0**-digits + 1e-11 * abs(value)
+    assert decimal(-value, digits).replace("−", "") == decimal(value, digits).replace("−", "")

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 from report_trials import KINDS, trial
 
+from equipoise.endpoints.kaplan_meier import kaplan_meier
 from equipoise.report import (
     all_tables,
     comparisons_table,
@@ -11,6 +14,9 @@ from equipoise.report import (
     means_table,
     response_table,
 )
+from equipoise.report.endpoint_tables import _curve_cells
+from equipoise.report.phrases import EffectPhrases
+from equipoise.trial import NotAnalysed
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -75,6 +81,48 @@ def test_durability_stops_where_follow_up_does():
     rows = {row[0]: row for row in durability_table(trial("not rejected")).rows}
     assert rows["Ketamine, responders"][-1] == "0%"
     assert durability_table(trial("failed")).rows[0][1:] == ("0", "–", "–", "–", "–", "–")
+
+
+def test_the_observed_interval_of_a_response_is_the_one_of_the_response_table():
+    result = trial("response")
+    estimates, response = estimates_table(result), response_table(result)
+    assert estimates.rows[0][0] == "As observed, Newcombe"
+    shown = next(row for row in response.rows if row[0].startswith("Difference"))
+    assert estimates.rows[0][1:3] == shown[-2:]
+    assert estimates.rows[1][2] != estimates.rows[0][2]
+    for said in ("Newcombe's, as in the table of responders", "standard error of the score test"):
+        assert said in estimates.note
+    assert "score test" in looks_table(result).note
+    assert "score test" in comparisons_table(result).note
+    assert estimates_table(trial("efficacy")).rows[0][0] == "As observed"
+    assert "Newcombe" not in estimates_table(trial("efficacy")).note
+
+
+def test_where_the_whole_analysis_failed_the_observed_interval_is_of_the_score_test():
+    result = trial("response")
+    failed = replace(result, primary=NotAnalysed("response", "Response", "It failed."))
+    row = estimates_table(failed).rows[0]
+    assert row[0] == "As observed, score test"
+    phrases = EffectPhrases.of(result, result.conclusion.observed)
+    assert row[2] == phrases.limits(result.conclusion.observed_interval)
+    assert "Newcombe" not in estimates_table(failed).note
+    assert "It failed.." not in comparisons_table(failed).note
+
+
+def test_tables_say_which_patients_are_counted():
+    assert "Counted at the deciding look." in response_table(trial("efficacy")).note
+    assert "all randomised by the deciding look, followed to the end" in durability_table(trial("efficacy")).note
+
+
+def test_a_median_that_is_not_known_is_not_given_limits():
+    rows = {row[0]: row for row in durability_table(trial("no follow-up")).rows}
+    assert rows["Ketamine, responders"][2:4] == ("0", "no follow-up")
+    assert rows["Ketamine, all randomised"][3] == "no follow-up"
+    for kind in KINDS:
+        table = durability_table(trial(kind))
+        assert table is None or "not reached (not reached" not in str(table)
+    curve = kaplan_meier([5.0, 9.0, 12.0], [False, False, False])
+    assert _curve_cells(curve, ())[2] == "not reached"
 
 
 def test_three_arms_each_have_their_rows():

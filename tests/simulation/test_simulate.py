@@ -58,3 +58,16 @@ def test_bad_numbers_and_scenarios_are_refused():
     for arguments in ({"trials": 0}, {"workers": 0}, {"scenario": "nothing"}, {"seed": -1}):
         with pytest.raises(InputError):
             simulate(PROTOCOL, **{"trials": 1} | arguments)
+
+
+def test_trials_that_cannot_be_analysed_are_counted_and_printed():
+    import json
+
+    from protocols import edited
+
+    protocol = edited(stopping__patients=[2, 4], sample_size={"patients": 4, "scenario": "as-published"})
+    found = simulate(protocol, trials=20)
+    assert found.failures == 40
+    assert np.isnan(found.mean_effect)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["mean_observed_effect"] is None
+    assert "observed effect, mean (truth)              – (-11.880)" in str(found)

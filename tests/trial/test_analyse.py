@@ -55,7 +55,7 @@ def test_data_without_dates_are_the_look_they_are_said_to_be():
 
 
 def test_under_and_over_running_spend_what_is_left():
-    short = analyse(PROTOCOL, undated(*drawn(36)))
+    short = analyse(PROTOCOL, undated(*drawn(36)), look=2)
     assert short.conclusion.information == (0.75, 0.9)
     planned = short.plan.design.bounds_at([0.75, 0.9], True).efficacy[-1]
     assert short.conclusion.efficacy_bound == pytest.approx(planned, rel=1e-12)
@@ -63,7 +63,10 @@ def test_under_and_over_running_spend_what_is_left():
     early = analyse(PROTOCOL, undated(*drawn(34)), look=1)
     assert early.conclusion.information == (0.85,)
     assert 2.0118 < early.conclusion.efficacy_bound < 2.3397
-    assert analyse(PROTOCOL, undated(*drawn(28))).conclusion.information == (0.7,)
+    with pytest.raises(InputError, match="look 1 is planned at 30"):
+        analyse(PROTOCOL, undated(*drawn(28)), look=2)
+    with pytest.raises(InputError, match="from 1 to 2: 36 of 40 patients are due"):
+        analyse(PROTOCOL, undated(*drawn(36)))
 
 
 def test_more_patients_than_planned_are_all_in_the_last_look():
@@ -76,7 +79,7 @@ def test_more_patients_than_planned_are_all_in_the_last_look():
 
 def test_loss_of_response_without_dates_is_said_not_to_be_analysed():
     scores, arm = drawn()
-    result = analyse(PROTOCOL, undated(scores, arm))
+    result = analyse(PROTOCOL, undated(scores, arm), look=1)
     assert isinstance(result.secondary[1], NotAnalysed)
     assert "dates" in result.secondary[1].reason
     assert "not_analysed" in result.to_json()
@@ -84,7 +87,8 @@ def test_loss_of_response_without_dates_is_said_not_to_be_analysed():
 
 def test_a_trial_that_cannot_be_analysed_says_so():
     scores, arm = drawn(4)
-    result = analyse(PROTOCOL, undated(scores, arm))
+    protocol = edited(sample_size={"scenario": "as-published", "patients": 4}, stopping__patients=[4])
+    result = analyse(protocol, undated(scores, arm))
     assert result.conclusion is None
     assert isinstance(result.primary, NotAnalysed)
     assert result.last_look.failure == result.primary.reason

@@ -156,5 +156,5 @@ def test_data_that_end_before_the_last_look_leave_the_trial_going_on():
     assert result.last_look.decision is Decision.CONTINUE
     assert not result.stopped_early
     assert result.conclusion.p_value is None
-    with pytest.raises(InputError, match="at least 30"):
+    with pytest.raises(InputError, match="look 1 waits for 30 patients at week2, 12 have"):
         analyse(PROTOCOL, data.only(np.arange(40) < 12))

@@ -15,7 +15,7 @@ def test_a_look_is_one_line():
     result = eq.run(PROTOCOL, seed=1)
     line = str(result.last_look)
     assert "\n" not in line
-    for part in ("look 1", "2020-03-12", "29 of 30 due", "z +3.393 against 2.340", "stop for efficacy"):
+    for part in ("look 1", "2020-03-12", "29 of the 30 due", "z +3.393 against 2.340", "stop for efficacy"):
         assert part in line
     assert line in str(result)
     assert "bias-adjusted" in str(result)

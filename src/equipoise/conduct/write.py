@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +55,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_data(data: TrialData, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write the three tables as CSV and Parquet into a folder, from where `read_data` reads them back.
 
+    A small `about.json` beside them keeps where the data come from and up to which day they are known.
+
     Returns
     -------
-    Paths of the files: patients, assessments, events.
+    Paths of the files.
     """
     written = []
     frames = {"patients": data.patients_frame(), "assessments": data.assessments_frame(), "events": data.events_frame()}
@@ -64,4 +69,7 @@ def write_data(data: TrialData, folder: str | os.PathLike[str]) -> tuple[Path, .
             with replace_file(path) as temporary:
                 write(temporary)
             written.append(path)
+    about = asdict(data.origin) | {"known_to_day": None if math.isinf(data.cut) else data.cut}
+    written.append(Path(folder) / "about.json")
+    write_text(written[-1], json.dumps(about, indent=2) + "\n")
     return tuple(written)

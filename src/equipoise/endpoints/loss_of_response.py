@@ -35,10 +35,12 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
     Raises
     ------
     InputError
-        When the data have no dates, without which no time can be told.
+        When the data have no dates or no table of events, without which no loss can be told.
     """
     if not data.has_dates:
         raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
+    if not data.has_events:
+        raise InputError("loss of response", "data without events", "a table of events, from which losses are known")
     rule = protocol.response_rule(endpoint.response)
     response = responded(rule, protocol, data)
     counts = counted(rule, data)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..errors import InputError
 from ..estimate import Better, Interval
+from ..plain import plain
 
 __all__ = ["NumberNeededToTreat", "number_needed_to_treat"]
 
@@ -69,18 +70,17 @@ class NumberNeededToTreat:
     def to_dict(self) -> dict[str, Any]:
         """The numbers for a JSON file; an infinite one is None."""
 
-        def finite(number: float) -> float | None:
-            return None if math.isinf(number) else number
-
-        return {
-            "nnt": finite(self.nnt),
-            "direction": self.direction,
-            "lower": finite(self.lower),
-            "upper": finite(self.upper),
-            "contains_infinity": self.contains_infinity,
-            "level": self.level,
-            "text": str(self),
-        }
+        return plain(
+            {
+                "nnt": self.nnt,
+                "direction": self.direction,
+                "lower": self.lower,
+                "upper": self.upper,
+                "contains_infinity": self.contains_infinity,
+                "level": self.level,
+                "text": str(self),
+            }
+        )
 
 
 def number_needed_to_treat(

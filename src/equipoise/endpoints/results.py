@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, cast
 
 from ..estimate import Estimate, Interval
+from ..plain import plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from .proportions import RiskDifference
 
 __all__ = ["ArmMean", "ArmResponse", "Comparison", "Durability", "EndpointResult", "MeanResult", "ResponseResult"]
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON holds it: infinities and NaN as None, NumPy scalars as Python's."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 class Row:

@@ -45,10 +45,6 @@ class CovarianceStructure(Protocol):
         """The (T, T) covariance matrix; it need not be positive definite."""
         ...
 
-    def pull_gradient(self, parameters: Array, gradient: Array) -> Array:
-        """Gradient over the parameters from the gradient over the entries, J'g."""
-        ...
-
     def pull_cross(self, parameters: Array, rows: Array) -> Array:
         """Rows of derivatives over the entries carried to the parameters, J'rows."""
         ...
@@ -81,10 +77,6 @@ class Unstructured:
         covariance[rows, columns] = parameters
         covariance[columns, rows] = parameters
         return covariance
-
-    def pull_gradient(self, parameters: Array, gradient: Array) -> Array:
-        """The gradient unchanged: parameters and entries are the same."""
-        return gradient
 
     def pull_cross(self, parameters: Array, rows: Array) -> Array:
         """The rows unchanged."""

@@ -167,6 +167,8 @@ def _endpoints(raw: Raw) -> Iterator[Finding]:
                 yield Finding(
                     (*place, "response"), entry["response"], unknown("response endpoint", responses, entry["response"])
                 )
+            if not raw.section("follow_up"):
+                yield Finding((*place, "type"), kind, "needs [follow_up]; losses are seen only under follow-up")
             if entry.get("role") == "primary":
                 yield Finding(
                     (*place, "role"), "primary", "compares responders only and cannot be primary; expected 'secondary'"
@@ -185,6 +187,8 @@ def _analysis(raw: Raw) -> Iterator[Finding]:
             section["visits"],
             "visits out of order; expected the order of the visits, each once",
         )
+    if section.get("method") == "ml" and section.get("degrees_of_freedom") == "kenward-roger":
+        yield Finding(("analysis", "method"), "ml", "expected 'reml' with Kenward-Roger degrees of freedom")
     known = ["baseline", *raw.covariates]
     yield from references(("analysis", "covariates"), section.get("covariates"), "covariate", known)
     chosen = section.get("covariates", ["baseline"])
@@ -240,13 +244,15 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
     if raw.section("stopping", "futility"):
         if section.get("beta") is None:
             yield Finding(("stopping",), None, "'beta' is missing; spending for futility needs the type II error")
-        yield from _errors(section)
+        yield from _errors(section, raw.section("sample_size").get("power"))
         if section.get("sided", 2) == 2:
             yield Finding(("stopping", "futility"), None, "is offered for one-sided designs only; expected sided = 1")
 
 
-def _errors(section: dict[str, Any]) -> Iterator[Finding]:
+def _errors(section: dict[str, Any], power: Any) -> Iterator[Finding]:
     alpha, beta, sided = section.get("alpha", 0.05), section.get("beta"), section.get("sided", 2)
+    if section.get("futility") and is_number(beta) and is_number(power) and abs(1 - power - beta) > 1e-9:
+        yield Finding(("stopping", "beta"), beta, f"expected {1 - power:g}, 1 - sample_size.power")
     if is_number(alpha) and is_number(beta) and sided in (1, 2) and 0 < alpha < 1 and 1 - alpha / sided <= beta < 1:
         yield Finding(("stopping", "beta"), beta, f"expected a type II error below {1 - alpha / sided:g}, 1 - alpha")
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..sequential import Decision
 from ..trial import flow
-from .figures.durability import durability_result
-from .phrases import EffectPhrases, arm_text, clean, counted, days, level_text, listed, visit_text
+from .figures.durability import durability_result, without_follow_up
+from .figures.response import observed_interval
+from .phrases import FOLLOWED, EffectPhrases, arm_text, clean, counted, days, level_text, listed, visit_text
 
 if TYPE_CHECKING:
     from ..estimate import Interval
@@ -35,6 +36,8 @@ def _size(result: TrialResult) -> list[str]:
     if conclusion is None:
         return []
     interval = conclusion.interval or conclusion.repeated_interval
+    if conclusion.design.looks == 1:
+        interval, _ = observed_interval(result, conclusion)
     phrases = EffectPhrases.of(result, conclusion.observed)
     few = "Only " if analysed < 100 else ""
     text = f"{few}{counted(analysed, 'patient')} {'was' if analysed == 1 else 'were'} analysed in the two arms compared"
@@ -71,10 +74,10 @@ def _missing(result: TrialResult) -> list[str]:
         how = "they are left out, as if they did not differ from those seen"
     sentences = []
     if unseen:
+        left = "1 was" if unseen == 1 else f"{unseen} were"
         by_arm = listed([f"{row.withdrew_before_primary} with {arm_text(protocol, row.arm)}" for row in rows])
         sentences.append(
-            f"{unseen} of {due} patients due at {visit} {'was' if unseen == 1 else 'were'} not seen there ({by_arm});"
-            f" {how}, which cannot be checked."
+            f"{due - unseen} of the {due} due seen at {visit}; {left} not ({by_arm}): {how}, which cannot be checked."
         )
     elif due:
         sentences.append(f"All {due} patients due at {visit} were seen there.")
@@ -86,7 +89,10 @@ def _missing(result: TrialResult) -> list[str]:
 
 
 def _blinding(result: TrialResult) -> list[str]:
-    return ["Blinding was not measured: whether patients or raters guessed the treatment is not known."]
+    return [
+        "The data say nothing of blinding: whether patients or raters knew or guessed the treatment cannot be told from"
+        " them."
+    ]
 
 
 def _follow_up(result: TrialResult) -> list[str]:
@@ -96,17 +102,25 @@ def _follow_up(result: TrialResult) -> list[str]:
     found = durability_result(result)
     if found is None:
         return sentences
-    medians = []
+    medians, unknown = [], []
     for arm in found.arms:
         if arm.responders is None:
             continue
+        who = f"{counted(arm.response_count, 'responder')} with {arm_text(protocol, arm.arm)}"
+        if without_follow_up(arm.responders):
+            unknown.append(who)
+            continue
         median = arm.responders.median
-        shown = "not reached" if math.isinf(median) else f"{days(median)} days"
-        medians.append(f"{shown} among {counted(arm.response_count, 'responder')} with {arm_text(protocol, arm.arm)}")
+        medians.append(f"{'not reached' if math.isinf(median) else f'{days(median)} days'} among {who}")
     if medians:
         sentences.append(
-            f"Median time to loss of response: {listed(medians)}. Responders are no randomised groups: this "
-            "does not compare the treatments."
+            f"Median time to loss of response, in {FOLLOWED}: {listed(medians)}. Responders are no randomised groups:"
+            " this does not compare the treatments."
+        )
+    if unknown:
+        sentences.append(
+            f"How long response lasts is not known of {listed(unknown)}: there is no follow-up beyond the response"
+            " visit."
         )
     return sentences
 

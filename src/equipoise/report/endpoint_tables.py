@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..endpoints.results import Comparison, DurabilityResult, EndpointResult, ResponseResult
 from ..trial import NotAnalysed
-from .figures.durability import durability_result
+from .figures.durability import durability_result, median_text, without_follow_up
 from .figures.means import mean_result
-from .figures.response import response_results
+from .figures.response import observed_interval, response_results
 from .phrases import (
+    FOLLOWED,
     EffectPhrases,
     arm_label,
     arm_text,
@@ -21,6 +22,7 @@ from .phrases import (
     level_text,
     p_cell,
     percent,
+    reason,
     sentence,
     visit_label,
     visit_text,
@@ -50,11 +52,12 @@ def estimates_table(result: TrialResult) -> Table | None:
     phrases = EffectPhrases.of(result, conclusion.observed)
     level = level_text(conclusion.repeated_interval.level)
     sides = "one-sided" if conclusion.design.sided == 1 else "two-sided"
+    interval, kind = observed_interval(result, conclusion)
     rows = [
         (
-            "As observed",
+            f"As observed, {kind}" if kind else "As observed",
             phrases.value(conclusion.observed.effect),
-            phrases.limits(conclusion.observed_interval),
+            phrases.limits(interval),
             p_cell(_observed_p(conclusion)),
         ),
         (
@@ -72,6 +75,10 @@ def estimates_table(result: TrialResult) -> Table | None:
         f"{sentence(phrases.experimental)[:-1]} {against} {phrases.control}{unit}; {conclusion.observed.better} favours"
         f" {phrases.experimental}. p-values are {sides}; the one as observed ignores the looks."
     )
+    if kind:
+        if kind == "Newcombe":
+            note += " The interval as observed is Newcombe's, as in the table of responders."
+        note += " p-values and the other intervals rest on the standard error of the score test."
     return Table(
         f"Effect at {visit_text(result.protocol, result.protocol.primary.visit)}, as observed and as corrected",
         ("", "Estimate", f"{level} interval", "p"),
@@ -172,7 +179,7 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
             f"{arm.responders}/{arm.patients}",
             str(arm.observed),
             percent(arm.risk, 1),
-            f"{100 * arm.interval.lower:.1f} to {100 * arm.interval.upper:.1f}%",
+            f"{decimal(100 * arm.interval.lower)} to {decimal(100 * arm.interval.upper)}%",
         )
         for arm in found.arms
     ]
@@ -186,7 +193,7 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
         clean(found.label),
         ("Arm", "Responders", "Seen", "Risk", f"{level} interval"),
         tuple(rows),
-        " ".join(_sentences(found.notes)),
+        " ".join(["Counted at the deciding look.", *_sentences(found.notes)]),
     )
 
 
@@ -204,8 +211,9 @@ def durability_table(result: TrialResult) -> Table | None:
             rows.append((name, *_curve_cells(curve, horizons)))
     level = level_text(_durability_level(found))
     note = (
-        "In response after so many days since the response visit. Among all randomised, those without response count as"
-        " lost on day 0. " + " ".join(_sentences(found.notes))
+        f"Of {FOLLOWED}; the table of responders is of the deciding look and may count fewer. In response after so many"
+        " days since the response visit. Among all randomised, those without response count as lost on day 0. "
+        + " ".join(_sentences(found.notes))
     ).strip()
     header = (
         "Arm, among",
@@ -226,14 +234,15 @@ def _curve_cells(curve: KaplanMeier | None, horizons: tuple[float, ...]) -> tupl
     if curve is None:
         return ("0", "–", "–", *("–" for _ in horizons))
     interval = curve.median_interval
-    median = "not reached" if math.isinf(curve.median) else days(curve.median)
-    upper = "not reached" if math.isinf(interval.upper) else days(interval.upper)
-    lower = "not reached" if math.isinf(interval.lower) else days(interval.lower)
+    median = median_text(curve)
+    lower, upper = ("not reached" if math.isinf(limit) else days(limit) for limit in (interval.lower, interval.upper))
+    if not without_follow_up(curve) and not (math.isinf(curve.median) and lower == upper):
+        median = f"{median} ({lower} to {upper})"
     known = curve.survival[-1] == 0
     shown = [
         percent(float(curve.survival_at([day])[0])) if known or day <= curve.last_time else "–" for day in horizons
     ]
-    return (str(curve.patients), str(int(curve.events.sum())), f"{median} ({lower} to {upper})", *shown)
+    return (str(curve.patients), str(int(curve.events.sum())), median, *shown)
 
 
 def comparisons_table(result: TrialResult) -> Table | None:
@@ -247,13 +256,17 @@ def comparisons_table(result: TrialResult) -> Table | None:
     for item in (result.primary, *result.secondary):
         if isinstance(item, NotAnalysed):
             rows.append((clean(item.label), "not analysed", "–", "–", "–"))
-            notes.append(f"{clean(item.label)}: {clean(item.reason)}.")
+            notes.append(f"{clean(item.label)}: {reason(item.reason)}.")
             continue
         for comparison in item.comparisons:
             name = clean(item.label) + (f", {arm_label(result.protocol, comparison.arm)}" if several else "")
             rows.append(_comparison_row(result, name, comparison))
             level = comparison.interval.level
         notes += _endpoint_notes(item)
+    if response_results(result):
+        notes.append(
+            "Of responders, SE and p are those of the score test, under no difference; intervals are Newcombe's."
+        )
     if not result.secondary or not rows:
         return None
     header = ("Endpoint", "Effect (SE)", f"{level_text(level)} CI" if level else "CI", "df", "p")
@@ -264,5 +277,5 @@ def _endpoint_notes(item: EndpointResult) -> list[str]:
     return (
         []
         if isinstance(item, (ResponseResult, DurabilityResult))
-        else [f"{clean(item.label)}: {clean(note).rstrip('.')}." for note in item.notes]
+        else [f"{clean(item.label)}: {reason(note)}." for note in item.notes]
     )

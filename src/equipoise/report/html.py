@@ -7,8 +7,9 @@ from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..endpoints.results import ResponseResult
 from ..errors import InputError
-from .phrases import arm_label, clean
+from .phrases import FOLLOWED, arm_label, clean
 from .tables import all_tables
 from .words import arms_line, decision_of, summary
 
@@ -62,7 +63,12 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 "estimates",
                 estimates_figure(result),
                 "Effect as observed and as corrected for stopping, with intervals",
-                "The repeated interval has no point: it holds at all looks together.",
+                "The repeated interval has no point: it holds at all looks together."
+                + (
+                    " The interval as observed is Newcombe's; the others rest on the standard error of the score test."
+                    if isinstance(result.primary, ResponseResult)
+                    else ""
+                ),
             )
         )
     if mean_result(result) is not None:
@@ -81,8 +87,8 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 f"response{at or ''}",
                 response_figure(result, item.name),
                 f"Proportion of responders by arm: {clean(item.label)}",
-                "Number needed to treat with its interval: NNTB for benefit, NNTH for harm; through ∞ where the"
-                " difference may be none.",
+                "At the deciding look. Number needed to treat with its interval: NNTB for benefit, NNTH for harm;"
+                " through ∞ where the difference may be none.",
             )
         )
     if durability_result(result) is not None:
@@ -91,14 +97,15 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 "durability-responders",
                 durability_figure(result, "responders"),
                 "Kaplan-Meier curves of staying in response among responders",
-                "Ticks are censored patients. Who responds depends on the treatment, so this is no randomised"
+                f"Responders among {FOLLOWED}; the table of responders is of the deciding look and may count fewer."
+                " Ticks are censored patients. Who responds depends on the treatment, so this is no randomised"
                 " comparison.",
             ),
             PageFigure(
                 "durability-randomised",
                 durability_figure(result, "all randomised"),
                 "Kaplan-Meier curves of staying in response among all randomised",
-                "Patients without response count as lost on day 0, which keeps the arms as randomised.",
+                f"Of {FOLLOWED}; patients without response count as lost on day 0, which keeps the arms as randomised.",
             ),
         ]
     found.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .phrases import EffectPhrases, arm_text, clean, counted, decimal, level_text, listed, percent, visit_text
+from .phrases import EffectPhrases, arm_text, clean, counted, decimal, level_text, listed, percent, reason, visit_text
 from .words import decision_of
 
 if TYPE_CHECKING:
@@ -113,9 +113,17 @@ def _analysis(result: TrialResult) -> str:
             f"Analysis of covariance of the {outcome} in {clean(protocol.outcome.scale)} at {visit} among patients seen"
             f" there; covariates {covariates}. The effect is the difference of the adjusted means."
         )
+    corrected = (
+        " Intervals corrected for stopping and repeated intervals are built on that same standard error and cut at −100"
+        " and 100 percentage points."
+        if result.plan.design.looks > 1
+        else ""
+    )
     return (
-        f"Difference of the proportions of responders at {visit}. The looks and the corrected intervals use its"
-        " binomial standard error, the table of responders Newcombe's interval."
+        f"Difference of the proportions of responders at {visit}. A look tests it with the standard error that holds"
+        " where there is no difference, from the responders of both arms pooled (score test)."
+        f"{corrected} The interval as observed is Newcombe's hybrid score interval, as in the table of responders; it"
+        " rests on no such standard error, so that interval and test may disagree at the margin."
     )
 
 
@@ -144,17 +152,18 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
     protocol, plan = result.protocol, result.plan
     primary = protocol.primary
     sentences = []
-    if result.provenance.data == "virtual":
-        name = result.provenance.scenario or ""
-        description = clean(protocol.scenarios[name].description) if name in protocol.scenarios else ""
+    name = result.provenance.scenario
+    if result.provenance.data == "virtual" and name:
+        description = reason(protocol.scenarios[name].description) if name in protocol.scenarios else ""
         sentences.append(
-            f"The patients were drawn from the scenario “{clean(name)}”{': ' + description if description else '.'}"
+            f"The patients were drawn from the scenario “{clean(name)}”{': ' + description if description else ''}."
         )
     phrases = EffectPhrases.of(result, result.conclusion.observed) if result.conclusion is not None else None
     effect = phrases.compared(plan.effect) if phrases is not None else f"an effect of {decimal(plan.effect, 2)}"
     sentences.append(
-        f"The plan assumes the scenario “{clean(plan.scenario)}”: {effect}. The power of "
-        f"{percent(plan.under_effect.power)} takes the standard error as known, which small trials do not quite reach."
+        f"The plan assumes the scenario “{clean(plan.scenario)}”: {effect}. The power of"
+        f" {percent(plan.under_effect.power, 1)} takes the standard error as known, which small trials do not quite"
+        " reach."
     )
     if primary.type == "longitudinal":
         sentences.append(

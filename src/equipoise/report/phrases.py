@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING
 
 from ..estimate import Better, Estimate, Interval, Scale
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..trial import TrialResult
 
 __all__ = [
+    "FOLLOWED",
     "EffectPhrases",
     "arm_label",
     "arm_text",
@@ -29,6 +31,7 @@ __all__ = [
     "p_cell",
     "p_text",
     "percent",
+    "reason",
     "sentence",
     "visit_label",
     "visit_text",
@@ -36,6 +39,7 @@ __all__ = [
 
 MINUS = "\N{MINUS SIGN}"
 SMALLEST = 1e-6
+FOLLOWED = "all randomised by the deciding look, followed to the end"
 OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -47,27 +51,33 @@ def clean(text: str) -> str:
     )
 
 
+def _rounded(value: float, digits: int) -> str:
+    """A finite number rounded half away from zero, as read and not as held: 0.145 is a half, whatever its last bits."""
+    step = Decimal(1).scaleb(-digits)
+    return f"{Decimal(f'{value:.12g}').quantize(step, ROUND_HALF_UP, Context(prec=400)):f}"
+
+
 def decimal(value: float | None, digits: int = 1) -> str:
-    """A number with a true minus sign; a dash for what is not known, and the sign of infinity."""
+    """A number rounded half up, with a true minus sign; a dash for what is not known, and the sign of infinity."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    shown = f"{value:.{digits}f}"
+    shown = _rounded(value, digits)
     if float(shown) == 0:
         shown = shown.lstrip("-")
     return shown.replace("-", MINUS)
 
 
 def percent(probability: float, digits: int = 0) -> str:
-    """A probability as a percentage; never 0% or 100% for what is neither."""
+    """A probability as a percentage, rounded half up; never 0% or 100% for what is neither."""
     smallest = 10.0**-digits
     value = 100 * probability
     if 0 < value < smallest / 2:
         return f"below {smallest:g}%"
     if 100 - smallest / 2 < value < 100:
         return f"above {100 - smallest:g}%"
-    return f"{value:.{digits}f}%"
+    return f"{_rounded(value, digits)}%"
 
 
 def p_text(value: float | None) -> str:
@@ -97,6 +107,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def sentence(text: str) -> str:
     """Text as a sentence: a capital first, one full stop last."""
     return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def reason(text: str) -> str:
+    """A reason somebody else wrote, to be put into a sentence that has its own full stop."""
+    return clean(text).rstrip(". ")
 
 
 def listed(items: list[str] | tuple[str, ...], word: str = "and") -> str:
@@ -135,7 +150,7 @@ def arm_label(protocol: Protocol, name: str) -> str:
 
 
 def arm_text(protocol: Protocol, name: str) -> str:
-    """An arm's name inside a sentence: small letters where the protocol itself writes it so."""
+    """An arm's name inside a sentence: a small letter first unless the label is, or begins with, a proper name."""
     return _inside(arm_label(protocol, name), clean(name))
 
 
@@ -150,8 +165,17 @@ def visit_text(protocol: Protocol, name: str) -> str:
 
 
 def _inside(label: str, name: str) -> str:
-    same = "".join(label.split()).casefold() == "".join(name.split()).casefold()
-    return label[0].lower() + label[1:] if same and name[:1].islower() else label
+    """A label with a small first letter where the protocol's own name has one, or where all its other words are small.
+
+    The first word keeps its capital when the rest of it is no small letters (an acronym, "McKenzie"), when it stands
+    alone, and when the protocol's own name is that word with a capital.
+    """
+    small = label[0].lower() + label[1:]
+    if "".join(label.split()).casefold() == "".join(name.split()).casefold() and name[:1].islower():
+        return small
+    first, *others = label.split()
+    common = first[1:].islower() and not any(letter.isupper() for word in others for letter in word)
+    return small if others and common and first != name else label
 
 
 @dataclass(frozen=True)

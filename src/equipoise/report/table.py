@@ -1,4 +1,4 @@
-"""A table as text: what the page and the terminal both show."""
+"""A table of text: what the page shows, and what `print` shows of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial's tables as rows of text; the same rows feed the page and the terminal."""
+"""A trial's tables as rows of text, in the order of the page; the command line lays out its own."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..trial import adverse_events, baseline, flow
-from .phrases import EffectPhrases, arm_label, clean, day_text, decimal, percent, visit_text
+from .phrases import EffectPhrases, arm_label, clean, day_text, decimal, percent, reason, visit_text
 from .table import Table
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def looks_table(result: TrialResult) -> Table:
             cells.append(decimal(look.futility_bound, 3))
         rows.append((*cells, str(look.decision) if not look.failure else f"not analysed, {look.decision}"))
     note = "z is positive in favour of the experimental arm. Due and seen are at the primary visit."
-    failures = [f"Look {look.number}: {clean(look.failure)}." for look in result.looks if look.failure]
+    if result.protocol.primary.type == "response":
+        note += " Standard errors (SE) are those of the score test, under no difference."
+    failures = [f"Look {look.number}: {reason(look.failure)}." for look in result.looks if look.failure]
     return Table(
         "Looks taken",
         (*header, *(["Futility bound"] if futility else []), "Decision"),

@@ -11,6 +11,7 @@ from ..estimate import Scale
 from ..sequential import Decision
 from ..trial import NotAnalysed
 from .caveats import uncertain
+from .figures.response import observed_interval, response_results
 from .phrases import (
     EffectPhrases,
     arm_label,
@@ -22,11 +23,14 @@ from .phrases import (
     level_text,
     p_text,
     percent,
+    reason,
     visit_text,
 )
 
 if TYPE_CHECKING:
     from ..trial import TrialResult
+
+_SPENT = "which took all that was left of alpha"
 
 __all__ = ["Summary", "corrected", "decision_of", "headline", "observed", "origin", "stopped", "summary"]
 
@@ -82,24 +86,26 @@ def headline(result: TrialResult) -> str:
     protocol, look = result.protocol, result.last_look
     experimental, control = arm_text(protocol, protocol.experimental.name), arm_text(protocol, protocol.control.name)
     decision, looks = decision_of(result), result.plan.design.looks
-    early = look.number < looks
     if result.conclusion is None:
         return f"Look {look.number} of {looks} could not be analysed, so no effect can be claimed."
-    ended = (
-        f"The trial stopped early, at look {look.number} of {looks}" if early else "The trial ran to its planned end"
-    )
+    if not look.last:
+        ended, joint, without = f"The trial stopped early, at look {look.number} of {looks}", ": ", ", without"
+    elif look.number < looks:
+        ended, joint, without = f"The trial ended at look {look.number} of {looks}, {_SPENT}", ": ", ", without"
+    else:
+        ended, joint, without = "The trial ran to its planned end", " and ", " without"
     if decision is Decision.EFFICACY:
-        return f"{ended}{': ' if early else ' and '}{experimental} did better than {control}."
+        return f"{ended}{joint}{experimental} did better than {control}."
     if decision is Decision.HARM:
-        return f"{ended}{': ' if early else ' and '}{experimental} did worse than {control}."
+        return f"{ended}{joint}{experimental} did worse than {control}."
     if decision is Decision.FUTILITY:
         return f"{ended}: it was unlikely to show that {experimental} is better than {control}."
     if decision is Decision.CONTINUE:
         return f"The trial goes on: look {look.number} of {looks} crossed no bound, and nothing is decided yet."
     return (
-        f"{ended} without showing that {experimental} and {control} differ."
+        f"{ended}{without} showing that {experimental} and {control} differ."
         if result.plan.design.sided == 2
-        else (f"{ended} without showing that {experimental} is better than {control}.")
+        else f"{ended}{without} showing that {experimental} is better than {control}."
     )
 
 
@@ -107,9 +113,9 @@ def origin(result: TrialResult) -> str:
     """Where the data come from."""
     source = result.provenance
     if source.data == "virtual":
-        scenario = clean(source.scenario or "")
-        return f"All patients are virtual, drawn from the scenario “{scenario}”: no evidence about the treatments."
-    where = "" if source.data in ("", "given") else f" Source: {clean(source.data)}."
+        drawn = f", drawn from the scenario “{clean(source.scenario)}”" if source.scenario else ""
+        return f"All patients are virtual{drawn}: no evidence about the treatments."
+    where = "" if source.data in ("", "given") else f" Source: {reason(source.data)}."
     return f"These are the data of {counted(len(result.data), 'patient')}, as given.{where}"
 
 
@@ -122,31 +128,38 @@ def stopped(result: TrialResult) -> tuple[str, ...]:
     reached = f"{look.due} of {plan.patients} planned patients had reached {visit}"
     if look.due > plan.patients:
         reached = f"{look.due} patients had reached {visit}, {plan.patients} having been planned"
-    last = look.number == design.looks
+    final = look.number == design.looks
+    spent = f", {_SPENT}" if look.last and not final else ""
     sentences = []
     if design.looks == 1:
         sentences.append(
             f"The plan has no interim look; the one analysis was made{when}{', ' if when else ' '}when {reached}."
         )
     elif look.day is None:
-        which = "the last planned look" if last else f"look {look.number} of {design.looks}"
-        sentences.append(
-            f"The data have no dates and were taken as {which}, {counted(look.due, 'patient')}; earlier looks count as"
-            " passed without stopping."
+        which = "the last planned look" if final else f"look {look.number} of {design.looks}"
+        asked = (
+            f"All data were taken as {which}, as asked"
+            if result.data.has_dates
+            else f"The data have no dates and were taken as {which}"
         )
+        seen = f"{look.observed} of the {look.due} due seen at {visit}"
+        passed = "; earlier looks count as passed without stopping" if look.number > 1 else ""
+        sentences.append(f"{asked}{spent}, with {seen}{passed}.")
     elif decision is Decision.CONTINUE:
         sentences.append(f"No. The latest look was look {look.number} of {design.looks}{when}, when {reached}.")
-    elif last:
+    elif final:
         sentences.append(f"No, it ran to the last of its {design.looks} looks{when}, when {reached}.")
+    elif look.last:
+        sentences.append(f"No, it ended at look {look.number} of {design.looks}{when}{spent}, when {reached}.")
     else:
         sentences.append(f"Yes, at look {look.number} of {design.looks}{when}, when {reached}.")
     failed = [f"look {found.number}" for found in result.looks if found.z is None and found is not look]
     if failed:
         sentences.append(f"No result could be had at {' and '.join(failed)}, so that the trial went on from there.")
     if result.conclusion is None:
-        return (*sentences, f"The primary endpoint could not be analysed: {clean(look.failure)}.")
+        return (*sentences, f"The primary endpoint could not be analysed: {reason(look.failure)}.")
     sentences.append(_why(result, decision))
-    if decision is Decision.EFFICACY and not last:
+    if decision is Decision.EFFICACY and not look.last:
         exits = design.exit_probabilities(0.0)
         chance = float(exits.upper[look.number - 1]) + (
             0.0 if exits.lower is None else float(exits.lower[look.number - 1])
@@ -161,25 +174,25 @@ def stopped(result: TrialResult) -> tuple[str, ...]:
 def _why(result: TrialResult, decision: Decision) -> str:
     conclusion = result.conclusion
     assert conclusion is not None
-    z, bound = decimal(conclusion.z, 2), decimal(conclusion.efficacy_bound, 2)
+    z, bound = decimal(conclusion.z, 3), decimal(conclusion.efficacy_bound, 3)
     two_sided = conclusion.design.sided == 2
     if decision is Decision.EFFICACY:
         return f"The test statistic in favour of the experimental arm, z = {z}, reached the efficacy bound of {bound}."
     if decision is Decision.HARM:
         return (
             f"The test statistic, z = {z}, lay at or below the bound for harm of"
-            f" {decimal(-conclusion.efficacy_bound, 2)}."
+            f" {decimal(-conclusion.efficacy_bound, 3)}."
         )
     if decision is Decision.FUTILITY:
         return (
             f"The test statistic, z = {z}, lay at or below the futility bound of"
-            f" {decimal(conclusion.futility_bound, 2)}."
+            f" {decimal(conclusion.futility_bound, 3)}."
         )
     if math.isinf(conclusion.efficacy_bound):
         return f"The test statistic is z = {z}; the rule allows no stop for efficacy at this look."
     if two_sided:
         return (
-            f"The test statistic, z = {z}, lies between the bounds of {decimal(-conclusion.efficacy_bound, 2)} and"
+            f"The test statistic, z = {z}, lies between the bounds of {decimal(-conclusion.efficacy_bound, 3)} and"
             f" {bound}."
         )
     if (
@@ -188,7 +201,7 @@ def _why(result: TrialResult, decision: Decision) -> str:
         and math.isfinite(conclusion.futility_bound)
     ):
         return (
-            f"The test statistic, z = {z}, lies between the futility bound of {decimal(conclusion.futility_bound, 2)}"
+            f"The test statistic, z = {z}, lies between the futility bound of {decimal(conclusion.futility_bound, 3)}"
             f" and the efficacy bound of {bound}."
         )
     return f"The test statistic, z = {z}, did not reach the efficacy bound of {bound}."
@@ -198,12 +211,12 @@ def observed(result: TrialResult) -> tuple[str, ...]:
     """The effect as it stands at the deciding look, and the numbers it rests on."""
     protocol, conclusion = result.protocol, result.conclusion
     if conclusion is None:
-        reason = result.primary.reason if isinstance(result.primary, NotAnalysed) else result.last_look.failure
-        return (f"There is no estimate of the effect: {clean(reason)}.",)
-    estimate, interval = conclusion.observed, conclusion.observed_interval
+        why = result.primary.reason if isinstance(result.primary, NotAnalysed) else result.last_look.failure
+        return (f"There is no estimate of the effect: {reason(why)}.",)
+    estimate, (interval, name) = conclusion.observed, observed_interval(result, conclusion)
     phrases = EffectPhrases.of(result, estimate)
     visit = visit_text(protocol, protocol.primary.visit)
-    first = phrases.compared(estimate.effect)
+    first, named = phrases.compared(estimate.effect), f" ({name})" if name else ""
     kind = {
         "longitudinal": "from the mixed model for repeated measures",
         "ancova": "from an analysis of covariance of those seen there",
@@ -211,10 +224,10 @@ def observed(result: TrialResult) -> tuple[str, ...]:
     }.get(protocol.primary.type, "")
     good = f"; {estimate.better} is better" if estimate.scale is Scale.MEAN_DIFFERENCE else ""
     sentences = [
-        f"At {visit}: {first}, {level_text(interval.level)} CI {phrases.between(interval)}, {kind}{good}.",
+        f"At {visit}: {first}, {level_text(interval.level)} CI {phrases.between(interval)}{named}, {kind}{good}.",
     ]
     if isinstance(result.primary, NotAnalysed):
-        sentences.append(f"The full analysis of the primary endpoint failed: {clean(result.primary.reason)}.")
+        sentences.append(f"The full analysis of the primary endpoint failed: {reason(result.primary.reason)}.")
     else:
         means = {
             mean.arm: mean for mean in getattr(result.primary, "means", ()) if mean.visit == protocol.primary.visit
@@ -229,19 +242,18 @@ def observed(result: TrialResult) -> tuple[str, ...]:
 
 
 def _response(result: TrialResult) -> str:
-    from .figures.response import response_results
-
     found = next(iter(response_results(result)), None)
     if found is None:
         return ""
     protocol = result.protocol
     arms = {arm.arm: arm for arm in found.arms}
     shown = " and ".join(
-        f"{arms[name].responders} of {arms[name].patients} ({percent(arms[name].risk)}) with {arm_text(protocol, name)}"
+        f"{arms[name].responders} of {arms[name].patients} ({percent(arms[name].risk, 1)}) with"
+        f" {arm_text(protocol, name)}"
         for name in (protocol.experimental.name, protocol.control.name)
     )
     number = f"; {found.number_needed_to_treat}" if found.number_needed_to_treat is not None else ""
-    return f"Responders: {shown}{number}."
+    return f"Responders at the deciding look: {shown}{number}."
 
 
 def corrected(result: TrialResult) -> tuple[str, ...]:
@@ -263,10 +275,11 @@ def corrected(result: TrialResult) -> tuple[str, ...]:
             f"The repeated p-value is {p_text(conclusion.repeated_p_value).removeprefix('p = ')}.",
         )
     if conclusion.design.looks == 1:
+        test = ", score test" if result.protocol.primary.type == "response" else ""
         return (
             (
                 "With one planned look there is no early stopping to correct for: the interval and p-value stand as"
-                f" they are ({p_text(conclusion.p_value)}, {_sides(result)})."
+                f" they are ({p_text(conclusion.p_value)}, {_sides(result)}{test})."
             ),
         )
     sentences = [
@@ -276,9 +289,9 @@ def corrected(result: TrialResult) -> tuple[str, ...]:
     if conclusion.bias_adjusted is not None:
         sentences.append(f"Bias-adjusted (Whitehead): {phrases.said(conclusion.bias_adjusted)}.")
     if conclusion.look == 1 and len(conclusion.information) == 1:
+        more = "" if result.last_look.last else "; that is not the whole correction"
         sentences.append(
-            "At a first look the median-unbiased estimate is the observed one, for no earlier look was passed; "
-            "that is not the whole correction."
+            f"At a first look the median-unbiased estimate is the observed one, for no earlier look was passed{more}."
         )
     sentences.extend(_exaggeration(result, phrases))
     sentences.append(repeated)
@@ -294,7 +307,7 @@ def _exaggeration(result: TrialResult, phrases: EffectPhrases) -> list[str]:
     conclusion = result.conclusion
     assert conclusion is not None
     decision = conclusion.decision
-    if not decision.rejects or result.last_look.number == conclusion.design.looks:
+    if not decision.rejects or result.last_look.last:
         return []
     null = conclusion.observed.null_value
     harm = decision is Decision.HARM
@@ -317,8 +330,24 @@ def _exaggeration(result: TrialResult, phrases: EffectPhrases) -> list[str]:
             mean = mean_at_stop(truth)
         except (InputError, ArithmeticError):
             continue
-        parts.append(f"were the truth {phrases.said(truth)} ({name}), they would show {phrases.said(mean)}")
-    return [f"Trials that stop at this look overstate the effect on average: {'; '.join(parts)}."] if parts else []
+        if conclusion.observed.scale is Scale.RISK_DIFFERENCE and abs(mean) > 1:
+            # Normal theory has left what a difference of proportions can be.
+            continue
+        parts.append(
+            f"{phrases.said(mean)}, were the truth {phrases.said(truth)} ({name}), so that they"
+            f" {_against_truth(phrases, mean, truth)}"
+        )
+    kind = "harm" if harm else "efficacy"
+    lead = f"Among trials that stop for {kind} at this look the observed effect would on average be"
+    return [f"{lead} {'; and '.join(parts)}."] if parts else []
+
+
+def _against_truth(phrases: EffectPhrases, mean: float, truth: float) -> str:
+    """Whether an average effect overstates the truth, both as they are printed; they lie on the same side of none."""
+    if phrases.said(mean) == phrases.said(truth):
+        return "show about the truth"
+    larger = abs(mean - phrases.null_value) > abs(truth - phrases.null_value)
+    return "overstate the truth" if larger else "understate the truth"
 
 
 def arms_line(result: TrialResult) -> str:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..estimate import Estimate, Interval
+from ..plain import plain
 from .bounds import Boundaries
 from .design import GroupSequential
 from .inference import StoppedTrial
 from .roots import rising_root
-from .tables import number, text_table
+from .tables import text_table
 
 __all__ = ["Conclusion", "Decision", "conclude", "decide"]
 
@@ -49,9 +50,10 @@ class Decision(StrEnum):
 class Conclusion:
     """What a group-sequential trial shows at one look.
 
-    Effects are on the scale and with the sign of the observed `Estimate` (ratios as natural logarithms); z-values and
-    bounds are positive in favour of the experimental arm. Stage-wise results and the bias-adjusted estimate are
-    None while the trial continues. Non-binding futility bounds are ignored by inference; binding ones are respected.
+    Effects are on the scale and with the sign of the observed `Estimate` (ratios as natural logarithms), limits cut
+    where the scale ends; z-values and bounds are positive in favour of the experimental arm. Stage-wise results and
+    the bias-adjusted estimate are None while the trial continues. Non-binding futility bounds are ignored by
+    inference; binding ones are respected.
 
     Attributes
     ----------
@@ -173,18 +175,18 @@ class Conclusion:
         def limits(interval: Interval | None) -> dict[str, float | None] | None:
             if interval is None:
                 return None
-            return {"lower": number(interval.lower), "upper": number(interval.upper), "level": interval.level}
+            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
 
         return {
             "look": self.look,
             "decision": str(self.decision),
             "z": self.z,
-            "efficacy_bound": number(self.efficacy_bound),
-            "futility_bound": number(self.futility_bound),
+            "efficacy_bound": plain(self.efficacy_bound),
+            "futility_bound": plain(self.futility_bound),
             "information": list(self.information),
             "effect": self.observed.effect,
             "standard_error": self.observed.standard_error,
-            "degrees_of_freedom": number(self.observed.degrees_of_freedom),
+            "degrees_of_freedom": plain(self.observed.degrees_of_freedom),
             "scale": str(self.observed.scale),
             "better": self.observed.better,
             "null_value": self.observed.null_value,
@@ -351,7 +353,9 @@ def conclude(
     sign = 1.0 if observed.better == "higher" else -1.0
     plain = boundaries if design.futility is None else _without_futility(design).bounds_at(fractions, final)
     half = observed.quantile(float(plain.efficacy[-1])) * observed.standard_error
-    repeated = Interval(observed.effect - abs(half), observed.effect + abs(half), level)
+    repeated = Interval(
+        observed.possible(observed.effect - abs(half)), observed.possible(observed.effect + abs(half)), level
+    )
 
     later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
     whole = design.bounds_at([*fractions, *later], True) if later else boundaries
@@ -367,11 +371,11 @@ def conclude(
             return sign * observed.z_against(effect_at(mean))
 
         p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
-        median = effect_at(trial.standardised_effect(0.5, z_against))
+        median = observed.possible(effect_at(trial.standardised_effect(0.5, z_against)))
         ends = [effect_at(trial.standardised_effect(p, z_against)) for p in (design.level, 1 - design.level)]
-        interval = Interval(min(ends), max(ends), level)
+        interval = Interval(observed.possible(min(ends)), observed.possible(max(ends)), level)
         root = math.sqrt(fractions[-1])
-        adjusted = effect_at(trial.bias_adjusted(sign * observed.statistic / root) * root)
+        adjusted = observed.possible(effect_at(trial.bias_adjusted(sign * observed.statistic / root) * root))
     return Conclusion(
         look=look,
         decision=decision,

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..plain import plain
 from .bounds import Boundaries, efficacy_boundary, futility_boundary
 from .integration import exit_probabilities
 from .roots import rising_root
 from .spending import OBrienFlemingSpending, SpendingFunction
-from .tables import number, text_table
+from .tables import text_table
 
 if TYPE_CHECKING:
     import polars
@@ -337,8 +338,8 @@ class GroupSequential:
             "futility": None if self.futility is None else self.futility.name,
             "beta": self.beta,
             "binding": self.binding,
-            "efficacy_bounds": [number(bound) for bound in self.efficacy_bounds],
-            "futility_bounds": None if futility is None else [number(bound) for bound in futility],
+            "efficacy_bounds": [plain(bound) for bound in self.efficacy_bounds],
+            "futility_bounds": None if futility is None else [plain(bound) for bound in futility],
             "nominal_p_values": self.nominal_p_values.tolist(),
             "alpha_spent": self.alpha_spent.tolist(),
             "beta_spent": None if beta_spent is None else beta_spent.tolist(),

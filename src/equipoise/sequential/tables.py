@@ -1,16 +1,10 @@
-"""Plain-text tables and JSON numbers for the objects of this room."""
+"""Plain-text tables for the objects of this room."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-__all__ = ["number", "text_table"]
-
-
-def number(value: float | None) -> float | None:
-    """A finite float, or None for what JSON cannot hold."""
-    return None if value is None or not math.isfinite(value) else float(value)
+__all__ = ["text_table"]
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

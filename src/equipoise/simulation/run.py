@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .. import __version__
+from ..data import Origin
 from ..patients import Truth
-from ..trial import Provenance, analyse, plan
+from ..trial import analyse, plan
 from .virtual import generator_for, virtual_trial
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run(
     """
     scenario = scenario or protocol.sample_size.scenario
     truth = Truth.of(protocol, scenario)
-    data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), plan(protocol).patients)
-    provenance = Provenance(protocol.trial.name, protocol.hash, __version__, "virtual", scenario, seed, trial)
-    return analyse(protocol, data, provenance=provenance, on_look=on_look)
+    origin = Origin("virtual", scenario, seed, trial)
+    patients = plan(protocol).patients
+    data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), patients, origin)
+    return analyse(protocol, data, on_look=on_look)

@@ -17,6 +17,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..patients import Truth
+from ..plain import plain
 from ..sequential import Decision
 from ..trial import plan, walk
 from .virtual import generator_for, virtual_trial
@@ -63,7 +64,7 @@ class Rate:
         return f"{100 * self.value:.2f}% ({100 * self.standard_error:.2f})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OperatingCharacteristics:
     """What many virtual trials of one scenario show.
 
@@ -124,8 +125,9 @@ class OperatingCharacteristics:
 
     @cached_property
     def mean_effect(self) -> float:
-        """Mean observed effect at the end."""
-        return float(np.nanmean(self.column("effect")))
+        """Mean observed effect at the end, over the trials that could be analysed; NaN where none could."""
+        known = self.column("effect")[~np.isnan(self.column("effect"))]
+        return float(known.mean()) if len(known) else math.nan
 
     def mean_effect_at(self, look: int) -> float:
         """Mean observed effect of the trials that reject in favour of the experimental arm at a look; NaN where
@@ -150,22 +152,24 @@ class OperatingCharacteristics:
             return {"value": found.value, "monte_carlo_standard_error": found.standard_error}
 
         effects = [self.mean_effect_at(look) for look in range(1, self.looks + 1)]
-        return {
-            "protocol": self.protocol,
-            "protocol_hash": self.protocol_hash,
-            "version": self.version,
-            "scenario": self.scenario,
-            "seed": self.seed,
-            "trials": self.trials,
-            "true_effect": self.true_effect,
-            "power": rate(self.power),
-            "rejection_either_direction": rate(self.rejection),
-            "ends_at_look": [rate(found) for found in self.stopping],
-            "expected_patients": self.expected_patients,
-            "mean_observed_effect": self.mean_effect,
-            "mean_observed_effect_given_efficacy_at_look": [None if math.isnan(value) else value for value in effects],
-            "looks_not_analysed": self.failures,
-        }
+        return plain(
+            {
+                "protocol": self.protocol,
+                "protocol_hash": self.protocol_hash,
+                "version": self.version,
+                "scenario": self.scenario,
+                "seed": self.seed,
+                "trials": self.trials,
+                "true_effect": self.true_effect,
+                "power": rate(self.power),
+                "rejection_either_direction": rate(self.rejection),
+                "ends_at_look": [rate(found) for found in self.stopping],
+                "expected_patients": self.expected_patients,
+                "mean_observed_effect": self.mean_effect,
+                "mean_observed_effect_given_efficacy_at_look": effects,
+                "looks_not_analysed": self.failures,
+            }
+        )
 
     def __str__(self) -> str:
         lines = [
@@ -177,12 +181,16 @@ class OperatingCharacteristics:
         for look, found in enumerate(self.stopping, start=1):
             lines.append(f"  ends at look {look}                             {found}")
         lines.append(f"  patients randomised at the end, mean       {self.expected_patients:.1f}")
-        lines.append(f"  observed effect, mean (truth)              {self.mean_effect:.3f} ({self.true_effect:.3f})")
+        lines.append(
+            f"  observed effect, mean (truth)              {_shown(self.mean_effect)} ({self.true_effect:.3f})"
+        )
         for look in range(1, self.looks + 1):
             if not math.isnan(self.mean_effect_at(look)):
                 lines.append(f"    given efficacy at look {look}                 {self.mean_effect_at(look):.3f}")
         lines.append(f"  looks that could not be analysed           {self.failures}")
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def simulate(
@@ -235,6 +243,10 @@ def simulate(
         true_effect,
         np.concatenate(rows),
     )
+
+
+def _shown(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
 @contextmanager

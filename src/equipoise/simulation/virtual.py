@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, TrialData
+from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, Origin, TrialData
 from ..errors import InputError
 from ..patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
 from ..protocol import LossOfResponseEndpoint
@@ -33,7 +33,13 @@ def generator_for(seed: int, scenario: str, trial: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
-def virtual_trial(protocol: Protocol, truth: Truth, generator: np.random.Generator, patients: int) -> TrialData:
+def virtual_trial(
+    protocol: Protocol,
+    truth: Truth,
+    generator: np.random.Generator,
+    patients: int,
+    origin: Origin | None = None,
+) -> TrialData:
     """All patients a trial would see if it never stopped early, to the end of their follow-up.
 
     Parameters
@@ -42,6 +48,8 @@ def virtual_trial(protocol: Protocol, truth: Truth, generator: np.random.Generat
         Law of the patients in each arm.
     patients
         How many to enter.
+    origin
+        Carried to the data, so that they say where they come from.
     """
     drawn = {item.name for item in protocol.covariates if item.shares or item.mean is not None} | {"baseline"}
     for name in (*protocol.analysis.covariates, *protocol.allocation.strata):
@@ -87,6 +95,7 @@ def virtual_trial(protocol: Protocol, truth: Truth, generator: np.random.Generat
             np.concatenate([found.day for found in events]),
         ),
         start=protocol.accrual.start,
+        origin=origin or Origin("virtual"),
     )
 
 

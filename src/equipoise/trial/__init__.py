@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..data import Events, TrialData
 from .analyse import NotAnalysed, Provenance, TrialResult, analyse
 from .describe import ArmFlow, BaselineRow, SafetyRow, adverse_events, baseline, flow
-from .looks import Look, look_day, walk
+from .looks import Look, look_day, waiting, walk
 from .plan import Expectation, Plan, plan
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "flow",
     "look_day",
     "plan",
+    "waiting",
     "walk",
 ]

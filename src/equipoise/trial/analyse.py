@@ -12,7 +12,7 @@ import numpy as np
 from .. import __version__, endpoints
 from ..errors import InputError, NotEstimable
 from .describe import adverse_events, baseline, flow
-from .looks import Look, look_at, walk
+from .looks import Look, look_at, waiting, walk
 from .plan import Plan, plan
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class TrialResult:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the trial ended before its last planned look."""
-        return self.last_look.decision.stops and self.last_look.number < self.plan.design.looks
+        """Whether the trial ended with alpha left to spend: before its last look."""
+        return self.last_look.decision.stops and not self.last_look.last
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same
@@ -120,7 +120,6 @@ def analyse(
     data: TrialData,
     *,
     look: int | None = None,
-    provenance: Provenance | None = None,
     on_look: Callable[[Look], None] | None = None,
 ) -> TrialResult:
     """Analyse a trial by its protocol.
@@ -136,8 +135,6 @@ def analyse(
     look
         Take all data as this look, from 1, instead of finding the looks by their dates; data without dates are the
         last look by default.
-    provenance
-        Where the data come from, carried to the result.
     on_look
         Called after each look.
 
@@ -158,18 +155,27 @@ def analyse(
             if on_look:
                 on_look(found)
         if not taken:
-            first = planned.patients_per_look[0]
-            raise InputError(
-                "patients",
-                len(data),
-                f"data in which at least {first} have reached {protocol.primary.visit}, the first look",
-            )
+            raise InputError("trial data", len(data), f"data that reach the first look; {waiting(planned, data, 1)}")
     else:
         number = planned.design.looks if look is None else look
         if not 1 <= number <= planned.design.looks:
             raise InputError("look", number, f"a look from 1 to {planned.design.looks}")
-        due = int(data.is_due(protocol.primary.visit).sum()) / planned.patients
-        passed = tuple(fraction for fraction in planned.design.information[: number - 1] if fraction < due)
+        if data.has_dates and np.isfinite(data.cut):
+            data = data.known_at(data.cut)
+        due = int(data.is_due(protocol.primary.visit).sum())
+        if look is None and due < planned.patients and planned.design.looks > 1:
+            raise InputError(
+                "look",
+                None,
+                f"the look these data are, from 1 to {planned.design.looks}: "
+                f"{due} of {planned.patients} patients are due",
+            )
+        passed = planned.design.information[: number - 1]
+        if passed and due / planned.patients <= passed[-1]:
+            before = planned.patients_per_look[number - 2]
+            raise InputError(
+                "look", number, f"a look that {due} patients can be: look {number - 1} is planned at {before} of them"
+            )
         taken.append(look_at(planned, data, number, None, passed))
         if on_look:
             on_look(taken[-1])
@@ -188,7 +194,15 @@ def analyse(
         ),
         data=known,
         followed=followed,
-        provenance=provenance or Provenance(protocol.trial.name, protocol.hash, __version__, "given"),
+        provenance=Provenance(
+            protocol.trial.name,
+            protocol.hash,
+            __version__,
+            data.origin.source,
+            data.origin.scenario,
+            data.origin.seed,
+            data.origin.trial,
+        ),
     )
 
 

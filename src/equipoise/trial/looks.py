@@ -12,6 +12,7 @@ import numpy as np
 from .. import endpoints
 from ..errors import InputError, NotEstimable
 from ..estimate import Estimate
+from ..plain import plain
 from ..sequential import Decision, decide
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from .plan import Plan
 
-__all__ = ["Look", "look_day", "walk"]
+__all__ = ["Look", "look_at", "look_day", "waiting", "walk"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +68,7 @@ class Look:
 
     def __str__(self) -> str:
         when = self.date.isoformat() if self.date else "all data"
-        patients = f"{self.observed} of {self.due} due with the primary outcome"
+        patients = f"{self.observed} of the {self.due} due with the primary outcome"
         if self.z is None:
             return f"look {self.number}  {when}  {patients}  not analysed: {self.failure}; {self.decision.value}"
         bound = f"z {self.z:+.3f} against {self.efficacy_bound:.3f}"
@@ -79,27 +80,25 @@ class Look:
 
     def to_dict(self) -> dict[str, Any]:
         """The look for a JSON file."""
-
-        def finite(value: float | None) -> float | None:
-            return value if value is not None and math.isfinite(value) else None
-
-        return {
-            "look": self.number,
-            "day": self.day,
-            "date": None if self.date is None else self.date.isoformat(),
-            "randomised": self.randomised,
-            "primary_visit_due": self.due,
-            "primary_observed": self.observed,
-            "information_fraction": self.fraction,
-            "effect": None if self.estimate is None else self.estimate.effect,
-            "standard_error": None if self.estimate is None else self.estimate.standard_error,
-            "degrees_of_freedom": None if self.estimate is None else finite(self.estimate.degrees_of_freedom),
-            "z": self.z,
-            "efficacy_bound": finite(self.efficacy_bound),
-            "futility_bound": finite(self.futility_bound),
-            "decision": self.decision.value,
-            "failure": self.failure or None,
-        }
+        return plain(
+            {
+                "look": self.number,
+                "day": self.day,
+                "date": None if self.date is None else self.date.isoformat(),
+                "randomised": self.randomised,
+                "primary_visit_due": self.due,
+                "primary_observed": self.observed,
+                "information_fraction": self.fraction,
+                "effect": None if self.estimate is None else self.estimate.effect,
+                "standard_error": None if self.estimate is None else self.estimate.standard_error,
+                "degrees_of_freedom": None if self.estimate is None else self.estimate.degrees_of_freedom,
+                "z": self.z,
+                "efficacy_bound": self.efficacy_bound,
+                "futility_bound": self.futility_bound,
+                "decision": self.decision.value,
+                "failure": self.failure or None,
+            }
+        )
 
 
 def look_day(plan: Plan, data: TrialData, number: int) -> float:
@@ -114,7 +113,20 @@ def look_day(plan: Plan, data: TrialData, number: int) -> float:
     wanted = plan.patients_per_look[number - 1]
     if number == plan.design.looks and wanted <= len(reached):
         wanted = len(reached)
-    return float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
+    day = float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
+    return day if day <= data.cut else math.inf
+
+
+def waiting(plan: Plan, data: TrialData, number: int) -> str:
+    """How many patients a look still waits for, as a phrase."""
+    due = int(data.is_due(plan.protocol.primary.visit).sum())
+    wanted = plan.patients_per_look[number - 1]
+    if number == plan.design.looks:
+        wanted = max(wanted, len(data))
+    known = (
+        "" if math.isinf(data.cut) or data.start is None else f" by {data.date(data.cut)}, to which the data are known"
+    )
+    return f"look {number} waits for {wanted} patients at {plan.protocol.primary.visit}, {due} have reached it{known}"
 
 
 def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before: tuple[float, ...]) -> Look:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import endpoints
+from .. import __version__, endpoints
 from ..errors import InputError
 from ..sequential import GroupSequential, spending_function
 
@@ -123,6 +123,7 @@ class Plan:
             }
 
         return {
+            "version": __version__,
             "protocol": self.protocol.trial.name,
             "protocol_hash": self.protocol.hash,
             "primary_endpoint": self.protocol.primary.name,

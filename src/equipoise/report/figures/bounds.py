@@ -36,7 +36,7 @@ def design_figure(plan: Plan) -> Figure:
     above.set_title("Stopping rule")
     looks = plan.design.looks
     truths = (
-        (f"assumed effect, power {percent(plan.under_effect.power)}", plan.under_effect, arm_style(1)),
+        (f"assumed effect, power {percent(plan.under_effect.power, 1)}", plan.under_effect, arm_style(1)),
         (
             (
                 f"no effect, {'error' if plan.design.sided == 1 else 'one-sided error'}"
@@ -61,7 +61,7 @@ def design_figure(plan: Plan) -> Figure:
         )
         if looks <= 4:
             for place, share in zip(places, expected.stopping, strict=True):
-                below.text(place, share + 0.03, percent(share), ha="center", va="bottom", fontsize=9)
+                below.text(place, share + 0.03, percent(share, 1), ha="center", va="bottom", fontsize=9 - looks / 2)
     below.set_xticks(
         range(looks),
         [
@@ -105,7 +105,7 @@ def path_figure(result: TrialResult) -> Figure:
         )
     lines = [
         f"Look {look.number}: "
-        + ("could not be analysed" if look.z is None else f"z = {decimal(look.z, 2)}")
+        + ("could not be analysed" if look.z is None else f"z = {decimal(look.z, 3)}")
         + f", {look.decision}"
         for look in result.looks
     ]
@@ -141,7 +141,7 @@ def _bounds(axes: Axes, plan: Plan, values: list[float], labelled: bool = True) 
             for place, value in zip(x, y, strict=True):
                 shown = min(max(value, bottom + 0.9), top - 0.9)
                 axes.annotate(
-                    decimal(value, 2),
+                    decimal(value, 3),
                     (place, shown),
                     xytext=(0, 7 if edge > value else -7),
                     textcoords="offset points",

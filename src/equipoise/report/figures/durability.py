@@ -15,14 +15,27 @@ from .style import MUTED, arm_style, figure_function, new_figure, shorten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ...endpoints.kaplan_meier import KaplanMeier
     from ...trial import TrialResult
 
-__all__ = ["durability_figure", "durability_result"]
+__all__ = ["durability_figure", "durability_result", "median_text", "without_follow_up"]
 
 
 def durability_result(result: TrialResult) -> DurabilityResult | None:
     """The first loss-of-response endpoint that could be analysed."""
     return next((item for item in result.secondary if isinstance(item, DurabilityResult)), None)
+
+
+def without_follow_up(curve: KaplanMeier) -> bool:
+    """Whether nobody was followed beyond the response visit, so that nothing can be said of a median."""
+    return math.isinf(curve.median) and curve.last_time <= 0
+
+
+def median_text(curve: KaplanMeier) -> str:
+    """The median in days, "not reached", or "no follow-up" where nobody was followed beyond the response visit."""
+    if without_follow_up(curve):
+        return "no follow-up"
+    return "not reached" if math.isinf(curve.median) else days(curve.median)
 
 
 @figure_function
@@ -60,7 +73,8 @@ def durability_figure(result: TrialResult, among: Literal["responders", "all ran
             said = "no responders" if among == "responders" else "nobody"
             axes.plot([], [], color=style.colour, linestyle=style.line, label=f"{name}: {said}")
             continue
-        said = "median not reached" if math.isinf(curve.median) else f"median {days(curve.median)} days"
+        known = f"median {median_text(curve)}" + ("" if math.isinf(curve.median) else " days")
+        said = "no follow-up" if without_follow_up(curve) else known
         times, heights = np.concatenate([[0.0], curve.times]), np.concatenate([[1.0], curve.survival])
         axes.step(
             times, heights, where="post", color=style.colour, linestyle=style.line, zorder=3, label=f"{name}: {said}"

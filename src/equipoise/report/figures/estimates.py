@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ..phrases import EffectPhrases, level_text
+from .response import observed_interval
 from .style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def estimates_figure(result: TrialResult) -> Figure:
     if conclusion is None:
         raise InputError("conclusion", None, "a trial whose last look could be analysed")
     phrases = EffectPhrases.of(result, conclusion.observed)
+    interval, kind = observed_interval(result, conclusion)
+    name = f"As observed, {kind}" if kind else "As observed"
     rows: list[tuple[str, float | None, Interval | None, str, str]] = [
-        ("As observed", conclusion.observed.effect, conclusion.observed_interval, "s", "white"),
+        (name, conclusion.observed.effect, interval, "s", "white"),
         ("Median-unbiased", conclusion.median_unbiased, conclusion.interval, "o", arm_style(1).colour),
         ("Bias-adjusted", conclusion.bias_adjusted, None, "D", arm_style(1).colour),
         ("Repeated interval", None, conclusion.repeated_interval, "", ""),

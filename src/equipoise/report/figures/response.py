@@ -13,14 +13,28 @@ from .style import INK, arm_style, figure_function, new_figure, shorten
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ...estimate import Interval
+    from ...sequential import Conclusion
     from ...trial import TrialResult
 
-__all__ = ["response_figure", "response_results"]
+__all__ = ["observed_interval", "response_figure", "response_results"]
 
 
 def response_results(result: TrialResult) -> tuple[ResponseResult, ...]:
     """The response endpoints that could be analysed, the primary first."""
     return tuple(item for item in (result.primary, *result.secondary) if isinstance(item, ResponseResult))
+
+
+def observed_interval(result: TrialResult, conclusion: Conclusion) -> tuple[Interval, str]:
+    """The interval to stand beside the effect as observed, and its name where there is another to confuse it with.
+
+    For a response as primary it is Newcombe's, as in the table of responders; the looks and the corrected intervals
+    use the standard error of the score test instead, which stays only where the whole analysis failed.
+    """
+    primary = result.primary
+    if isinstance(primary, ResponseResult) and primary.comparisons:
+        return primary.comparisons[0].interval, "Newcombe"
+    return conclusion.observed_interval, "score test" if result.protocol.primary.type == "response" else ""
 
 
 @figure_function
@@ -70,7 +84,7 @@ def response_figure(result: TrialResult, endpoint: str = "") -> Figure:
         )
         label = (
             f"{shorten(arm_label(result.protocol, arm.arm), 26)}: {arm.responders} of {arm.patients}"
-            f" ({percent(arm.risk)})"
+            f" ({percent(arm.risk, 1)})"
         )
         axes.text(0, height + 0.27, label, va="bottom", fontsize=10, fontweight="bold", color=style.colour)
     axes.set_xlim(0, 1)

@@ -1,0 +1,88 @@
+"""Data with one row a patient and one column a visit."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data import TrialData
+from ..protocol.parts import DataColumns
+from .reader import DataError, Reader, days_since_first, needed_covariates
+from .tables import Columns
+
+if TYPE_CHECKING:
+    from ..protocol import Protocol
+
+__all__ = ["read_wide"]
+
+
+def _arm_codes(protocol: Protocol) -> dict[str, int]:
+    codes = protocol.data.arms if protocol.data else {}
+    return {codes.get(name, name): at for at, name in enumerate(protocol.arm_names)}
+
+
+def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
+    """One row a patient, one column a visit."""
+    own = {name: name for name in protocol.visit_names}
+    names = protocol.data or DataColumns(patient="patient", arm="arm", visits=own)
+    reader = Reader(origin, columns)
+    if not reader.rows:
+        raise DataError(origin, ["has no rows; expected one row a patient"])
+    patient = [str(row + 1) for row in range(reader.rows)]
+    if names.patient and (names.patient in columns or protocol.data):
+        patient = reader.identifiers(reader.column(names.patient, "patients"), names.patient)
+    codes = _arm_codes(protocol)
+    given = reader.column(names.arm, "the arm")
+    arm = (
+        [reader.choice(value, codes, row, names.arm, "arm") for row, value in enumerate(given)]
+        if names.arm in columns
+        else []
+    )
+    scores = np.full((reader.rows, len(protocol.visits)), np.nan)
+    for at, visit in enumerate(protocol.visit_names):
+        column = names.visits[visit]
+        for row, value in enumerate(reader.column(column, f"visit {visit}")):
+            scores[row, at] = reader.score(value, row, column, protocol)
+    covariates = {}
+    for name in needed_covariates(protocol, columns, dict(names.covariates)):
+        column = names.covariates.get(name, name)
+        values = reader.column(column, f"covariate {name}")
+        if column in columns:
+            covariates[name] = reader.covariate(protocol, name, values, column)
+    date_column = names.randomised or ("randomised" if "randomised" in columns else "")
+    entered: list[datetime.date | None] = [None] * reader.rows
+    if date_column:
+        values = reader.column(date_column, "dates of randomisation")
+        entered = [reader.date(value, row, date_column) for row, value in enumerate(values)]
+        for row, found in enumerate(entered):
+            if found is None and reader.text(values[row]) == "":
+                reader.fault(
+                    "date of randomisation is missing; expected one for every patient, or no such column",
+                    row,
+                    date_column,
+                )
+    reader.done()
+    start, randomised = days_since_first(entered)
+    days = np.array([visit.day for visit in protocol.visits])
+    assessed = np.where(np.isnan(scores), np.nan, randomised[:, None] + days)
+    due = randomised[:, None] + days + np.array([visit.window[1] for visit in protocol.visits])
+    seen = np.where(np.isnan(assessed), -np.inf, assessed).max(axis=1)
+    last_contact = np.where(np.isfinite(seen), seen, randomised)
+    return TrialData(
+        protocol.arm_names,
+        protocol.visit_names,
+        protocol.outcome.scale,
+        np.array(patient),
+        np.array(arm, dtype=np.intp),
+        scores,
+        covariates,
+        randomised,
+        assessed,
+        due,
+        np.full(reader.rows, np.nan),
+        last_contact,
+        start=start,
+        has_events=False,
+    )
