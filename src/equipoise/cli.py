@@ -174,8 +174,9 @@ def run(
     name = scenario or found.sample_size.scenario
     found.scenario(name)
     _opening(found, f"virtual patients, scenario {name}, seed {seed}")
+    folder = _made(out or Path(f"equipoise-{found.trial.name}-{name}-seed{seed}"))
     result = run_trial(found, name, seed, on_look=_look_line)
-    _closing(result, out or Path(f"equipoise-{found.trial.name}-{name}-seed{seed}"), with_data=True)
+    _closing(result, folder, with_data=True)
 
 
 @app.command()
@@ -208,10 +209,11 @@ def analyse(
         raise InputError("--known-at", known_at, "a date as 2015-05-18") from None
     trial_data = read_data(found, data or None, date)
     _opening(found, f"data of {len(trial_data)} patients, {trial_data.origin.source}")
+    folder = _made(out or Path(f"equipoise-{found.trial.name}-analysis"))
     result = analyse_trial(found, trial_data, look=look, on_look=_look_line)
     if not result.last_look.decision.stops and result.last_look.day is not None:
         typer.echo(waiting(result.plan, trial_data, result.last_look.number + 1))
-    _closing(result, out or Path(f"equipoise-{found.trial.name}-analysis"), with_data=False)
+    _closing(result, folder, with_data=False)
 
 
 @app.command()
@@ -326,6 +328,16 @@ def _table(title: str, header: list[str], rows: list[list[str]]) -> None:
 
 def _opening(protocol: Protocol, source: str) -> None:
     typer.echo(f"{protocol.trial.title}\n{source}; protocol {protocol.hash[:12]}, equipoise {__version__}\n")
+
+
+def _made(folder: Path) -> Path:
+    """The folder for results, made before any work is done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError("--out", str(folder), f"a folder that can be written ({reason})") from None
+    return folder
 
 
 def _look_line(look: Look) -> None:

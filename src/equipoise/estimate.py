@@ -9,7 +9,7 @@ from typing import Literal
 
 from .errors import InputError
 
-__all__ = ["Estimate", "Interval", "Scale"]
+__all__ = ["Better", "Estimate", "Interval", "Scale"]
 
 Better = Literal["higher", "lower"]
 
@@ -114,6 +114,13 @@ class Estimate:
             raise InputError("null_value", self.null_value, "a finite number")
         if self.better not in ("higher", "lower"):
             raise InputError("better", self.better, "'higher' or 'lower'")
+
+    def __str__(self) -> str:
+        reference = "" if math.isinf(self.degrees_of_freedom) else f", {self.degrees_of_freedom:.4g} df"
+        name = f"{self.label}: " if self.label else ""
+        return (
+            f"{name}{self.scale} {self.effect:.4g} (SE {self.standard_error:.4g}{reference}; {self.better} is better)"
+        )
 
     @property
     def information(self) -> float:

@@ -8,7 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..estimate import Estimate
+from .ancova import AncovaFit, ancova
+from .kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
+from .log_rank import LogRank, log_rank
+from .number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
 from .planning import EndpointPlan, Law
+from .proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
 from .results import (
     ArmMean,
     ArmResponse,
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
 
 __all__ = [
+    "AncovaFit",
     "ArmMean",
     "ArmResponse",
     "Comparison",
@@ -32,12 +38,25 @@ __all__ = [
     "DurabilityResult",
     "EndpointPlan",
     "EndpointResult",
+    "KaplanMeier",
     "Law",
+    "LogRank",
     "MeanResult",
+    "NumberNeededToTreat",
     "ResponseResult",
+    "RiskDifference",
+    "ancova",
     "estimate",
+    "kaplan_meier",
+    "log_rank",
+    "number_needed_to_treat",
+    "odds_ratio",
     "plan",
     "primary_estimate",
+    "restricted_mean_difference",
+    "risk_difference",
+    "risk_ratio",
+    "wilson_interval",
 ]
 
 _FILES = {

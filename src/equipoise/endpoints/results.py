@@ -129,7 +129,7 @@ class Durability:
         return plain(entry)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EndpointResult:
     """Common to every endpoint's result.
 
@@ -152,6 +152,16 @@ class EndpointResult:
     patients: int
     notes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        lines = [f"{self.label} ({self.kind}, {self.patients} patients)"]
+        for found in self.comparisons:
+            effect, error = found.estimate.effect, found.estimate.standard_error
+            interval = f"{100 * found.interval.level:g}% interval {found.interval}, p {found.estimate.p_value:.3g}"
+            lines.append(f"  {found.arm} at {found.visit}: {effect:.4g} (SE {error:.4g}), {interval}")
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+    __repr__ = __str__
+
     @property
     def estimate(self) -> Estimate | None:
         """The primary comparison's estimate, or None for a descriptive endpoint or where it is not defined."""
@@ -169,7 +179,7 @@ class EndpointResult:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeanResult(EndpointResult):
     """Result of a longitudinal or one-visit analysis of the scale.
 
@@ -199,7 +209,7 @@ class MeanResult(EndpointResult):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResponseResult(EndpointResult):
     """Result of a response endpoint; risk difference and number needed to treat are of the primary comparison."""
 
@@ -224,7 +234,7 @@ class ResponseResult(EndpointResult):
         return entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DurabilityResult(EndpointResult):
     """Result of a loss-of-response endpoint: descriptive curves by arm."""
 

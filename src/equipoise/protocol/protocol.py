@@ -73,6 +73,22 @@ class Protocol(Part):
             raise ValidationError.from_exception_data("Protocol", lines)
         return protocol
 
+    def __str__(self) -> str:
+        looks = self.stopping.patients or self.stopping.fractions
+        return "\n".join(
+            [
+                f"{self.trial.name}: {self.trial.title} (protocol {self.hash[:12]})",
+                f"  arms       {', '.join(self.arm_names)}; {self.allocation.method}",
+                f"  visits     {', '.join(self.visit_names)}; {self.scale.name}",
+                f"  endpoints  {', '.join(f'{item.name} ({item.role})' for item in self.endpoints)}",
+                f"  looks      {', '.join(f'{look:g}' for look in looks)}; alpha {self.stopping.alpha:g}, "
+                f"{'two' if self.stopping.sided == 2 else 'one'}-sided",
+                f"  scenarios  {', '.join(self.scenarios)}",
+            ]
+        )
+
+    __repr__ = __str__  # type: ignore[assignment]
+
     @staticmethod
     def load(path: Any) -> Protocol:
         """Read a protocol from a TOML file; raises `ProtocolError` that lists every fault with its line."""
