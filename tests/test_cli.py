@@ -277,7 +277,7 @@ def test_run_and_analyse_refuse(command, tmp_path):
     assert "with the table patients.csv" in command.refused("analyse", "ptsd-ketamine", tmp_path)
     found = command("run", "ptsd-ketamine", "--out", taken)
     assert (found.code, taken.read_text()) == (2, "x")
-    assert "expected a place that can be written" in found.err
+    assert "expected a folder that can be written" in found.err
 
 
 def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
