@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "Events", "Origin", "TrialData"]
+__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "VIRTUAL", "Events", "Origin", "TrialData"]
 
 LOSS_OF_RESPONSE = "loss of response"
 ADVERSE_EVENT = "adverse event"
+VIRTUAL = "virtual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Origin:
     Attributes
     ----------
     source
-        "virtual" for drawn patients; else the file, folder or data set they were read from.
+        `VIRTUAL` for drawn patients; else the file, folder or data set they were read from.
     scenario, seed, trial
         What draws virtual patients again; None for real ones.
     """

@@ -306,3 +306,18 @@ def test_response_nobody_can_reach_cannot_be_planned():
     protocol = edited(endpoints=[endpoint])
     with pytest.raises(InputError, match="some but not all"):
         endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "no-effect"))
+
+
+def test_who_is_analysed_is_who_the_result_counts():
+    protocol = edited(
+        "beat-the-blues", accrual={"start": gallery("beat-the-blues").accrual.start, "patients_per_month": 30.0}
+    )
+    for number in range(5):
+        whole = trial(number, 100, "as-observed", protocol)
+        for data in (whole, whole.known_at(float(np.sort(whole.reached[:, 1])[49]))):
+            for endpoint in protocol.endpoints:
+                if endpoint.name != "bdi-month8" or data is whole:
+                    found = endpoints.estimate(endpoint, protocol, data)
+                    assert endpoints.analysed(endpoint, protocol, data).sum() == found.patients
+    data = trial(patients=100, scenario="as-published")
+    assert endpoints.analysed(LOSS, PROTOCOL, data).sum() == endpoints.estimate(LOSS, PROTOCOL, data).patients

@@ -1,5 +1,5 @@
-"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate`
-and `plan`, and a line here.
+"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate`,
+`analysed` and `plan`, and a line here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from .results import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..data import TrialData
     from ..protocol import Protocol
 
@@ -45,10 +48,12 @@ __all__ = [
     "NumberNeededToTreat",
     "ResponseResult",
     "RiskDifference",
+    "analysed",
     "ancova",
     "estimate",
     "kaplan_meier",
     "log_rank",
+    "needs_follow_up",
     "number_needed_to_treat",
     "odds_ratio",
     "plan",
@@ -81,6 +86,16 @@ def estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResu
 def primary_estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> Estimate:
     """The estimate of the experimental arm against control and nothing else: what a look needs."""
     return _file(endpoint).primary_estimate(endpoint, protocol, data)
+
+
+def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who enters the analysis of an endpoint, shape (patients,); raises `InputError` where a covariate is not there."""
+    return _file(endpoint).analysed(endpoint, protocol, data)
+
+
+def needs_follow_up(endpoint: Any) -> bool:
+    """Whether the endpoint is of the patients followed to the end, not of what was known at the deciding look."""
+    return getattr(_file(endpoint), "NEEDS_FOLLOW_UP", False)
 
 
 def plan(endpoint: Any, protocol: Protocol, law: Law) -> EndpointPlan:

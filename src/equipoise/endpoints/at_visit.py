@@ -18,17 +18,30 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import AncovaEndpoint, Protocol
 
-__all__ = ["estimate", "plan", "primary_estimate"]
+__all__ = ["analysed", "estimate", "plan", "primary_estimate"]
 
 
-def _fit(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple[AncovaFit, NDArray[np.float64]]:
+def _columns(
+    endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData
+) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
+    """Outcome, names of the covariates' columns and their values, NaN where missing."""
     outcome = data.at(endpoint.visit)
     if protocol.analysis.outcome == "change":
         outcome = outcome - data.baseline
     seen = ~np.isnan(outcome)
     found = [covariate_columns(protocol, data, name, seen) for name in protocol.analysis.covariates]
     names = [label for labels, _, _ in found for label in labels]
-    values = np.concatenate([np.empty((len(data), 0)), *(columns for _, columns, _ in found)], axis=1)
+    return outcome, names, np.concatenate([np.empty((len(data), 0)), *(columns for _, columns, _ in found)], axis=1)
+
+
+def analysed(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who enters the model: those seen at the visit, with all covariates; shape (patients,)."""
+    outcome, _, values = _columns(endpoint, protocol, data)
+    return np.asarray(~np.isnan(np.column_stack([outcome, values])).any(axis=1))
+
+
+def _fit(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple[AncovaFit, NDArray[np.float64]]:
+    outcome, names, values = _columns(endpoint, protocol, data)
     arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
     fitted = ancova(
         outcome,
@@ -105,4 +118,4 @@ def plan(endpoint: AncovaEndpoint, protocol: Protocol, law: Law) -> EndpointPlan
         for arm in arms
     ]
     gap = arms[1].means - arms[0].means
-    return EndpointPlan(float(gap[at] - slope * gap[0]), (variances[0], variances[1]))
+    return EndpointPlan(float(gap[at] - slope * gap[0]), (variances[0], variances[1]), protocol.scale.better)

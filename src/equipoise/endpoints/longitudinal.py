@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..mixed import MixedFit
     from ..protocol import LongitudinalEndpoint, Protocol
 
-__all__ = ["estimate", "fit", "plan", "primary_estimate"]
+__all__ = ["analysed", "estimate", "fit", "plan", "primary_estimate"]
 
 _SPARE = 2
 
@@ -143,6 +143,11 @@ def primary_estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: T
     return _difference(endpoint, model, fitted, 1, _position(endpoint.visit, model))
 
 
+def analysed(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who enters the model: those seen at any of its visits, with all covariates; shape (patients,)."""
+    return _Model(protocol, data, endpoint).rows
+
+
 def _position(visit: str, model: _Model) -> int:
     if visit not in model.visits:
         raise InputError("visit", visit, "a visit at which somebody has been seen")
@@ -223,7 +228,7 @@ def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     ]
     gap = arms[1].means - arms[0].means
     effect = float(gap[visits[target]] - slopes[target] * gap[0])
-    return EndpointPlan(effect, (variances[0], variances[1]))
+    return EndpointPlan(effect, (variances[0], variances[1]), protocol.scale.better)
 
 
 def _given(joint: NDArray[np.float64], visits: list[int], slopes: NDArray[np.float64]) -> NDArray[np.float64]:

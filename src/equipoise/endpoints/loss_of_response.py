@@ -14,7 +14,8 @@ from ..data import LOSS_OF_RESPONSE
 from ..errors import InputError
 from .kaplan_meier import KaplanMeier, kaplan_meier
 from .planning import Law
-from .response import counted, responded
+from .response import analysed as counted
+from .response import responded
 from .results import Durability, DurabilityResult
 
 if TYPE_CHECKING:
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import LossOfResponseEndpoint, Protocol
 
-__all__ = ["estimate", "plan", "primary_estimate"]
+__all__ = ["NEEDS_FOLLOW_UP", "analysed", "estimate", "plan", "primary_estimate"]
+
+NEEDS_FOLLOW_UP = True
+
+
+def analysed(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who is described: those in the denominator of the response it follows; shape (patients,)."""
+    return counted(protocol.response_rule(endpoint.response), protocol, data)
 
 
 def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> DurabilityResult:
@@ -43,7 +51,7 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
         raise InputError("loss of response", "data without events", "a table of events, from which losses are known")
     rule = protocol.response_rule(endpoint.response)
     response = responded(rule, protocol, data)
-    counts = counted(rule, data)
+    counts = analysed(endpoint, protocol, data)
     origin = data.assessed[:, data.visit_names.index(rule.visit)]
     lost_on = np.full(len(data), np.inf)
     losses = data.events.kind == LOSS_OF_RESPONSE

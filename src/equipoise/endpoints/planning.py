@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ..estimate import Better
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,10 +58,18 @@ class EndpointPlan:
     variances
         Variance of one patient's contribution to her arm's mean, control and experimental; the estimated effect has
         variance variances[0] / n_control + variances[1] / n_experimental.
+    better
+        Whether a higher or a lower effect favours the experimental arm.
     """
 
     effect: float
     variances: tuple[float, float]
+    better: Better
+
+    @property
+    def favourable(self) -> float:
+        """The effect, positive in favour of the experimental arm."""
+        return self.effect if self.better == "higher" else -self.effect
 
     def information(self, patients: float, shares: Sequence[float]) -> float:
         """Information about the effect from that many randomised patients, the first two shares being control's and

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import Protocol, ResponseEndpoint
 
-__all__ = ["counted", "estimate", "plan", "primary_estimate", "responded"]
+__all__ = ["analysed", "estimate", "plan", "primary_estimate", "responded"]
 
 
 def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
@@ -27,7 +27,7 @@ def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -
     return protocol.responded(endpoint, data.baseline, data.at(endpoint.visit))
 
 
-def counted(endpoint: ResponseEndpoint, data: TrialData) -> NDArray[np.bool_]:
+def analysed(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who is in the denominator: those whose visit was due and, if the protocol says so, only those seen there.
 
     A patient who has not reached the visit by the cut of the data is in no denominator; one without a baseline
@@ -46,7 +46,7 @@ def _counted(patients: int) -> str:
 def _difference(
     endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData, arm: int, level: float
 ) -> RiskDifference:
-    response, counts = responded(endpoint, protocol, data), counted(endpoint, data)
+    response, counts = responded(endpoint, protocol, data), analysed(endpoint, protocol, data)
     cells = []
     for at in (arm, 0):
         members = counts & (data.arm == at)
@@ -67,7 +67,7 @@ def primary_estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: Trial
 def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:
     """The whole result: responders and risk by arm, risk differences (Newcombe), number needed to treat."""
     level = protocol.confidence_level
-    response, counts = responded(endpoint, protocol, data), counted(endpoint, data)
+    response, counts = responded(endpoint, protocol, data), analysed(endpoint, protocol, data)
     seen = ~np.isnan(data.at(endpoint.visit))
     arms = []
     for at, name in enumerate(data.arm_names):
@@ -123,4 +123,4 @@ def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPl
         variances.append(risk * (1 - risk) / share)
     if sum(variances) < 1e-12:
         raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
-    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]))
+    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]), "higher")

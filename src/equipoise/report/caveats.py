@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from ..sequential import Decision
-from ..trial import flow
 from .figures.durability import durability_result, without_follow_up
 from .figures.response import observed_interval
 from .phrases import FOLLOWED, EffectPhrases, arm_text, clean, counted, days, level_text, listed, visit_text
@@ -30,9 +29,7 @@ def uncertain(result: TrialResult) -> tuple[str, ...]:
 
 def _size(result: TrialResult) -> list[str]:
     conclusion = result.conclusion
-    analysed = sum(
-        row.analysed for row in flow(result.protocol, result.data) if row.arm in result.protocol.arm_names[:2]
-    )
+    analysed = sum(row.analysed for row in result.flow if row.arm in result.protocol.arm_names[:2])
     if conclusion is None:
         return []
     interval = conclusion.interval or conclusion.repeated_interval
@@ -62,7 +59,7 @@ def _span(phrases: EffectPhrases, interval: Interval) -> str:
 def _missing(result: TrialResult) -> list[str]:
     protocol = result.protocol
     primary = protocol.primary
-    rows = flow(protocol, result.data)
+    rows = result.flow
     due = sum(row.randomised - row.not_yet_due for row in rows)
     unseen, waiting = sum(row.withdrew_before_primary for row in rows), sum(row.not_yet_due for row in rows)
     visit = visit_text(protocol, primary.visit)
@@ -143,7 +140,7 @@ def _others(result: TrialResult) -> list[str]:
 
 
 def _single(result: TrialResult) -> list[str]:
-    if result.provenance.data == "virtual":
+    if result.provenance.is_virtual:
         return ["This is one draw: another seed gives another trial."]
     return [
         (

@@ -149,7 +149,7 @@ def render(result: TrialResult) -> str:
         name=clean(protocol.trial.name),
         registry=clean(protocol.trial.registry),
         arms=arms_line(result),
-        virtual=result.provenance.data == "virtual",
+        virtual=result.provenance.is_virtual,
         decision=str(decision_of(result)) if result.conclusion is not None else "could not be analysed",
         summary=summary(result),
         figures=drawn,

@@ -153,7 +153,7 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
     primary = protocol.primary
     sentences = []
     name = result.provenance.scenario
-    if result.provenance.data == "virtual" and name:
+    if result.provenance.is_virtual and name:
         description = reason(protocol.scenarios[name].description) if name in protocol.scenarios else ""
         sentences.append(
             f"The patients were drawn from the scenario “{clean(name)}”{': ' + description if description else ''}."
@@ -193,7 +193,7 @@ def references(result: TrialResult) -> tuple[str, ...]:
     protocol = result.protocol
     types = {item.type for item in protocol.endpoints}
     found = list(protocol.trial.sources)
-    if protocol.data is not None and protocol.data.citation and result.provenance.data != "virtual":
+    if protocol.data is not None and protocol.data.citation and not result.provenance.is_virtual:
         found.append(protocol.data.citation)
     found.append(f"{protocol.scale.name}: {protocol.scale.source}")
     if result.plan.design.looks > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..trial import adverse_events, baseline, flow
+from ..trial import adverse_events, baseline
 from .phrases import EffectPhrases, arm_label, clean, day_text, decimal, percent, reason, visit_text
 from .table import Table
 
@@ -57,7 +57,7 @@ def looks_table(result: TrialResult) -> Table:
 
 def flow_table(result: TrialResult) -> Table:
     """Patients randomised, lost, waiting, seen and analysed, by arm."""
-    rows = flow(result.protocol, result.data)
+    rows = result.flow
     visit = visit_text(result.protocol, result.protocol.primary.visit)
     lines = (
         ("Randomised", "randomised"),

@@ -112,7 +112,7 @@ def headline(result: TrialResult) -> str:
 def origin(result: TrialResult) -> str:
     """Where the data come from."""
     source = result.provenance
-    if source.data == "virtual":
+    if source.is_virtual:
         drawn = f", drawn from the scenario “{clean(source.scenario)}”" if source.scenario else ""
         return f"All patients are virtual{drawn}: no evidence about the treatments."
     where = "" if source.data in ("", "given") else f" Source: {reason(source.data)}."
@@ -352,9 +352,7 @@ def _against_truth(phrases: EffectPhrases, mean: float, truth: float) -> str:
 
 def arms_line(result: TrialResult) -> str:
     """The arms with their numbers randomised: "Ketamine (15) against midazolam (15)"."""
-    from ..trial import flow
-
-    rows = {row.arm: row.randomised for row in flow(result.protocol, result.data)}
+    rows = {row.arm: row.randomised for row in result.flow}
     first, *others = (
         result.protocol.experimental.name,
         result.protocol.control.name,

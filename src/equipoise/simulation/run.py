@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..data import Origin
+from ..data import VIRTUAL, Origin
 from ..patients import Truth
 from ..trial import analyse, plan
 from .virtual import generator_for, virtual_trial
@@ -42,7 +42,7 @@ def run(
     """
     scenario = scenario or protocol.sample_size.scenario
     truth = Truth.of(protocol, scenario)
-    origin = Origin("virtual", scenario, seed, trial)
+    origin = Origin(VIRTUAL, scenario, seed, trial)
     patients = plan(protocol).patients
     data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), patients, origin)
     return analyse(protocol, data, on_look=on_look)

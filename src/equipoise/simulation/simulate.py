@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, endpoints
 from ..errors import InputError
 from ..patients import Truth
 from ..plain import plain
 from ..sequential import Decision
-from ..trial import plan, walk
+from ..trial import Plan, plan, walk
 from .virtual import generator_for, virtual_trial
 
 if TYPE_CHECKING:
@@ -82,7 +82,6 @@ class OperatingCharacteristics:
     scenario: str
     seed: int
     looks: int
-    sided: int
     true_effect: float
     rows: NDArray[np.float64] = field(repr=False)
 
@@ -222,16 +221,16 @@ def simulate(
     if trials < 1 or workers < 1:
         raise InputError("trials" if trials < 1 else "workers", min(trials, workers), "a whole number from 1 on")
     scenario = scenario or protocol.sample_size.scenario
-    planned = plan(protocol)
-    true_effect = _true_effect(protocol, scenario)
+    planned, truth = plan(protocol), Truth.of(protocol, scenario)
+    true_effect = endpoints.plan(protocol.primary, protocol, truth).effect
     starts = range(0, trials, CHUNK)
-    chunk = partial(_chunk, protocol, scenario, seed, trials)
+    chunk = partial(_chunk, planned, truth, scenario, seed, trials)
     rows: list[NDArray[np.float64]] = []
     with _pool(workers) as run_all:
-        for part in run_all(chunk, starts):
+        for start, part in zip(starts, run_all(chunk, starts), strict=True):
             rows.append(part)
             if on_progress:
-                on_progress(sum(map(len, rows)))
+                on_progress(start + len(part))
     return OperatingCharacteristics(
         protocol.trial.name,
         protocol.hash,
@@ -239,7 +238,6 @@ def simulate(
         scenario,
         seed,
         planned.design.looks,
-        planned.design.sided,
         true_effect,
         np.concatenate(rows),
     )
@@ -270,18 +268,11 @@ def _pool(workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
                 os.environ[name] = value
 
 
-def _true_effect(protocol: Protocol, scenario: str) -> float:
-    from .. import endpoints
-
-    return endpoints.plan(protocol.primary, protocol, Truth.of(protocol, scenario)).effect
-
-
-def _chunk(protocol: Protocol, scenario: str, seed: int, trials: int, start: int) -> NDArray[np.float64]:
-    planned, truth = plan(protocol), Truth.of(protocol, scenario)
+def _chunk(planned: Plan, truth: Truth, scenario: str, seed: int, trials: int, start: int) -> NDArray[np.float64]:
     stop = min(start + CHUNK, trials)
     rows = np.full((stop - start, len(COLUMNS)), math.nan)
     for row, trial in zip(rows, range(start, stop), strict=True):
-        data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), planned.patients)
+        data = virtual_trial(planned.protocol, truth, generator_for(seed, scenario, trial), planned.patients)
         looks = list(walk(planned, data))
         last = looks[-1]
         estimate = last.estimate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, Origin, TrialData
+from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, VIRTUAL, Events, Origin, TrialData
 from ..errors import InputError
 from ..patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
 from ..protocol import LossOfResponseEndpoint
@@ -64,7 +64,7 @@ def virtual_trial(
     columns = np.arange(len(protocol.visits))
     attended = columns <= path.left_after[:, None]
     assessed = days[:, None] + visit_days(generator, patients, protocol.visits)
-    due = days[:, None] + np.array([visit.day + visit.window[1] for visit in protocol.visits])
+    due = days[:, None] + np.array([visit.closes for visit in protocol.visits])
     follow_up = protocol.follow_up.days if protocol.follow_up else 0.0
     completed = path.left_after == len(columns) - 1
     last_seen = assessed[np.arange(patients), path.left_after]
@@ -95,7 +95,7 @@ def virtual_trial(
             np.concatenate([found.day for found in events]),
         ),
         start=protocol.accrual.start,
-        origin=origin or Origin("virtual"),
+        origin=origin or Origin(VIRTUAL),
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__, endpoints
+from ..data import VIRTUAL
 from ..errors import InputError, NotEstimable
-from .describe import adverse_events, baseline, flow
+from .describe import ArmFlow, adverse_events, baseline, flow
 from .looks import Look, look_at, waiting, walk
 from .plan import Plan, plan
 
@@ -35,6 +37,11 @@ class Provenance:
     scenario: str | None = None
     seed: int | None = None
     trial: int | None = None
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the patients were drawn and not seen."""
+        return self.data == VIRTUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,11 @@ class TrialResult:
         """Whether the trial ended with alpha left to spend: before its last look."""
         return self.last_look.decision.stops and not self.last_look.last
 
+    @cached_property
+    def flow(self) -> tuple[ArmFlow, ...]:
+        """Participant flow by arm at the deciding look."""
+        return flow(self.protocol, self.data)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same
         bytes.
@@ -105,7 +117,7 @@ class TrialResult:
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
             "primary": self.primary.to_dict(),
             "secondary": [result.to_dict() for result in self.secondary],
-            "flow": [asdict(row) for row in flow(self.protocol, self.data)],
+            "flow": [asdict(row) for row in self.flow],
             "baseline": [asdict(row) for row in baseline(self.protocol, self.data)],
             "adverse_events": [asdict(row) for row in adverse_events(self.followed)],
         }
@@ -125,24 +137,24 @@ def analyse(
     """Analyse a trial by its protocol.
 
     Data with dates are walked through look by look as they were known at each, as far as their patients go. Data
-    without are taken as the look given, the earlier looks as passed, which is all the inference after stopping
-    needs to know.
+    without are taken as the look given, the earlier looks as passed at their planned information, which is all the
+    inference after stopping needs to know.
 
     Parameters
     ----------
     data
         Real or virtual; see `equipoise.read_data`.
     look
-        Take all data as this look, from 1, instead of finding the looks by their dates; data without dates are the
-        last look by default.
+        Take all data as this look, from 1, instead of finding the looks by their dates. Needed for data without dates
+        that hold fewer patients than planned, unless the plan has but one look.
     on_look
         Called after each look.
 
     Raises
     ------
     InputError
-        When arms or visits of the data are not the protocol's, `look` is not one of the looks, or too few patients
-        have reached the first.
+        When arms or visits of the data are not the protocol's, too few patients have reached the first look, or
+        `look` is needed, is not one of the looks, or has no more patients than the look before it was planned at.
     """
     if data.arm_names != protocol.arm_names or data.visit_names != protocol.visit_names:
         raise InputError("trial data", (data.arm_names, data.visit_names), "the arms and visits of the protocol")
@@ -188,7 +200,7 @@ def analyse(
         conclusion=_conclude(planned, taken, passed),
         primary=_endpoint(protocol.primary, protocol, known),
         secondary=tuple(
-            _endpoint(item, protocol, followed if item.type == "loss-of-response" else known)
+            _endpoint(item, protocol, followed if endpoints.needs_follow_up(item) else known)
             for item in protocol.endpoints
             if item.role != "primary"
         ),

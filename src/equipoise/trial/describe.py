@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import endpoints
 from ..data import ADVERSE_EVENT
-from ..endpoints.response import counted
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..data import TrialData
@@ -49,25 +50,15 @@ class SafetyRow:
 def flow(protocol: Protocol, data: TrialData) -> tuple[ArmFlow, ...]:
     """Participant flow by arm, in the order of `Protocol.arm_names`.
 
-    Analysed are those who enter the primary model: any visit after baseline for a longitudinal endpoint, else those
-    counted at its visit.
+    Analysed are those who enter the primary endpoint's analysis; nobody where the data lack what it needs.
     """
     primary = protocol.primary
     due = data.is_due(primary.visit)
     seen = ~np.isnan(data.at(primary.visit))
-    if primary.type == "response":
-        analysed = counted(primary, data)
-    else:
-        analysed = seen
-        if primary.type == "longitudinal":
-            columns = [data.visit_names.index(name) for name in protocol.modelled_visits]
-            analysed = ~np.isnan(data.scores[:, columns]).all(axis=1)
-        if "baseline" in protocol.analysis.covariates or protocol.analysis.outcome == "change":
-            analysed = analysed & ~np.isnan(data.baseline)
-        for name in protocol.analysis.covariates:
-            values = data.covariates.get(name)
-            if values is not None:
-                analysed = analysed & (~np.isnan(values) if values.dtype.kind == "f" else values != "")
+    try:
+        analysed = endpoints.analysed(primary, protocol, data)
+    except InputError:
+        analysed = np.zeros(len(data), dtype=bool)
     rows = []
     for at, name in enumerate(data.arm_names):
         members = data.arm == at

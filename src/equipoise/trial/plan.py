@@ -109,7 +109,7 @@ class Plan:
                 ending += np.asarray(other)
         ending[-1] = 1 - ending[:-1].sum()
         expected = float(ending @ np.array(self.patients_per_look))
-        return Expectation(effect, float(self.design.power(drift)), tuple(ending.tolist()), expected)
+        return Expectation(effect, float(exits.upper.sum()), tuple(ending.tolist()), expected)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan for a JSON file."""
@@ -154,11 +154,9 @@ def plan(protocol: Protocol) -> Plan:
     from ..patients import Truth
 
     law: Law = Truth.of(protocol, protocol.sample_size.scenario)
-    primary = protocol.primary
-    promised = endpoints.plan(primary, protocol, law)
+    promised = endpoints.plan(protocol.primary, protocol, law)
     shares = protocol.shares()
-    higher_is_better = protocol.scale.better == "higher" or primary.type == "response"
-    favourable = promised.effect if higher_is_better else -promised.effect
+    favourable = promised.favourable
     patients, exact = protocol.sample_size.patients, None
     if patients is None:
         power = protocol.sample_size.power or 0.0

@@ -20,10 +20,8 @@ __all__ = ["flow_figure"]
 @figure_function
 def flow_figure(result: TrialResult) -> Figure:
     """Boxes by arm: randomised, withdrawn before the primary visit, not yet due there, seen there, analysed."""
-    from ...trial import flow
-
     protocol = result.protocol
-    rows = flow(protocol, result.data)
+    rows = result.flow
     visit = visit_text(protocol, protocol.primary.visit)
     figure, (axes,) = new_figure(4.1)
     axes.axis("off")
