@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 MOST_STANDARD_ERRORS = 1e8
+OPTION_OF = {"standard_error": "--se", "sided": "--sided", "look": "--stopped-at"}
 
 app = typer.Typer(
     name="equipoise",
@@ -270,8 +270,6 @@ def conclude(
     from .estimate import Estimate
     from .sequential import GroupSequential, spending_function
 
-    if sided not in (1, 2):
-        raise InputError("--sided", sided, "1 or 2")
     needed = {"obrien-fleming": None, "pocock": None, "power": "rho", "hwang-shih-decani": "gamma"}
     if spending not in needed:
         raise InputError("--spending", spending, f"one of {', '.join(needed)}")
@@ -280,25 +278,19 @@ def conclude(
         right = f"--{needed[spending]} and no other parameter" if needed[spending] else "no --rho or --gamma"
         raise InputError("--spending", spending, f"{right} with this family")
     information = _numbers("--fractions", fractions)
-    if not 1 <= stopped_at <= len(information):
-        raise InputError("--stopped-at", stopped_at, f"a look from 1 to {len(information)}")
-    if not (math.isfinite(se) and se > 0):
-        raise InputError("--se", se, "a finite number above 0")
-    rule = GroupSequential(
-        information=information,
-        alpha=alpha,
-        sided=sided,
-        efficacy=spending_function(spending, **given),
-    )
     direction = better or ("lower" if effect < 0 else "higher")
-    estimate = Estimate(effect, se, df, better=direction, label="effect")
     try:
+        function = spending_function(spending, **given)
+        rule = GroupSequential(information=information, alpha=alpha, sided=sided, efficacy=function)
+        estimate = Estimate(effect, se, df, better=direction, label="effect")
         if abs(effect) > MOST_STANDARD_ERRORS * se:
             raise ArithmeticError
         conclusion = rule.conclude(estimate, look=stopped_at)
+    except InputError as error:
+        raise InputError(OPTION_OF.get(error.field, error.field), error.value, error.expected) from None
     except ArithmeticError:
-        given = f"{effect:g} with standard error {se:g} and {df:g} degrees of freedom"
-        raise InputError("effect", given, "figures that a trial can have") from None
+        figures = f"{effect:g} with standard error {se:g} and {df:g} degrees of freedom"
+        raise InputError("effect", figures, "figures that a trial can have") from None
     if json:
         _json({"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()})
         return
@@ -346,10 +338,9 @@ def _look_line(look: Look) -> None:
 
 def _closing(result: TrialResult, folder: Path, *, with_data: bool) -> None:
     from .conduct import write_data, write_text
-    from .report import write_report
-    from .terminal import verdict_text
+    from .report import summary, write_report
 
-    typer.echo("\n" + verdict_text(result) + "\n")
+    typer.echo(f"\n{summary(result)}\n")
     write_text(folder / "result.json", result.to_json())
     if with_data:
         write_data(result.followed, folder / "data")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .protocol import Protocol
     from .sequential import Conclusion, GroupSequential
-    from .trial import Expectation, Plan, TrialResult
+    from .trial import Expectation, Plan
 
-__all__ = ["conclusion_text", "plan_tables", "print_table", "progress", "protocol_tables", "verdict_text"]
+__all__ = ["conclusion_text", "plan_tables", "print_table", "progress", "protocol_tables"]
 
 TableRows = tuple[str, list[str], list[list[str]]]
 
@@ -153,13 +153,6 @@ def plan_tables(plan: Plan) -> list[TableRows]:
     title = f"{plan.protocol.trial.name}: {plan.patients} patients, {looks}, {sides}, {design.efficacy.name}"
     under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
     return [(title, header, rows), (under, ["truth", "effect", "power", "patients"], expectations)]
-
-
-def verdict_text(result: TrialResult) -> str:
-    """The conclusion as the report's first page has it."""
-    from .report import summary
-
-    return str(summary(result))
 
 
 def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, TrialData
 from ..errors import InputError
-from .reader import DataError, Reader, days_since, days_since_first, needed_covariates
+from .reader import DataError, Reader, days_since, days_since_first
 from .tables import Columns, columns_of_file
 
 if TYPE_CHECKING:
@@ -37,17 +37,8 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
         raise DataError(people.origin, ["has no rows; expected one row a patient"])
     patient = people.identifiers(people.column("patient", "patients"), "patient")
     codes = {name: at for at, name in enumerate(protocol.arm_names)}
-    arms = people.column("arm", "the arm")
-    arm = (
-        [people.choice(value, codes, row, "arm", "arm") for row, value in enumerate(arms)]
-        if "arm" in people.columns
-        else []
-    )
-    covariates = {}
-    for name in needed_covariates(protocol, people.columns, {}):
-        values = people.column(name, f"covariate {name}")
-        if name in people.columns:
-            covariates[name] = people.covariate(protocol, name, values, name)
+    arm = people.arms("arm", codes)
+    covariates = people.covariates(protocol, {})
     dates = {
         name: [people.date(value, row, name) for row, value in enumerate(people.columns[name])]
         if name in people.columns
@@ -87,7 +78,6 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
             assessed[at] = (day - start).days
     seen.done()
 
-    days = np.array([visit.day + visit.window[1] for visit in protocol.visits])
     withdrawn, contact = (np.full(len(patient), np.nan),) * 2
     if start:
         withdrawn, contact = days_since(start, dates["withdrawn"]), days_since(start, dates["last_contact"])
@@ -103,7 +93,7 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
         covariates,
         randomised,
         assessed,
-        randomised[:, None] + days,
+        randomised[:, None] + np.array([visit.closes for visit in protocol.visits]),
         withdrawn,
         np.where(np.isnan(contact), latest, contact),
         _events(events, rows, start),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..protocol import Protocol
 
-__all__ = ["DataError", "Reader", "days_since", "days_since_first", "needed_covariates"]
+__all__ = ["DataError", "Reader", "days_since", "days_since_first"]
 
 ABSENT = frozenset({"", "NA", "NaN", "nan", ".", "null", "None"})
 MOST_FAULTS = 20
@@ -138,17 +138,28 @@ class Reader:
             found.append(spec.levels[self.choice(given, codes, row, column, name)] if given else "")
         return np.array(found, dtype=str)
 
+    def arms(self, name: str, codes: dict[str, int]) -> list[int]:
+        """Index of each patient's arm; empty where there is no such column, which is a fault of its own."""
+        values = self.column(name, "the arm")
+        if name not in self.columns:
+            return []
+        return [self.choice(value, codes, row, name, "arm") for row, value in enumerate(values)]
+
+    def covariates(self, protocol: Protocol, mapping: dict[str, str]) -> dict[str, NDArray[Any]]:
+        """The covariates the analysis uses, and others that happen to be there, by the columns `mapping` gives."""
+        used = set(protocol.analysis.covariates) | set(protocol.allocation.strata)
+        found = {}
+        for name in (item.name for item in protocol.covariates):
+            column = mapping.get(name, name)
+            if name in used or column in self.columns:
+                values = self.column(column, f"covariate {name}")
+                if column in self.columns:
+                    found[name] = self.covariate(protocol, name, values, column)
+        return found
+
     def done(self) -> None:
         if self.faults:
             raise DataError(self.origin, self.faults)
-
-
-def needed_covariates(protocol: Protocol, columns: Columns, mapping: dict[str, str]) -> list[str]:
-    """Covariates the analysis uses, and others that happen to be in the data."""
-    used = set(protocol.analysis.covariates) | set(protocol.allocation.strata)
-    return [
-        item.name for item in protocol.covariates if item.name in used or mapping.get(item.name, item.name) in columns
-    ]
 
 
 def days_since_first(dates: Sequence[datetime.date | None]) -> tuple[datetime.date | None, NDArray[np.float64]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import TrialData
 from ..protocol.parts import DataColumns
-from .reader import DataError, Reader, days_since_first, needed_covariates
+from .reader import DataError, Reader, days_since_first
 from .tables import Columns
 
 if TYPE_CHECKING:
@@ -34,23 +34,13 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
     if names.patient and (names.patient in columns or protocol.data):
         patient = reader.identifiers(reader.column(names.patient, "patients"), names.patient)
     codes = _arm_codes(protocol)
-    given = reader.column(names.arm, "the arm")
-    arm = (
-        [reader.choice(value, codes, row, names.arm, "arm") for row, value in enumerate(given)]
-        if names.arm in columns
-        else []
-    )
+    arm = reader.arms(names.arm, codes)
     scores = np.full((reader.rows, len(protocol.visits)), np.nan)
     for at, visit in enumerate(protocol.visit_names):
         column = names.visits[visit]
         for row, value in enumerate(reader.column(column, f"visit {visit}")):
             scores[row, at] = reader.score(value, row, column, protocol)
-    covariates = {}
-    for name in needed_covariates(protocol, columns, dict(names.covariates)):
-        column = names.covariates.get(name, name)
-        values = reader.column(column, f"covariate {name}")
-        if column in columns:
-            covariates[name] = reader.covariate(protocol, name, values, column)
+    covariates = reader.covariates(protocol, dict(names.covariates))
     date_column = names.randomised or ("randomised" if "randomised" in columns else "")
     entered: list[datetime.date | None] = [None] * reader.rows
     if date_column:
@@ -67,7 +57,7 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
     start, randomised = days_since_first(entered)
     days = np.array([visit.day for visit in protocol.visits])
     assessed = np.where(np.isnan(scores), np.nan, randomised[:, None] + days)
-    due = randomised[:, None] + days + np.array([visit.window[1] for visit in protocol.visits])
+    due = randomised[:, None] + np.array([visit.closes for visit in protocol.visits])
     seen = np.where(np.isnan(assessed), -np.inf, assessed).max(axis=1)
     last_contact = np.where(np.isfinite(seen), seen, randomised)
     return TrialData(

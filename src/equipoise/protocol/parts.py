@@ -151,6 +151,11 @@ class Visit(Part):
         Field(description="Days before and after the planned day that still count."),
     ] = (0.0, 0.0)
 
+    @property
+    def closes(self) -> float:
+        """Day on which the window closes, counted from baseline."""
+        return self.day + self.window[1]
+
 
 class Outcome(Part):
     """The rating scale that is measured at the visits."""
