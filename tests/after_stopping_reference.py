@@ -8,14 +8,21 @@ import numpy as np
 
 from equipoise import Estimate, Scale
 from equipoise.sequential import GroupSequential, HwangShihDeCaniSpending, OBrienFlemingSpending, UserSpending
-from equipoise.sequential.integration import exit_probabilities
 from reference_values import reference_cases
+from region_exits import exit_probabilities
 
 CASES = reference_cases("after_stopping")
 CANONICAL = [case for case in CASES if case["inputs"]["endpoint"] == "canonical"]
-RPACT = [case for case in CASES if case["inputs"]["endpoint"] != "canonical"]
-ENDED = [case for case in RPACT if "final_p_value" in case["expected"]]
-SPENDING = [case for case in RPACT if case["inputs"]["design"]["efficacy"]["type"].startswith("spending")]
+RPACT = [case for case in CASES if case["source"].startswith("rpact") and "analysis_stage" in case["inputs"]]
+TWO_ARMS = [
+    case
+    for case in RPACT
+    if case["inputs"]["endpoint"] in ("mean_difference", "risk_difference", "hazard_ratio")
+    and case["inputs"].get("equal_variances", True)
+    and "conditional_power" not in case["expected"]
+]
+ENDED = [case for case in TWO_ARMS if "final_p_value" in case["expected"]]
+SPENDING = [case for case in TWO_ARMS if case["inputs"]["design"]["efficacy"]["type"].startswith("spending")]
 
 
 def design_with_bounds(given):

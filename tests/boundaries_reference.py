@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from equipoise.sequential import GroupSequential, spending_function
+from equipoise.sequential import GroupSequential, stopping_rule
 from reference_values import reference_cases
 
 CASES = reference_cases("boundaries")
@@ -16,18 +16,25 @@ FAMILIES = {
     "spending_lan_demets_pocock": "pocock",
     "spending_kim_demets_power": "power",
     "spending_hwang_shih_decani": "hwang-shih-decani",
+    "obrien_fleming": "classical-obrien-fleming",
+    "pocock": "classical-pocock",
+    "wang_tsiatis": "wang-tsiatis",
+    "haybittle_peto": "haybittle-peto",
+    "fixed_z_bounds": "fixed",
+    "no_early_efficacy": "none",
 }
+PARAMETERS = {"rho": "rho", "gamma": "gamma", "delta": "delta", "constant_bound": "bound", "z_bounds": "values"}
 
 
-def spending(given, total):
+def rule(given, total):
+    """The rule of a reference for efficacy or futility."""
     if given["type"] == "none":
         return None
     if given["type"] == "spending_user":
         shares = np.array(given.get("cumulative_alpha") or given["cumulative_beta"]) / total
-        return spending_function("user", cumulative=(*shares[:-1], 1.0))
-    return spending_function(
-        FAMILIES[given["type"]], **{name: given[name] for name in ("rho", "gamma") if name in given}
-    )
+        return stopping_rule("user", cumulative=(*shares[:-1], 1.0))
+    parameters = {ours: given[theirs] for theirs, ours in PARAMETERS.items() if theirs in given}
+    return stopping_rule(FAMILIES[given["type"]], **parameters)
 
 
 def design_of(inputs):
@@ -35,8 +42,8 @@ def design_of(inputs):
         inputs["information_rates"],
         inputs["alpha"],
         inputs["sided"],
-        spending(inputs["efficacy"], inputs["alpha"]),
-        spending(inputs["futility"], inputs.get("beta")),
+        rule(inputs["efficacy"], inputs["alpha"]),
+        rule(inputs["futility"], inputs.get("beta")),
         inputs.get("beta"),
         inputs["futility"].get("binding") or False,
     )

@@ -268,7 +268,7 @@ def conclude(
 ) -> None:
     """What a trial known only from its paper may honestly claim, given that it could stop early."""
     from .estimate import Estimate
-    from .sequential import GroupSequential, spending_function
+    from .sequential import GroupSequential, stopping_rule
 
     needed = {"obrien-fleming": None, "pocock": None, "power": "rho", "hwang-shih-decani": "gamma"}
     if spending not in needed:
@@ -280,7 +280,7 @@ def conclude(
     information = _numbers("--fractions", fractions)
     direction = better or ("lower" if effect < 0 else "higher")
     try:
-        function = spending_function(spending, **given)
+        function = stopping_rule(spending, **given)
         rule = GroupSequential(information=information, alpha=alpha, sided=sided, efficacy=function)
         estimate = Estimate(effect, se, df, better=direction, label="effect")
         if abs(effect) > MOST_STANDARD_ERRORS * se:

@@ -70,7 +70,7 @@ def test_mean_estimate_by_simulation(design, drift):
     random, gains = np.random.default_rng(8), np.diff(trial.information, prepend=0)
     scores = np.cumsum(random.normal(drift * gains, np.sqrt(gains), (300_000, 3)), axis=1)
     z = scores / np.sqrt(trial.information)
-    crossed = (z >= trial.upper) | (z <= trial.lower)
+    crossed = (z >= trial.upper) | (z <= trial.region.lower)
     crossed[:, -1] = True
     estimates = (scores / trial.information)[np.arange(len(z)), crossed.argmax(axis=1)]
     assert trial.mean_estimate(drift) == pytest.approx(estimates.mean(), abs=3.5 * estimates.std() / len(z) ** 0.5)

@@ -10,7 +10,8 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 from trapezoid_integration import by_trapezoid
 
-from equipoise.sequential.integration import Grid, exit_probabilities, start
+from equipoise.sequential.integration import Grid, start
+from region_exits import exit_probabilities
 
 EVEN = np.arange(1, 6) / 5
 UNEVEN = np.array([0.03, 0.04, 0.5, 0.97, 1.0])

@@ -15,7 +15,7 @@ from equipoise.sequential import (
     PowerSpending,
     SpendingFunction,
     UserSpending,
-    spending_function,
+    stopping_rule,
 )
 
 FRACTIONS = np.linspace(0, 1, 41)
@@ -70,19 +70,19 @@ def test_user_shares_hold_at_the_looks_of_the_design_and_are_linear_between():
 
 
 def test_registry():
-    assert spending_function("obrien-fleming") == OBrienFlemingSpending()
-    assert spending_function("pocock") == PocockSpending()
-    assert spending_function("power", rho=2.0) == PowerSpending(2.0)
-    assert spending_function("hwang-shih-decani", gamma=-2.0) == HwangShihDeCaniSpending(-2.0)
-    assert spending_function("user", cumulative=(0.5, 1.0)) == UserSpending((0.5, 1.0))
+    assert stopping_rule("obrien-fleming") == OBrienFlemingSpending()
+    assert stopping_rule("pocock") == PocockSpending()
+    assert stopping_rule("power", rho=2.0) == PowerSpending(2.0)
+    assert stopping_rule("hwang-shih-decani", gamma=-2.0) == HwangShihDeCaniSpending(-2.0)
+    assert stopping_rule("user", cumulative=(0.5, 1.0)) == UserSpending((0.5, 1.0))
 
 
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: spending_function("haybittle"),
-        lambda: spending_function("power", gamma=1.0),
-        lambda: spending_function("user"),
+        lambda: stopping_rule("haybittle"),
+        lambda: stopping_rule("power", gamma=1.0),
+        lambda: stopping_rule("user"),
         lambda: PowerSpending(0.0),
         lambda: PowerSpending(np.nan),
         lambda: HwangShihDeCaniSpending(np.inf),

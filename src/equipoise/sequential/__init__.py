@@ -3,28 +3,43 @@
 from .bounds import Boundaries
 from .conclusion import Conclusion, Decision, decide
 from .design import ExitProbabilities, GroupSequential
+from .families import BoundaryFamily, HaybittlePeto, OBrienFleming, Pocock, WangTsiatis
+from .fixed import FixedBounds
+from .region import Exits, Region
+from .rules import RULES, parameters_of, stopping_rule
 from .spending import (
     HwangShihDeCaniSpending,
+    NoEarlyStopping,
     OBrienFlemingSpending,
     PocockSpending,
     PowerSpending,
     SpendingFunction,
     UserSpending,
-    spending_function,
 )
 
 __all__ = [
+    "RULES",
     "Boundaries",
+    "BoundaryFamily",
     "Conclusion",
     "Decision",
     "ExitProbabilities",
+    "Exits",
+    "FixedBounds",
     "GroupSequential",
+    "HaybittlePeto",
     "HwangShihDeCaniSpending",
+    "NoEarlyStopping",
+    "OBrienFleming",
     "OBrienFlemingSpending",
+    "Pocock",
     "PocockSpending",
     "PowerSpending",
+    "Region",
     "SpendingFunction",
     "UserSpending",
+    "WangTsiatis",
     "decide",
-    "spending_function",
+    "parameters_of",
+    "stopping_rule",
 ]

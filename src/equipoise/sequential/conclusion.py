@@ -17,6 +17,7 @@ from ..estimate import Estimate, Interval
 from ..plain import plain
 from .bounds import Boundaries
 from .design import GroupSequential
+from .families import BoundaryFamily
 from .inference import StoppedTrial
 from .roots import rising_root
 from .tables import text_table
@@ -108,12 +109,15 @@ class Conclusion:
         """Smallest alpha (over both sides when two-sided) at which the design would stop at this look with this z.
 
         Valid at every look. At most the number of sides / 2. Futility bounds, binding or not, are left out, which can
-        only make it larger (Jennison & Turnbull 2000, section 9.3). Below 1e-300 it is given as that.
+        only make it larger (Jennison & Turnbull 2000, section 9.3). Bounds that do not move with alpha (Haybittle-Peto,
+        fixed) are taken by the error they spend as planned. Below 1e-300 it is given as that.
         """
         from scipy.special import ndtr, ndtri
 
         z = abs(self.z) if self.design.sided == 2 else self.z
         plain = _without_futility(self.design)
+        if isinstance(plain.efficacy, BoundaryFamily) and not plain.efficacy.is_nested:
+            plain = replace(plain, efficacy=plain.alpha_spending)
 
         def excess(normal_level: float) -> float:
             level = max(float(ndtr(normal_level)), _SMALLEST_LEVEL)
@@ -250,7 +254,7 @@ def decide(design: GroupSequential, z: float, efficacy: float, futility: float |
         return Decision.HARM
     if last:
         return Decision.NOT_REJECTED
-    if futility is not None and z <= futility:
+    if futility is not None and (z if design.sided == 1 else abs(z)) <= futility:
         return Decision.FUTILITY
     return Decision.CONTINUE
 
@@ -273,8 +277,8 @@ def _checked(
         look = len(given)
     if look != len(given) and len(given) > 1:
         raise InputError("look", look, f"{len(given)}, the number of estimates given, or a single estimate")
-    if not 1 <= look <= design.looks:
-        raise InputError("look", look, f"a look from 1 to {design.looks}")
+    if look < 1 or (look > design.looks and information is None):
+        raise InputError("look", look, f"a look from 1 to {design.looks}, or with the information at every look")
     for name in ("better", "null_value", "scale"):
         values = {getattr(estimate, name) for estimate in given}
         if len(values) > 1:
@@ -359,7 +363,7 @@ def conclude(
 
     later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
     whole = design.bounds_at([*fractions, *later], True) if later else boundaries
-    trial = StoppedTrial(whole.information, whole.lower(design.sided, design.binding), whole.efficacy, look)
+    trial = StoppedTrial(whole.region(design.sided, design.binding), look)
 
     p_value = median = interval = adjusted = None
     if decision.stops:

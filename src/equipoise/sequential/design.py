@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..plain import plain
-from .bounds import Boundaries, efficacy_boundary, futility_boundary
-from .integration import exit_probabilities
-from .roots import rising_root
-from .spending import OBrienFlemingSpending, SpendingFunction
-from .tables import text_table
+from .bounds import Boundaries
+from .families import BoundaryFamily
+from .fixed import FixedBounds
+from .region import Region
+from .solve import calibrating_drift, crossing_drift, solved
+from .spending import OBrienFlemingSpending, SpendingFunction, UserSpending
 
 if TYPE_CHECKING:
     import polars
@@ -54,7 +55,7 @@ class ExitProbabilities:
 
 @dataclass(frozen=True)
 class GroupSequential:
-    """A group-sequential design with boundaries from spending functions (Lan & DeMets 1983, Biometrika 70:659).
+    """A group-sequential design (Jennison & Turnbull 2000; Lan & DeMets 1983, Biometrika 70:659).
 
     Statistics are on the z scale, larger in favour of the experimental arm. Drift is theta * sqrt(I_max): the mean of z
     at the planned maximum of information.
@@ -68,11 +69,13 @@ class GroupSequential:
     sided
         1, or 2 for symmetric bounds with alpha / 2 spent on each side.
     efficacy
-        Spending function for alpha.
+        A spending function for alpha (`OBrienFlemingSpending()`, ...), a classical boundary (`OBrienFleming()`,
+        `Pocock()`, `WangTsiatis(delta)`, `HaybittlePeto(bound)`), or `FixedBounds`.
     futility
-        Spending function for beta, one-sided designs only; None for no stopping for futility.
+        A spending function for beta, or `FixedBounds`; None for no stopping for futility. A two-sided design stops for
+        futility in a wedge around no effect.
     beta
-        Type II error, needed for futility, `drift` and `inflation_factor`.
+        Type II error, needed to spend it, and for `drift` and `inflation_factor`.
     binding
         Whether stopping at the futility bound is obligatory. If not, efficacy bounds are computed without it and alpha
         holds whether or not the committee follows it; beta is spent with both bounds in place either way.
@@ -80,14 +83,14 @@ class GroupSequential:
     Raises
     ------
     InputError
-        When a parameter is out of range, or futility is asked of a two-sided design (not offered yet).
+        When a parameter is out of range, or the bounds asked for cannot be had.
     """
 
     information: tuple[float, ...] = (0.75, 1.0)
     alpha: float = 0.05
     sided: int = 2
-    efficacy: SpendingFunction = _DEFAULT_SPENDING
-    futility: SpendingFunction | None = None
+    efficacy: SpendingFunction | BoundaryFamily = _DEFAULT_SPENDING
+    futility: SpendingFunction | FixedBounds | None = None
     beta: float | None = None
     binding: bool = False
 
@@ -101,18 +104,26 @@ class GroupSequential:
             raise InputError("alpha", self.alpha, f"a number between 0 and {0.5 * self.sided:g}")
         if self.beta is not None and not 0 < self.beta < 1 - self.alpha / self.sided:
             raise InputError("beta", self.beta, "a number above 0 and below 1 - alpha")
-        if not isinstance(self.efficacy, SpendingFunction):
-            raise InputError("efficacy", self.efficacy, "a spending function such as OBrienFlemingSpending()")
-        if self.futility is not None:
-            if not isinstance(self.futility, SpendingFunction):
-                raise InputError("futility", self.futility, "a spending function such as HwangShihDeCaniSpending(-2)")
-            if self.sided == 2:
-                raise InputError("sided", 2, "1 when there is a futility bound; two-sided designs do not offer one yet")
+        efficacy, futility = self.efficacy, self.futility
+        if isinstance(efficacy, SpendingFunction):
+            object.__setattr__(self, "efficacy", efficacy.planned_at(fractions))
+        elif isinstance(efficacy, BoundaryFamily):
+            efficacy.has_constant(len(fractions))
+        else:
+            raise InputError("efficacy", efficacy, "a family of bounds such as OBrienFlemingSpending() or Pocock()")
+        if isinstance(futility, FixedBounds):
+            if len(futility.values) not in {1, len(fractions) - 1} or len(fractions) == 1:
+                right = f"{len(fractions) - 1} bounds, one for each look but the last" if len(fractions) > 1 else "None"
+                raise InputError("futility", list(futility.values), right)
+            if futility.needs_drift and self.beta is None:
+                raise InputError("beta", None, f"a type II error, for the scale '{futility.scale}' needs an effect")
+        elif futility is not None:
+            if not isinstance(futility, SpendingFunction):
+                raise InputError("futility", futility, "a spending function, or FixedBounds((0.0, ...))")
             if self.beta is None:
                 raise InputError("beta", None, "a type II error, for futility spends it")
-            object.__setattr__(self, "futility", self.futility.planned_at(fractions))
+            object.__setattr__(self, "futility", futility.planned_at(fractions))
         object.__setattr__(self, "information", fractions)
-        object.__setattr__(self, "efficacy", self.efficacy.planned_at(fractions))
 
     @property
     def looks(self) -> int:
@@ -154,45 +165,64 @@ class GroupSequential:
     @cached_property
     def planned(self) -> Boundaries:
         """Bounds at the planned information fractions."""
-        return self._boundaries(np.array(self.information), True)
+        return self._solved(self.efficacy, self.level, np.array(self.information), True)
 
     @cached_property
-    def drift(self) -> float:
-        """Drift theta * sqrt(I_max) at which the power is 1 - beta (upper boundary only when two-sided)."""
+    def attained_level(self) -> float:
+        """Type I error of one side that the bounds spend in all; below `level` only where they are fixed in full."""
+        return float(self.planned.alpha_spent[-1]) / self.sided
+
+    @cached_property
+    def alpha_spending(self) -> SpendingFunction:
+        """The error spending in force at looks other than planned.
+
+        That of a spending design is its own. A classical or fixed boundary spends at a planned look what it spends as
+        planned, and in between linearly in information, so that the level holds whenever looks are taken.
+        """
+        if isinstance(self.efficacy, SpendingFunction):
+            return self.efficacy
+        spent = np.maximum.accumulate(self.planned.alpha_spent)
+        return UserSpending((*(spent[:-1] / spent[-1]).tolist(), 1.0), self.information)
+
+    @cached_property
+    def spending_drift(self) -> float:
+        """Drift at which a futility rule spends beta, or to which it refers; NaN where the rule needs none.
+
+        It is the drift at which beta is the probability of not rejecting, in either direction when two-sided.
+        """
+        if self.futility is None or (isinstance(self.futility, FixedBounds) and not self.futility.needs_drift):
+            return math.nan
+        return calibrating_drift(self, self._fixed_drift)
+
+    @property
+    def _fixed_drift(self) -> float:
+        """Drift of the fixed design with the same error rates."""
         from scipy.special import ndtri
 
         if self.beta is None:
             raise InputError("beta", None, "a type II error between 0 and 1, for a drift to have that power")
-        target = float(ndtri(self.beta))
-        guess = -float(ndtri(self.level)) - target
-        times = np.array(self.information)
-        if self.futility is None:
-            upper, lower = self.efficacy_bounds, self.planned.lower(self.sided, False)
+        return -float(ndtri(self.level)) - float(ndtri(self.beta))
 
-            def deficit(drift: float) -> float:
-                exits, _ = exit_probabilities(times, lower, upper, np.array([drift]))
-                return target - float(ndtri(1.0 - exits.sum()))
-        else:
-            alpha_steps, beta_steps = self._steps(times, True)
-            fixed = None if self.binding else efficacy_boundary(times, alpha_steps, 1)
-
-            def deficit(drift: float) -> float:
-                missed = futility_boundary(times, alpha_steps, beta_steps, fixed, drift, True)[2]
-                return target - float(ndtri(missed))
-
+    @cached_property
+    def drift(self) -> float:
+        """Drift theta * sqrt(I_max) at which the power is 1 - beta (upper boundary only when two-sided)."""
+        guess = self._fixed_drift
+        if self.sided == 1 and not math.isnan(self.spending_drift):
+            return self.spending_drift
+        region = self.region()
         try:
-            return rising_root(deficit, guess * 1.03)
+            return crossing_drift(region, 1.0 - float(self.beta or 0.0), guess * 1.03)
         except ArithmeticError:
-            spending = self.efficacy if self.futility is None else self.futility
-            raise InputError("beta", self.beta, f"an error that can be met with {spending.name} spending") from None
+            raise InputError("beta", self.beta, "an error that can be met with these bounds") from None
 
     @property
     def inflation_factor(self) -> float:
         """Maximum information relative to the fixed design of the same alpha, sides and beta."""
-        from scipy.special import ndtri
+        return (self.drift / self._fixed_drift) ** 2
 
-        drift = self.drift
-        return drift**2 / float(ndtri(self.level) + ndtri(self.beta)) ** 2
+    def region(self, respect_futility: bool = True) -> Region:
+        """Where a trial goes on, as planned."""
+        return self.planned.region(self.sided, respect_futility)
 
     def bounds_at(self, information: Sequence[float] | Array, final: bool | None = None) -> Boundaries:
         """Bounds recomputed at observed information, spending what the planned functions allow there.
@@ -215,41 +245,18 @@ class GroupSequential:
             raise InputError("information", information, "finite information fractions, one for each look")
         if not np.all(np.diff(fractions, prepend=0.0) > 0):
             raise InputError("information", fractions.tolist(), "fractions above 0, rising from look to look")
-        if fractions.size > self.looks:
-            raise InputError("information", fractions.tolist(), f"at most {self.looks} looks, as planned")
         if np.any(fractions[:-1] >= 1):
             raise InputError("information", fractions.tolist(), "no further look once the planned maximum is reached")
         if final is None:
             final = fractions.size == self.looks or bool(fractions[-1] >= 1)
         if final and np.array_equal(fractions, self.information):
             return self.planned
-        return self._boundaries(fractions, final)
+        return self._solved(self.alpha_spending, self.attained_level, fractions, final)
 
-    def _steps(self, information: Array, final: bool) -> tuple[Array, Array]:
-        """One-side alpha and beta to spend at each look, shape (looks,) each."""
-        spent = [np.asarray(self.efficacy.spent(information, self.level))]
-        if self.futility is not None and self.beta is not None:
-            spent.append(np.asarray(self.futility.spent(information, self.beta)))
-        else:
-            spent.append(np.zeros(information.size))
-        if final:
-            spent[0][-1] = self.level
-            if self.futility is not None:
-                spent[1][-1] = self.beta
-        alpha_steps, beta_steps = (np.maximum(np.diff(total, prepend=0.0), 0.0) for total in spent)
-        return alpha_steps, beta_steps
-
-    def _boundaries(self, information: Array, final: bool) -> Boundaries:
-        alpha_steps, beta_steps = self._steps(information, final)
-        alpha_spent = self.sided * np.cumsum(alpha_steps)
-        if final:
-            alpha_spent[-1] = self.alpha
-        if self.futility is None:
-            efficacy = efficacy_boundary(information, alpha_steps, self.sided)
-            return Boundaries(information, efficacy, None, alpha_spent, None, final)
-        fixed = None if self.binding else efficacy_boundary(information, alpha_steps, 1)
-        efficacy, futility, _ = futility_boundary(information, alpha_steps, beta_steps, fixed, self.drift, final)
-        return Boundaries(information, efficacy, futility, alpha_spent, np.cumsum(beta_steps), final)
+    def _solved(
+        self, efficacy: SpendingFunction | BoundaryFamily, level: float, information: Array, final: bool
+    ) -> Boundaries:
+        return solved(self, efficacy, level, information, final, self.spending_drift)
 
     def exit_probabilities(self, drift: npt.ArrayLike) -> ExitProbabilities:
         """Probability of stopping through each boundary at each look; `drift` = theta * sqrt(I_max), any shape.
@@ -259,15 +266,16 @@ class GroupSequential:
         drifts = np.asarray(drift, dtype=np.float64)
         if not np.all(np.isfinite(drifts)):
             raise InputError("drift", drift, "finite numbers")
-        upper, lower = exit_probabilities(
-            self.information, self.planned.lower(self.sided, True), self.efficacy_bounds, drifts.ravel()
-        )
+        exits = self.region().exit_probabilities(drifts.ravel())
         shape = (*drifts.shape, self.looks)
+        futility = None
+        if self.futility is not None:
+            futility = (exits.lower if self.sided == 1 else exits.inner).reshape(shape)
         return ExitProbabilities(
             drifts,
-            upper.reshape(shape),
-            lower.reshape(shape) if self.sided == 2 else None,
-            lower.reshape(shape) if self.futility is not None else None,
+            exits.upper.reshape(shape),
+            exits.lower.reshape(shape) if self.sided == 2 else None,
+            futility,
         )
 
     def power(self, drift: npt.ArrayLike) -> Any:
@@ -328,66 +336,19 @@ class GroupSequential:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything about the design in plain values for JSON; an infinite bound is None."""
-        futility, beta_spent = self.futility_bounds, self.beta_spent
-        at_drift = self.exit_probabilities(self.drift) if self.beta is not None else None
-        return {
-            "information": list(self.information),
-            "alpha": self.alpha,
-            "sided": self.sided,
-            "efficacy": self.efficacy.name,
-            "futility": None if self.futility is None else self.futility.name,
-            "beta": self.beta,
-            "binding": self.binding,
-            "efficacy_bounds": [plain(bound) for bound in self.efficacy_bounds],
-            "futility_bounds": None if futility is None else [plain(bound) for bound in futility],
-            "nominal_p_values": self.nominal_p_values.tolist(),
-            "alpha_spent": self.alpha_spent.tolist(),
-            "beta_spent": None if beta_spent is None else beta_spent.tolist(),
-            "drift": None if self.beta is None else self.drift,
-            "inflation_factor": None if self.beta is None else self.inflation_factor,
-            "power_per_look": None if at_drift is None else at_drift.upper.tolist(),
-        }
+        from .design_table import design_dict
+
+        return design_dict(self)
 
     def to_frame(self) -> polars.DataFrame:
         """One row a look, as a polars data frame; infinite bounds stay infinite."""
-        import polars
+        from .design_table import design_frame
 
-        columns: dict[str, Any] = {
-            "look": np.arange(1, self.looks + 1),
-            "information_fraction": np.array(self.information),
-            "efficacy_bound": self.efficacy_bounds,
-            "nominal_p_value": self.nominal_p_values,
-            "alpha_spent": self.alpha_spent,
-        }
-        if self.futility_bounds is not None and self.beta_spent is not None:
-            columns |= {"futility_bound": self.futility_bounds, "beta_spent": self.beta_spent}
-        if self.beta is not None:
-            columns["power"] = np.cumsum(self.exit_probabilities(self.drift).upper)
-        return polars.DataFrame(columns)
+        return design_frame(self)
 
     def __str__(self) -> str:
-        sides = "one-sided" if self.sided == 1 else "two-sided"
-        lines = [f"Group-sequential design, {self.looks} look{'s' * (self.looks > 1)}, {sides} alpha {self.alpha:g}"]
-        lines.append(f"Efficacy: {self.efficacy.name}")
-        if self.futility is not None:
-            force = "binding" if self.binding else "non-binding"
-            lines.append(f"Futility: {self.futility.name}, {force}")
-        if self.beta is not None:
-            lines.append(
-                f"Power {1 - self.beta:g} at drift {self.drift:.4f}; inflation factor {self.inflation_factor:.4f}"
-            )
-        headings = {
-            "look": ("look", "d"),
-            "information_fraction": ("information", ".3f"),
-            "efficacy_bound": ("efficacy z", ".3f"),
-            "nominal_p_value": ("nominal p", ".5f"),
-            "alpha_spent": ("alpha spent", ".5f"),
-            "futility_bound": ("futility z", ".3f"),
-            "beta_spent": ("beta spent", ".5f"),
-            "power": ("power", ".4f"),
-        }
-        frame = self.to_frame()
-        rows = [[format(row[name], headings[name][1]) for name in frame.columns] for row in frame.iter_rows(named=True)]
-        return "\n".join([*lines, text_table([headings[name][0] for name in frame.columns], rows)])
+        from .design_table import design_text
+
+        return design_text(self)
 
     __repr__ = __str__

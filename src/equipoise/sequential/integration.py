@@ -15,14 +15,13 @@ of a crossing probability is 1e-12; with the default grid the error is near 1e-1
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DEFAULT_GRID", "Grid", "SubDensity", "exit_probabilities", "start"]
+__all__ = ["DEFAULT_GRID", "Grid", "SubDensity", "start"]
 
 Array = npt.NDArray[np.float64]
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
@@ -48,7 +47,6 @@ class Grid:
 
 
 DEFAULT_GRID = Grid()
-_BLOCK = 16.0  # drifts further apart than this get recursions of their own, so no likelihood ratio is extreme
 _CHUNK = 1 << 18  # drifts x nodes evaluated at once, to stay in cache
 
 
@@ -112,6 +110,12 @@ class SubDensity:
     def lower_exit(self, information: float, bound: float, drifts: Array) -> Array:
         """Probability of a score below `bound` at the next look, which has `information`, under each of `drifts`."""
         return self.mirrored().upper_exit(information, -bound, -drifts)
+
+    def between(self, information: float, low: float, high: float, drifts: Array) -> Array:
+        """Probability of a score from `low` to `high` at the next look, which has `information`, under each drift."""
+        if not low < high:
+            return np.zeros(drifts.shape)
+        return np.maximum(self.upper_exit(information, low, drifts) - self.upper_exit(information, high, drifts), 0.0)
 
     def upper_moment(self, information: float, bound: float, drifts: Array) -> Array:
         """E[S 1(S > bound)] of the score S at the next look, under each of `drifts`.
@@ -198,6 +202,7 @@ class SubDensity:
         following: float,
         drifts: tuple[float, float] | None = None,
         grid: Grid = DEFAULT_GRID,
+        inner: tuple[float, float] | None = None,
     ) -> SubDensity:
         """Carry the sub-density to the next look.
 
@@ -214,80 +219,44 @@ class SubDensity:
             default the drift held.
         grid
             How finely to integrate.
+        inner
+            Edges of a wedge inside the region, on the score scale, where trials stop too.
         """
         smallest, largest = drifts or (self.drift, self.drift)
         window = grid.reach * math.sqrt(information)
         low = max(lower, min(smallest, self.drift) * information - window)
         high = min(upper, max(largest, self.drift) * information + window)
-        if not (low < high and self.score.size):
-            return SubDensity(information, self.drift, np.empty(0), np.empty(0))
         before, after = information - self.information, following - information
         widest = grid.width * math.sqrt(before * after / (before + after))
-        panels = math.ceil((high - low) / widest)
-        half = (high - low) / (2 * panels)
-        points, weights = _legendre(grid.order)
-        middles = low + half * (2 * np.arange(panels) + 1)
-        score = (middles[:, None] + half * points).ravel()
+        pieces = [(low, high)]
+        if inner is not None and inner[0] < inner[1]:
+            pieces = [(low, min(inner[0], high)), (max(inner[1], low), high)]
+        pieces = [_panels(first, last, widest, grid.order) for first, last in pieces if first < last]
+        if not pieces or not self.score.size:
+            return SubDensity(information, self.drift, np.empty(0), np.empty(0))
+        score, weights = (
+            pieces[0] if len(pieces) == 1 else (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        )
         scale = math.sqrt(before)
         kernel = np.subtract.outer((score - self.drift * before) / scale, self.score / scale)
         np.multiply(kernel, kernel, out=kernel)
         kernel *= -0.5
         np.exp(kernel, out=kernel)
         mass = kernel @ self.mass
-        mass *= np.tile(weights * (half / (scale * _ROOT_TWO_PI)), panels)
+        mass *= weights
+        mass *= 1.0 / (scale * _ROOT_TWO_PI)
         return SubDensity(information, self.drift, score, mass)
+
+
+def _panels(low: float, high: float, widest: float, order: int) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes and weights on an interval cut into equal panels no wider than `widest`."""
+    panels = math.ceil((high - low) / widest)
+    half = (high - low) / (2 * panels)
+    points, weights = _legendre(order)
+    middles = low + half * (2 * np.arange(panels) + 1)
+    return (middles[:, None] + half * points).ravel(), np.tile(weights * half, panels)
 
 
 def start(drift: float = 0.0) -> SubDensity:
     """All trials before the first look: score 0 at information 0."""
     return SubDensity(0.0, drift, np.zeros(1), np.ones(1))
-
-
-def exit_probabilities(
-    information: Sequence[float] | Array,
-    lower: Sequence[float] | Array,
-    upper: Sequence[float] | Array,
-    drifts: Array,
-    grid: Grid = DEFAULT_GRID,
-) -> tuple[Array, Array]:
-    """Probabilities of leaving through either boundary, look by look.
-
-    Parameters
-    ----------
-    information
-        Information at each look, rising, shape (looks,).
-    lower, upper
-        Boundaries on the z scale, shape (looks,); may be infinite. Trials continue strictly between them.
-    drifts
-        Drifts per unit of information, shape (drifts,).
-    grid
-        How finely to integrate.
-
-    Returns
-    -------
-    upper, lower
-        Probability of first leaving at each look above and below, shape (drifts, looks) each.
-    """
-    times = [float(value) for value in information]
-    roots = np.sqrt(times)
-    below, above = np.asarray(lower) * roots, np.asarray(upper) * roots
-    slopes = np.concatenate((below, above)) / np.concatenate((times, times))
-    slopes = slopes[np.isfinite(slopes)]  # a trial that leaves through a far boundary has drifted towards it
-    upper_exits, lower_exits = np.zeros((drifts.size, len(times))), np.zeros((drifts.size, len(times)))
-    finite = np.abs(np.concatenate((lower, upper)))
-    furthest = (max(finite[np.isfinite(finite)], default=0.0) + 40.0) / roots[0]
-    drifts = np.clip(drifts, -furthest, furthest)  # beyond, every probability is 0 or 1 in double precision
-    blocks = np.floor(drifts / _BLOCK)
-    for block in np.unique(blocks):
-        chosen = np.flatnonzero(blocks == block)
-        part = drifts[chosen]
-        span = float(part.min()), float(part.max())
-        state = start((span[0] + span[1]) / 2)
-        if block in (-1, 0):
-            span = min(span[0], *slopes, 0.0), max(span[1], *slopes, 0.0)
-        for look, time in enumerate(times):
-            upper_exits[chosen, look] = state.upper_exit(time, above[look], part)
-            lower_exits[chosen, look] = state.lower_exit(time, below[look], part)
-            if look + 1 < len(times):
-                state = state.advance(time, below[look], above[look], times[look + 1], span, grid)
-    return upper_exits, lower_exits

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import __version__, endpoints
 from ..errors import InputError
-from ..sequential import GroupSequential, spending_function
+from ..sequential import GroupSequential, stopping_rule
 
 if TYPE_CHECKING:
     from ..endpoints import Law
@@ -223,7 +223,7 @@ def _design(protocol: Protocol, fractions: tuple[float, ...], beta: float | None
 
 def _function(spending: Spending) -> Any:
     given = {"rho": spending.rho, "gamma": spending.gamma, "cumulative": spending.cumulative or None}
-    return spending_function(spending.family, **{name: value for name, value in given.items() if value is not None})
+    return stopping_rule(spending.family, **{name: value for name, value in given.items() if value is not None})
 
 
 def _allocation_unit(protocol: Protocol) -> int:
