@@ -15,10 +15,10 @@ from equipoise import Estimate
 from equipoise.endpoints.kaplan_meier import kaplan_meier
 from equipoise.mixed import fit_mmrm
 from equipoise.sequential import GroupSequential, UserSpending
-from equipoise.sequential.integration import exit_probabilities
 from mmrm_reference import CASES as FITS
 from mmrm_reference import fitted
 from published_values import LIFELINES_MEDIANS
+from region_exits import exit_probabilities
 from survival_reference import CASES as SURVIVAL
 from survival_reference import columns
 from validation_sequential import after_rpact

@@ -8,10 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..estimate import Estimate
+from .accrual import Accrual
 from .ancova import AncovaFit, ancova
+from .event_times import PiecewiseExponential, Weibull, constant_hazard
 from .kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
 from .log_rank import LogRank, log_rank
 from .number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
+from .plan_counts import Counts
+from .plan_means import Means
+from .plan_rates import Rates
+from .plan_repeated import RepeatedMeasures
+from .plan_survival import Survival
 from .planning import EndpointPlan, Law
 from .proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
 from .results import (
@@ -24,6 +31,9 @@ from .results import (
     MeanResult,
     ResponseResult,
 )
+from .sample_size import Assumptions, Rule
+from .sample_size_result import SampleSize
+from .survival_size import SurvivalExpectation, SurvivalSize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +43,13 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
 
 __all__ = [
+    "Accrual",
     "AncovaFit",
     "ArmMean",
     "ArmResponse",
+    "Assumptions",
     "Comparison",
+    "Counts",
     "Durability",
     "DurabilityResult",
     "EndpointPlan",
@@ -45,11 +58,22 @@ __all__ = [
     "Law",
     "LogRank",
     "MeanResult",
+    "Means",
     "NumberNeededToTreat",
+    "PiecewiseExponential",
+    "Rates",
+    "RepeatedMeasures",
     "ResponseResult",
     "RiskDifference",
+    "Rule",
+    "SampleSize",
+    "Survival",
+    "SurvivalExpectation",
+    "SurvivalSize",
+    "Weibull",
     "analysed",
     "ancova",
+    "constant_hazard",
     "estimate",
     "kaplan_meier",
     "log_rank",

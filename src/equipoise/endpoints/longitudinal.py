@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..estimate import Estimate
 from .covariates import covariate_columns
 from .planning import EndpointPlan, Law
+from .repeated_information import common_slope, given_baseline, mean_variance
 from .results import ArmMean, Comparison, MeanResult
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
 
 
 def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
-    """Effect and variance under a scenario, dropout counted (Lu, Luo & Chen 2008, Statistics in Medicine 27:6299).
+    """Effect and variance under a scenario, dropout counted (Lu, Luo & Chen 2008, Int J Biostat 4(1):9).
 
     With baseline among the covariates the later visits are taken given baseline, by a slope for each visit or by the
     one slope that weighted least squares would find, as the analysis has it; a difference of the arms at baseline is
@@ -215,42 +216,18 @@ def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     visits = [protocol.visit_names.index(name) for name in protocol.modelled_visits]
     target = protocol.modelled_visits.index(endpoint.visit)
     arms = law.arms[:2]
-    staying = [np.append(arm.staying[visits], 0.0) for arm in arms]
+    joint = [arm.covariance[np.ix_([0, *visits], [0, *visits])] for arm in arms]
+    staying = [arm.staying[visits] for arm in arms]
     slopes = np.full(len(visits), 1.0 if protocol.analysis.outcome == "change" else 0.0)
     if "baseline" in protocol.analysis.covariates:
-        joint = (arms[0].covariance + arms[1].covariance) / 2
-        slopes = joint[visits, 0] / joint[0, 0]
+        pooled = (joint[0] + joint[1]) / 2
+        slopes = pooled[1:, 0] / pooled[0, 0]
         if "baseline" not in protocol.analysis.by_visit:
-            slopes = np.full(len(visits), _common_slope(joint, visits, (staying[0] + staying[1]) / 2))
+            slopes = np.full(len(visits), common_slope(pooled, (staying[0] + staying[1]) / 2))
     variances = [
-        float(np.linalg.inv(_information(_given(arm.covariance, visits, slopes), seen))[target, target])
-        for arm, seen in zip(arms, staying, strict=True)
+        mean_variance(given_baseline(covariance, slopes), seen, target)
+        for covariance, seen in zip(joint, staying, strict=True)
     ]
     gap = arms[1].means - arms[0].means
     effect = float(gap[visits[target]] - slopes[target] * gap[0])
     return EndpointPlan(effect, (variances[0], variances[1]), protocol.scale.better)
-
-
-def _given(joint: NDArray[np.float64], visits: list[int], slopes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariance of the visits less `slopes` times the baseline."""
-    crossed = np.outer(slopes, joint[0, visits])
-    return joint[np.ix_(visits, visits)] - crossed - crossed.T + joint[0, 0] * np.outer(slopes, slopes)
-
-
-def _information(covariance: NDArray[np.float64], staying: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Information of one patient about the visits' means, averaged over where she leaves."""
-    information = np.zeros_like(covariance)
-    for seen in range(1, len(covariance) + 1):
-        information[:seen, :seen] += (staying[seen - 1] - staying[seen]) * np.linalg.inv(covariance[:seen, :seen])
-    return information
-
-
-def _common_slope(joint: NDArray[np.float64], visits: list[int], staying: NDArray[np.float64]) -> float:
-    """The one slope on baseline of generalised least squares, whose weights depend on it; found by repetition."""
-    ones, slope = np.ones(len(visits)), float(joint[visits, 0].mean() / joint[0, 0])
-    for _ in range(200):
-        weights = _information(_given(joint, visits, slope * ones), staying)
-        slope, before = float(ones @ weights @ joint[visits, 0] / (joint[0, 0] * (ones @ weights @ ones))), slope
-        if abs(slope - before) < 1e-12:
-            break
-    return slope

@@ -47,6 +47,16 @@ class Boundaries:
     beta_spent: Array | None
     complete: bool
 
+    def first(self, looks: int) -> Boundaries:
+        """The bounds of the first looks alone."""
+        if looks == self.information.size:
+            return self
+        futility = None if self.futility is None else self.futility[:looks]
+        beta_spent = None if self.beta_spent is None else self.beta_spent[:looks]
+        return Boundaries(
+            self.information[:looks], self.efficacy[:looks], futility, self.alpha_spent[:looks], beta_spent, False
+        )
+
     def region(self, sided: int, respect_futility: bool) -> Region:
         """Where a trial goes on."""
         futility = self.futility if respect_futility else None

@@ -124,7 +124,7 @@ class Conclusion:
             design = replace(plain, alpha=level * plain.sided)
             return z - float(design.bounds_at(self.information, self.final).efficacy[-1])
 
-        highest = float(ndtri(0.5 - 1e-12))
+        highest = float(ndtri(0.5 - (1e-6 if isinstance(plain.efficacy, BoundaryFamily) else 1e-12)))
         if excess(highest) <= 0:
             return 0.5 * plain.sided
         lowest = float(ndtri(_SMALLEST_LEVEL))

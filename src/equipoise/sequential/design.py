@@ -249,8 +249,8 @@ class GroupSequential:
             raise InputError("information", fractions.tolist(), "no further look once the planned maximum is reached")
         if final is None:
             final = fractions.size == self.looks or bool(fractions[-1] >= 1)
-        if final and np.array_equal(fractions, self.information):
-            return self.planned
+        if np.array_equal(fractions, self.information[: fractions.size]) and final == (fractions.size == self.looks):
+            return self.planned.first(fractions.size)
         return self._solved(self.alpha_spending, self.attained_level, fractions, final)
 
     def _solved(
