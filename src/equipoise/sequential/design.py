@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..estimate import Estimate
     from .conclusion import Conclusion, Decision
+    from .monitoring import Monitoring
 
 __all__ = ["ExitProbabilities", "GroupSequential"]
 
@@ -297,7 +298,7 @@ class GroupSequential:
             if other is not None:
                 stopped += other
         saved = 1.0 - np.array(self.information)
-        mean = 1.0 - stopped[..., :-1] @ saved[:-1]
+        mean = np.clip(1.0 - stopped[..., :-1] @ saved[:-1], self.information[0], 1.0)
         return float(mean) if np.ndim(mean) == 0 else mean
 
     def decide(self, z: float, look: int) -> Decision:
@@ -308,6 +309,31 @@ class GroupSequential:
             raise InputError("look", look, f"a look from 1 to {self.looks}")
         futility = None if self.futility_bounds is None else float(self.futility_bounds[look - 1])
         return decide(self, z, float(self.efficacy_bounds[look - 1]), futility, look == self.looks)
+
+    def monitor(
+        self,
+        z: float,
+        *,
+        look: int | None = None,
+        information: Sequence[float] | None = None,
+        later: Sequence[float] | None = None,
+    ) -> Monitoring:
+        """What a look says of the looks ahead: conditional and predictive power, conditional error, B-value.
+
+        Parameters
+        ----------
+        z
+            At the look, positive in favour of the experimental arm.
+        look
+            The look (from 1), held as planned.
+        information
+            Observed information at looks 1..k as fractions of the planned maximum, where it is other than planned.
+        later
+            Information of the looks ahead, where they are replanned.
+        """
+        from .monitoring import Monitoring
+
+        return Monitoring.of(self, z, look=look, information=information, later=later)
 
     def conclude(
         self,

@@ -122,12 +122,14 @@ class FixedBounds:
             held.append(first + weight * (second - first))
         return held
 
-    def futility(self, information: Array, planned: Sequence[float], efficacy: Array, drift: float) -> Array:
+    def futility(
+        self, information: Array, planned: Sequence[float], efficacy: Array, drift: float, sided: int
+    ) -> Array:
         """Futility bounds on z at every look but the last given, where it is left open (minus infinity)."""
         from .futility_scales import z_bound
 
         lower = np.full(information.size, -math.inf)
         for look, value in enumerate(self.at(information[:-1], planned)):
             if value is not None:
-                lower[look] = z_bound(value, self.scale, look + 1, information, efficacy, drift)
+                lower[look] = z_bound(value, self.scale, look + 1, information, efficacy, drift, sided)
         return lower

@@ -47,6 +47,9 @@ class Grid:
 
 
 DEFAULT_GRID = Grid()
+_DENSE = 1 << 17  # pairs of nodes up to which a whole kernel is quicker than its band
+_ROWS = 256  # targets of a band at once
+_UNDERFLOW = 38.7  # standard deviations beyond which exp(-x^2 / 2) is 0
 _CHUNK = 1 << 18  # drifts x nodes evaluated at once, to stay in cache
 
 
@@ -174,8 +177,8 @@ class SubDensity:
         scale = math.sqrt(information - self.information)
         offset = self.score / scale + self.drift * scale
         right = self.drift * information - math.sqrt(information) * float(ndtri(probability))
-        left, score = -math.inf, right
-        for _ in range(100):
+        left, score, stride = -math.inf, right, scale
+        for _ in range(200):
             distance = offset - score / scale
             tail = float(self.mass @ ndtr(distance))
             density = float(self.mass @ np.exp(-0.5 * distance**2)) / (_ROOT_TWO_PI * scale)
@@ -186,13 +189,13 @@ class SubDensity:
             if tail > 0 and density > 0:
                 proposal = score + math.log(tail / probability) * tail / density
             else:
-                proposal = score - scale
+                proposal, stride = score - stride, 2 * stride
             if not left <= proposal <= right and math.isfinite(left):
                 proposal = 0.5 * (left + right)
             if abs(proposal - score) <= 2e-14 * max(abs(score), scale):
                 return proposal
             score = proposal
-        return score
+        raise ArithmeticError(f"no score is exceeded with probability {probability}")
 
     def advance(
         self,
@@ -238,14 +241,30 @@ class SubDensity:
             pieces[0] if len(pieces) == 1 else (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         )
         scale = math.sqrt(before)
-        kernel = np.subtract.outer((score - self.drift * before) / scale, self.score / scale)
-        np.multiply(kernel, kernel, out=kernel)
-        kernel *= -0.5
-        np.exp(kernel, out=kernel)
-        mass = kernel @ self.mass
+        mass = _carried(self.score, self.mass, score - self.drift * before, scale)
         mass *= weights
         mass *= 1.0 / (scale * _ROOT_TWO_PI)
         return SubDensity(information, self.drift, score, mass)
+
+
+def _carried(score: Array, mass: Array, target: Array, scale: float) -> Array:
+    """Sum over `score` of mass times exp(-(target - score)^2 / 2 scale^2), each rising, shape (targets,).
+
+    Where the kernel is narrow against the region only its band is computed; outside it the exponential underflows.
+    """
+    if score.size * target.size <= _DENSE:
+        kernel = np.subtract.outer(target / scale, score / scale)
+        np.multiply(kernel, kernel, out=kernel)
+        kernel *= -0.5
+        np.exp(kernel, out=kernel)
+        return kernel @ mass
+    carried = np.empty(target.size)
+    for first in range(0, target.size, _ROWS):
+        part = target[first : first + _ROWS]
+        low, high = np.searchsorted(score, (part[0] - _UNDERFLOW * scale, part[-1] + _UNDERFLOW * scale))
+        distance = np.subtract.outer(part / scale, score[low:high] / scale)
+        carried[first : first + _ROWS] = np.exp(-0.5 * distance**2) @ mass[low:high]
+    return carried
 
 
 def _panels(low: float, high: float, widest: float, order: int) -> tuple[Array, Array]:

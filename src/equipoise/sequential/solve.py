@@ -119,11 +119,11 @@ class _Rule:
             rule = _Rule(design, self.efficacy, self.level, np.concatenate((self.information, later)), True)
         whole = rule.information
         upper = rule.free if futility.looks_ahead else np.full(whole.size, math.inf)
-        lower = futility.futility(whole, design.information, upper, drift)
+        lower = futility.futility(whole, design.information, upper, drift, design.sided)
         if design.binding and futility.looks_ahead:
             for _ in range(_ITERATIONS):
                 upper = rule.walk(lower, None, drift).efficacy
-                before, lower = lower, futility.futility(whole, design.information, upper, drift)
+                before, lower = lower, futility.futility(whole, design.information, upper, drift, design.sided)
                 finite = np.isfinite(lower)
                 if np.allclose(before[finite], lower[finite], rtol=0, atol=1e-13):
                     break
