@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from report_trials import KINDS, trial
 
 import equipoise as eq
+from equipoise.figure_style import arm_style, drawing, spread
 from equipoise.report import (
     all_figures,
     design_figure,
@@ -20,7 +21,6 @@ from equipoise.report import (
     save_figure,
 )
 from equipoise.report.figures import figure_bytes, inline_svg
-from equipoise.report.figures.style import arm_style, drawing, spread
 
 
 def texts(figure: Figure) -> str:

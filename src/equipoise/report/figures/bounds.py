@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...figure_style import BOUND, INK, MUTED, SHADE, arm_style, figure_function, new_figure
 from ..phrases import decimal, percent
-from .style import BOUND, INK, MUTED, SHADE, arm_style, figure_function, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

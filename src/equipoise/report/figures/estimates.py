@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 from ..phrases import EffectPhrases, level_text
 from .response import observed_interval
-from .style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 from ..phrases import arm_label, visit_text
-from .style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

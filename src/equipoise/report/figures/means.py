@@ -9,8 +9,8 @@ import numpy as np
 
 from ...endpoints.results import MeanResult
 from ...errors import InputError
+from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten, spread
 from ..phrases import arm_label, clean, decimal, level_text
-from .style import INK, MUTED, arm_style, figure_function, new_figure, shorten, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

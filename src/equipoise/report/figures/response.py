@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...endpoints.results import ResponseResult
 from ...errors import InputError
+from ...figure_style import INK, arm_style, figure_function, new_figure, shorten
 from ..phrases import arm_label, clean, level_text, percent
-from .style import INK, arm_style, figure_function, new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

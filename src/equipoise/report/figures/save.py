@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...conduct import replace_file
 from ...errors import InputError
-from .style import drawing
+from ...figure_style import drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
