@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
-from after_stopping_reference import CASES, RPACT, TWO_ARMS, estimate_at
+from after_stopping_reference import RPACT, TWO_ARMS, estimate_at
 from equipoise.errors import InputError
-from equipoise.sequential import GroupSequential, HwangShihDeCaniSpending, OBrienFlemingSpending, Region
+from equipoise.sequential import GroupSequential, OBrienFlemingSpending, Region
 from equipoise.sequential.conditional_power import (
     b_value,
     conditional_error,
@@ -25,10 +25,8 @@ from equipoise.sequential.conditional_power import (
     reverse_conditional_power,
     trend,
 )
+from monitoring_reference import CONDITIONAL, GSDESIGN, POWER, assumed_effect, region_of, score
 
-CONDITIONAL = [case for case in CASES if case["inputs"]["endpoint"] == "canonical_conditional_power"]
-GSDESIGN = [case for case in CASES if case["inputs"]["endpoint"] == "canonical_gsdesign"]
-POWER = [case for case in RPACT if "conditional_power" in case["expected"]]
 TIMES = np.array([0.2, 0.45, 0.7, 1.0])
 UPPER = np.array([3.6, 2.9, 2.4, 2.02])
 OPEN = Region(TIMES, np.full(4, -np.inf), UPPER)
@@ -41,26 +39,6 @@ REGIONS = {"open": OPEN, "futility": FUTILE, "two-sided": TWO_SIDED, "wedge": WE
 
 def ids(cases):
     return [case["id"] for case in cases]
-
-
-def region_of(given, respect_futility=False):
-    """The region of a reference design; with futility bounds only where asked."""
-    upper, times = np.array(given["critical_values"]), np.array(given["information_rates"])
-    lower = -upper if given["sided"] == 2 else np.full(upper.shape, -np.inf)
-    futility = given["futility"]
-    if respect_futility and futility["type"] == "fixed_z_bounds":
-        lower = np.append(futility["z_bounds"], -np.inf)
-    elif respect_futility and futility["type"] == "spending_hwang_shih_decani":
-        design = GroupSequential(
-            times,
-            given["alpha"],
-            1,
-            HwangShihDeCaniSpending(given["efficacy"]["gamma"]),
-            HwangShihDeCaniSpending(futility["gamma"]),
-            given["beta"],
-        )
-        lower = design.futility_bounds
-    return Region(times, lower, upper)
 
 
 @pytest.mark.parametrize("case", CONDITIONAL, ids=ids(CONDITIONAL))
@@ -111,11 +89,6 @@ def test_z_of_an_estimate_is_the_normal_score_rpact_uses(case):
         assert estimate.favourable_z == pytest.approx(score(case["expected"], look), abs=1e-9)
 
 
-def score(expected, look):
-    """Normal score of the cumulative one-sided p-value: what rpact takes for z at a look, whatever the endpoint."""
-    return -float(ndtri(expected["cumulative_p_values"][look]))
-
-
 @pytest.mark.parametrize("case", RPACT, ids=ids(RPACT))
 def test_conditional_rejection_probability_against_rpact(case):
     # planned information, futility bounds left out, both sides of a two-sided design
@@ -129,31 +102,6 @@ def test_conditional_rejection_probability_against_rpact(case):
             continue
         ours = conditional_error(region, score(expected, look), region.information[look], sided)
         assert ours == pytest.approx(theirs, abs=1e-8)
-
-
-def assumed_effect(case):
-    """The effect assumed ahead per square root of a patient (event), as rpact standardises it."""
-    inputs, endpoint = case["inputs"], case["inputs"]["endpoint"]
-    ahead = inputs.get("planned_n_remaining_stages") or inputs["planned_events_remaining_stages"]
-    if endpoint == "mean_difference":
-        return inputs["assumed_effect"] / (2 * inputs["assumed_sd"])
-    if endpoint == "mean":
-        return inputs["assumed_effect"] / inputs["assumed_sd"]
-    if endpoint == "hazard_ratio":
-        return math.log(inputs["assumed_effect"]) / 2
-    # for rates the final test will use the variance under the null: rpact shifts the effect by what that adds to the
-    # quantile of the conditional error, spread over all the patients ahead
-    error = case["expected"]["conditional_rejection_probabilities"][inputs["analysis_stage"] - 1]
-    p1 = inputs["assumed_p1"]
-    if endpoint == "rate":
-        variance, null = p1 * (1 - p1), inputs["null_value"] * (1 - inputs["null_value"])
-        effect = p1 - inputs["null_value"]
-    else:
-        p2, mean = inputs["assumed_p2"], (p1 + inputs["assumed_p2"]) / 2
-        variance, null = 2 * (p1 * (1 - p1) + p2 * (1 - p2)), 4 * mean * (1 - mean)
-        effect = p1 - p2
-    shift = -float(ndtri(error)) * (1 - math.sqrt(null / variance)) / math.sqrt(sum(ahead))
-    return effect / math.sqrt(variance) + shift
 
 
 @pytest.mark.parametrize("case", POWER, ids=ids(POWER))

@@ -12,7 +12,7 @@ from delayed_cases import REFERENCE, seen, three_looks
 
 from equipoise.errors import InputError
 from equipoise.estimate import Estimate
-from equipoise.sequential.conclusion import Decision
+from equipoise.sequential.decision import Decision
 from equipoise.sequential.delayed import DelayedResponse
 from equipoise.sequential.delayed_conclusion import DecidedTrial
 from equipoise.sequential.delayed_region import DelayedRegion

@@ -9,7 +9,6 @@ from scipy.special import ndtr
 from boundaries_reference import BY_NAME, CASES, below, bounds, design_for
 from equipoise.sequential.bounds import outer_region
 
-
 CHARACTERISED = [case for case in CASES if case["expected"].get("drift") is not None]
 
 

@@ -14,7 +14,7 @@ from scipy.stats import kstest
 
 from equipoise.errors import InputError
 from equipoise.estimate import Estimate, Scale
-from equipoise.sequential.conclusion import Decision
+from equipoise.sequential.decision import Decision
 from equipoise.sequential.delayed_region import DelayedRegion
 from equipoise.sequential.design import GroupSequential
 from equipoise.sequential.inference import StoppedTrial

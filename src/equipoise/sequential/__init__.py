@@ -1,8 +1,10 @@
 """Group-sequential rules: when to stop on z-values and information, and what may be claimed afterwards."""
 
 from .bounds import Boundaries
-from .conclusion import Conclusion, Decision, decide
-from .design import ExitProbabilities, GroupSequential
+from .conclusion import Conclusion
+from .decision import Decision, decide
+from .design import GroupSequential
+from .exit_probabilities import ExitProbabilities
 from .families import BoundaryFamily, HaybittlePeto, OBrienFleming, Pocock, WangTsiatis
 from .fixed import FixedBounds
 from .region import Exits, Region

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,36 +14,20 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from .bounds import Boundaries
+from .decision import Decision
 from .design import GroupSequential
+from .estimate_table import EffectEstimate, EstimateTable
 from .families import BoundaryFamily
 from .inference import StoppedTrial
 from .roots import rising_root
 from .tables import text_table
 
-__all__ = ["Conclusion", "Decision", "conclude", "decide"]
+if TYPE_CHECKING:
+    from .estimators import Estimator
+
+__all__ = ["Conclusion", "without_futility"]
 
 _SMALLEST_LEVEL = 1e-300
-
-
-class Decision(StrEnum):
-    """What the stopping rule says at a look."""
-
-    EFFICACY = "stop for efficacy"
-    HARM = "stop for harm"
-    FUTILITY = "stop for futility"
-    CONTINUE = "continue"
-    NOT_REJECTED = "not rejected"
-
-    @property
-    def stops(self) -> bool:
-        """Whether the trial is over."""
-        return self is not Decision.CONTINUE
-
-    @property
-    def rejects(self) -> bool:
-        """Whether the null hypothesis is rejected, in either direction."""
-        return self in (Decision.EFFICACY, Decision.HARM)
 
 
 @dataclass(frozen=True)
@@ -79,6 +62,8 @@ class Conclusion:
     repeated_interval
         Valid at every look whether or not the rule is followed (Jennison & Turnbull 1989, JRSS B 51:305); its bounds
         are those of the design without futility, binding or not.
+    path
+        z at looks 1..k, None where no estimate was given.
     """
 
     look: int
@@ -94,6 +79,7 @@ class Conclusion:
     interval: Interval | None
     bias_adjusted: float | None
     repeated_interval: Interval
+    path: tuple[float | None, ...]
     design: GroupSequential = field(repr=False)
     final: bool = field(repr=False)
     trial: StoppedTrial = field(repr=False, compare=False)
@@ -115,7 +101,7 @@ class Conclusion:
         from scipy.special import ndtr, ndtri
 
         z = abs(self.z) if self.design.sided == 2 else self.z
-        plain = _without_futility(self.design)
+        plain = without_futility(self.design)
         if isinstance(plain.efficacy, BoundaryFamily) and not plain.efficacy.is_nested:
             plain = replace(plain, efficacy=plain.alpha_spending)
 
@@ -132,6 +118,64 @@ class Conclusion:
             return plain.sided * _SMALLEST_LEVEL
         root = rising_root(lambda level: excess(min(level, highest)), max(min(-z, highest), lowest), tolerance=1e-12)
         return plain.sided * float(ndtr(root))
+
+    @property
+    def normal_standard_error(self) -> float:
+        """Standard error of the normal estimate with the same effect and the same z; with a t statistic the wider."""
+        if math.isinf(self.observed.degrees_of_freedom) or self.z == 0:
+            return self.observed.standard_error
+        return abs((self.observed.effect - self.observed.null_value) / self.z)
+
+    def estimates(self, level: float | None = None, estimators: Sequence[Estimator] | None = None) -> EstimateTable:
+        """Every estimate of the effect once the trial has stopped, each with the interval it brings.
+
+        Maximum likelihood (as observed); median-unbiased by the stage-wise, sample-mean and likelihood-ratio orderings;
+        bias-adjusted (Whitehead 1986); unbiased (Emerson & Fleming 1990); conditional maximum likelihood and
+        conditional median-unbiased given the look (Fan, DeMets & Lan 2004). Review: Robertson et al. 2023, Stat Med
+        42:122 and 42:2496. All is normal theory on z: a t statistic enters as a normal estimate of the same effect and
+        the same p-value, its standard error `normal_standard_error`; `interval` is by the t distribution itself.
+
+        Parameters
+        ----------
+        level
+            Of the intervals; by default that of `interval`.
+        estimators
+            Which; all by default.
+
+        Raises
+        ------
+        InputError
+            While the trial goes on.
+        """
+        from .estimators import ESTIMATORS, estimates
+
+        if not self.decision.stops:
+            raise InputError("decision", str(self.decision), "a trial that has stopped")
+        chosen = (
+            self.interval.level if level is None and self.interval is not None else 0.95 if level is None else level
+        )
+        if not 0 < chosen < 1:
+            raise InputError("level", level, "a confidence level between 0 and 1")
+        sign = 1.0 if self.observed.better == "higher" else -1.0
+        unit = sign * self.normal_standard_error * math.sqrt(self.information[-1])
+
+        def effect_of(drift: float) -> float:
+            return self.observed.possible(self.observed.null_value + unit * drift)
+
+        rows = []
+        for found in estimates(self.trial.region, self.look, self.z, chosen, estimators or ESTIMATORS):
+            interval = None
+            if found.lower is not None and found.upper is not None:
+                ends = sorted((effect_of(found.lower), effect_of(found.upper)))
+                interval = Interval(ends[0], ends[1], chosen)
+            rows.append(EffectEstimate(found.estimator, effect_of(found.estimate), interval))
+        note = ""
+        if math.isfinite(self.observed.degrees_of_freedom):
+            freedom = self.observed.degrees_of_freedom
+            note = (
+                f"t with {freedom:.4g} df taken as normal with the same p-value (SE {self.normal_standard_error:.4g})"
+            )
+        return EstimateTable(tuple(rows), self.observed.scale, note)
 
     def expected_observed_given_stop(self, true_effect: npt.ArrayLike) -> Any:
         """Mean of the observed effect among trials that stop for efficacy at this look, if the effect is `true_effect`.
@@ -243,158 +287,6 @@ class Conclusion:
     __repr__ = __str__
 
 
-def decide(design: GroupSequential, z: float, efficacy: float, futility: float | None, last: bool) -> Decision:
-    """What the rule says of a z-value against the bounds of its look.
-
-    Harm only when two-sided; futility only before the last look.
-    """
-    if z >= efficacy:
-        return Decision.EFFICACY
-    if design.sided == 2 and z <= -efficacy:
-        return Decision.HARM
-    if last:
-        return Decision.NOT_REJECTED
-    if futility is not None and (z if design.sided == 1 else abs(z)) <= futility:
-        return Decision.FUTILITY
-    return Decision.CONTINUE
-
-
-def _without_futility(design: GroupSequential) -> GroupSequential:
+def without_futility(design: GroupSequential) -> GroupSequential:
+    """The same design with its efficacy rule alone."""
     return replace(design, futility=None, beta=None, binding=False)
-
-
-def _checked(
-    design: GroupSequential,
-    estimates: Estimate | Sequence[Estimate],
-    look: int | None,
-    information: Sequence[float] | None,
-) -> tuple[list[Estimate], int, list[float]]:
-    """The estimates, the look of the last of them, and the information fractions up to it."""
-    given = list(estimates) if isinstance(estimates, Sequence) else [estimates]
-    if not given or not all(isinstance(estimate, Estimate) for estimate in given):
-        raise InputError("estimates", estimates, "an Estimate, or one for each look so far")
-    if look is None:
-        look = len(given)
-    if look != len(given) and len(given) > 1:
-        raise InputError("look", look, f"{len(given)}, the number of estimates given, or a single estimate")
-    if look < 1 or (look > design.looks and information is None):
-        raise InputError("look", look, f"a look from 1 to {design.looks}, or with the information at every look")
-    for name in ("better", "null_value", "scale"):
-        values = {getattr(estimate, name) for estimate in given}
-        if len(values) > 1:
-            raise InputError(f"estimates.{name}", sorted(values), "the same at every look")
-    fractions = [float(fraction) for fraction in (design.information[:look] if information is None else information)]
-    if len(fractions) != look:
-        raise InputError("information", fractions, f"{look} information fractions, one for each look so far")
-    return given, look, fractions
-
-
-def _refuse_crossed(design: GroupSequential, estimates: list[Estimate], boundaries: Boundaries) -> None:
-    for index, estimate in enumerate(estimates[:-1]):
-        futility = boundaries.futility[index] if boundaries.futility is not None and design.binding else None
-        decision = decide(design, estimate.favourable_z, boundaries.efficacy[index], futility, False)
-        if decision.stops:
-            raise InputError(
-                f"z at look {index + 1}", round(estimate.favourable_z, 4), f"one that continues, not '{decision!s}'"
-            )
-
-
-def conclude(
-    design: GroupSequential,
-    estimates: Estimate | Sequence[Estimate],
-    *,
-    look: int | None = None,
-    information: Sequence[float] | None = None,
-    final: bool | None = None,
-) -> Conclusion:
-    """What may be said after the latest of `estimates`.
-
-    Parameters
-    ----------
-    design
-        The design as planned.
-    estimates
-        Cumulative estimates at looks 1..k in order, of which the earlier must not have stopped the trial (a non-binding
-        futility bound may have been overruled); or one estimate with `look` = k, the trial having passed the earlier
-        looks, which is all the stage-wise ordering needs to know.
-    look
-        The look (from 1) of a single estimate; 1 by default.
-    information
-        Observed information at looks 1..k as fractions of the planned maximum; by default as planned. Spending and
-        bounds are recomputed there. At the last planned look, or once the maximum is reached, everything left is spent,
-        and only ratios of information matter (Lan & DeMets 1983).
-    final
-        Whether the trial ends here, so that everything left is spent. By default it does at the last planned look or
-        once the maximum is reached.
-
-    Notes
-    -----
-    For a hypothesised effect v the drift is such that z has mean (v - null) / SE at look k and that times
-    sqrt(t_j / t_k) at look j. With finite degrees of freedom the z held against v is the normal score of the t
-    statistic (effect - v) / SE, plus that mean. At the first look the interval is then exactly the t interval and the
-    median-unbiased estimate the observed effect; at later looks rpact instead multiplies limits found on the z scale by
-    SE, as if the degrees of freedom were infinite. The bias adjustment is normal theory on the observed effect itself.
-
-    Raises
-    ------
-    InputError
-        When an earlier estimate had already crossed, estimates outnumber the looks or differ in `better`, `null_value`
-        or `scale`, or `information` does not fit them.
-    """
-    given, look, fractions = _checked(design, estimates, look, information)
-    if final is None and (look == design.looks or information is None):
-        final = look == design.looks
-    boundaries = design.bounds_at(fractions, final)
-    _refuse_crossed(design, given, boundaries)
-    observed = given[-1]
-    final = boundaries.complete
-    z = observed.favourable_z
-    efficacy = float(boundaries.efficacy[-1])
-    futility = None if boundaries.futility is None else float(boundaries.futility[-1])
-    decision = decide(design, z, efficacy, futility, final)
-
-    level = 1 - 2 * design.level
-    sign = 1.0 if observed.better == "higher" else -1.0
-    plain = boundaries if design.futility is None else _without_futility(design).bounds_at(fractions, final)
-    half = observed.quantile(float(plain.efficacy[-1])) * observed.standard_error
-    repeated = Interval(
-        observed.possible(observed.effect - abs(half)), observed.possible(observed.effect + abs(half)), level
-    )
-
-    later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
-    whole = design.bounds_at([*fractions, *later], True) if later else boundaries
-    trial = StoppedTrial(whole.region(design.sided, design.binding), look)
-
-    p_value = median = interval = adjusted = None
-    if decision.stops:
-
-        def effect_at(mean: float) -> float:
-            return observed.null_value + sign * mean * observed.standard_error
-
-        def z_against(mean: float) -> float:
-            return sign * observed.z_against(effect_at(mean))
-
-        p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
-        median = observed.possible(effect_at(trial.standardised_effect(0.5, z_against)))
-        ends = [effect_at(trial.standardised_effect(p, z_against)) for p in (design.level, 1 - design.level)]
-        interval = Interval(observed.possible(min(ends)), observed.possible(max(ends)), level)
-        root = math.sqrt(fractions[-1])
-        adjusted = observed.possible(effect_at(trial.bias_adjusted(sign * observed.statistic / root) * root))
-    return Conclusion(
-        look=look,
-        decision=decision,
-        z=z,
-        efficacy_bound=efficacy,
-        futility_bound=futility,
-        information=tuple(fractions),
-        observed=observed,
-        observed_interval=observed.interval(level),
-        p_value=p_value,
-        median_unbiased=median,
-        interval=interval,
-        bias_adjusted=adjusted,
-        repeated_interval=repeated,
-        design=design,
-        final=final,
-        trial=trial,
-    )

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from .conclusion import Decision
+from .decision import Decision
 from .delayed import DelayedResponse, checked_pipeline
 from .delayed_region import DelayedRegion, Stopped
 from .roots import rising_root

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from .bounds import Boundaries
+from .exit_probabilities import ExitProbabilities
 from .families import BoundaryFamily
 from .fixed import FixedBounds
 from .region import Region
@@ -23,35 +24,17 @@ if TYPE_CHECKING:
     import polars
 
     from ..estimate import Estimate
-    from .conclusion import Conclusion, Decision
+    from .conclusion import Conclusion
+    from .decision import Decision
+    from .estimators import Estimator
     from .monitoring import Monitoring
+    from .paths import PathDecisions
+    from .properties import EstimatorProperties
 
-__all__ = ["ExitProbabilities", "GroupSequential"]
+__all__ = ["GroupSequential"]
 
 Array = npt.NDArray[np.float64]
 _DEFAULT_SPENDING = OBrienFlemingSpending()
-
-
-@dataclass(frozen=True)
-class ExitProbabilities:
-    """Where a trial ends, look by look.
-
-    Attributes
-    ----------
-    drift
-        Drift theta * sqrt(I_max), shape (...).
-    upper
-        Probability of first crossing the efficacy bound at each look, shape (..., looks).
-    lower
-        The same for the lower bound of a two-sided design (harm); None when one-sided.
-    futility
-        The same for the futility bound, at the last look the probability of ending there unrejected; None without one.
-    """
-
-    drift: Array
-    upper: Array
-    lower: Array | None
-    futility: Array | None
 
 
 @dataclass(frozen=True)
@@ -303,12 +286,32 @@ class GroupSequential:
 
     def decide(self, z: float, look: int) -> Decision:
         """What the rule says of a z-value (positive if favourable) at a look (from 1) held as planned."""
-        from .conclusion import decide
+        from .decision import decide
 
         if not 1 <= look <= self.looks:
             raise InputError("look", look, f"a look from 1 to {self.looks}")
         futility = None if self.futility_bounds is None else float(self.futility_bounds[look - 1])
         return decide(self, z, float(self.efficacy_bounds[look - 1]), futility, look == self.looks)
+
+    def decisions(self, z: npt.ArrayLike) -> PathDecisions:
+        """What the rule says of many trials held as planned; `z` (trials, looks), NaN at a look not taken."""
+        from .paths import decide_paths
+
+        return decide_paths(self.planned, self.sided, z)
+
+    def estimator_properties(self, estimator: Estimator, drift: npt.ArrayLike) -> EstimatorProperties:
+        """Bias, variance and mean squared error of an estimator after this design, overall and given each stop.
+
+        Parameters
+        ----------
+        estimator
+            For instance one of `ESTIMATORS`. Non-binding futility is left out.
+        drift
+            theta * sqrt(I_max), a number or shape (drifts,).
+        """
+        from .properties import estimator_properties
+
+        return estimator_properties(self.region(self.binding), estimator, drift)
 
     def monitor(
         self,
@@ -343,7 +346,7 @@ class GroupSequential:
         information: Sequence[float] | None = None,
         final: bool | None = None,
     ) -> Conclusion:
-        """What may be said after the latest of `estimates`; see `conclusion.conclude` for the particulars.
+        """What may be said after the latest of `estimates`; see `concluding.conclude` for the particulars.
 
         Parameters
         ----------
@@ -356,9 +359,31 @@ class GroupSequential:
         final
             Whether the trial ends here; by default at the last planned look or once the maximum is reached.
         """
-        from .conclusion import conclude
+        from .concluding import conclude
 
         return conclude(self, estimates, look=look, information=information, final=final)
+
+    def follow(
+        self, estimates: Sequence[Estimate], *, information: Sequence[float] | None = None
+    ) -> tuple[Conclusion, ...]:
+        """A `Conclusion` at each look until the rule stops the trial: decisions, repeated intervals and p-values.
+
+        Parameters
+        ----------
+        estimates
+            Cumulative estimates at looks 1..k; those after a stop are left out. A futility bound that is not binding
+            does not stop the trial here if there are estimates after it.
+        information
+            Observed information at each, as fractions of the planned maximum; by default as planned.
+        """
+        conclusions: list[Conclusion] = []
+        for look in range(1, len(estimates) + 1):
+            fractions = None if information is None else information[:look]
+            conclusions.append(self.conclude(estimates[:look], information=fractions))
+            decision = conclusions[-1].decision
+            if decision.rejects or (decision.stops and (self.binding or self.futility is None)):
+                break
+        return tuple(conclusions)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything about the design in plain values for JSON; an infinite bound is None."""

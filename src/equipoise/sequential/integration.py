@@ -141,25 +141,6 @@ class SubDensity:
         """E[S 1(S < bound)] of the score S at the next look, under each of `drifts`."""
         return -self.mirrored().upper_moment(information, -bound, -drifts)
 
-    def mean_above(self, information: float, bound: float, drifts: Array) -> Array:
-        """E[S | S > bound] of the score S at the next look, under each of `drifts`; exact however rare the event."""
-        from scipy.special import log_ndtr
-
-        gained = information - self.information
-        scale = math.sqrt(gained)
-        distance = (self.score - bound) / scale + (drifts * scale)[:, None]
-        log_tail = log_ndtr(distance)
-        # mean of a normal above the bound, less the bound: asymptotic where the difference would cancel
-        inverse = 1.0 / np.minimum(distance, -100.0)
-        excess = np.where(
-            distance < -100.0,
-            -inverse + 2 * inverse**3 - 10 * inverse**5,
-            distance + np.exp(-0.5 * np.maximum(distance, -100.0) ** 2 - np.maximum(log_tail, -5.1e3)) / _ROOT_TWO_PI,
-        )
-        exponent = np.multiply.outer(drifts - self.drift, self.score) + log_tail
-        weight = self.mass * np.exp(exponent - exponent.max(axis=1, keepdims=True))
-        return bound + scale * np.einsum("ij,ij->i", weight, excess) / weight.sum(axis=1)
-
     def upper_quantile(self, information: float, probability: float) -> float:
         """Score exceeded at the next look with `probability` by a trial still running now, under the drift held.
 

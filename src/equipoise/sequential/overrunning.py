@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from .conclusion import Decision, decide
+from .decision import Decision, decide
 from .design import GroupSequential
 from .inference import StoppedTrial
 from .region import Region

@@ -1,0 +1,90 @@
+"""Every estimate after a stopped trial, on the scale of its effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..estimate import Interval, Scale
+from ..plain import plain
+from .tables import text_table
+
+__all__ = ["EffectEstimate", "EstimateTable"]
+
+
+@dataclass(frozen=True)
+class EffectEstimate:
+    """What one estimator makes of a trial.
+
+    Attributes
+    ----------
+    estimator
+        Its name.
+    effect
+        On the scale and with the sign of the observed estimate (ratios as natural logarithms).
+    interval
+        Confidence interval, or None where the estimator brings none.
+    """
+
+    estimator: str
+    effect: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True, repr=False)
+class EstimateTable:
+    """All estimates of one stopped trial; iterates over its rows, prints as a table.
+
+    Attributes
+    ----------
+    rows
+        One an estimator.
+    scale
+        Of the effects.
+    note
+        How t statistics entered, where they did.
+    """
+
+    rows: tuple[EffectEstimate, ...]
+    scale: Scale
+    note: str = ""
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, estimator: str) -> EffectEstimate:
+        """The row of an estimator by name."""
+        for row in self.rows:
+            if row.estimator == estimator:
+                return row
+        raise KeyError(estimator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, by estimator; infinite values are None."""
+        return {
+            row.estimator: {
+                "effect": plain(row.effect),
+                "lower": None if row.interval is None else plain(row.interval.lower),
+                "upper": None if row.interval is None else plain(row.interval.upper),
+            }
+            for row in self.rows
+        }
+
+    def __str__(self) -> str:
+        scale = self.scale
+
+        def shown(value: float) -> str:
+            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
+
+        cells = []
+        for row in self.rows:
+            ends = ("-", "-") if row.interval is None else (shown(row.interval.lower), shown(row.interval.upper))
+            cells.append([row.estimator, shown(row.effect), *ends])
+        level = next((row.interval.level for row in self.rows if row.interval is not None), 0.95)
+        table = text_table([f"{scale.natural_name}, {100 * level:g} % interval", "estimate", "lower", "upper"], cells)
+        return f"{table}\n{self.note}" if self.note else table
+
+    __repr__ = __str__
