@@ -27,3 +27,23 @@ NIST_SIRSTV = np.array(
 
 # KaplanMeierFitter.median_survival_time_ of lifelines 0.30.3 on data sets of R (survival::veteran, quantreg::uis).
 LIFELINES_MEDIANS = {"veteran, test arm": 52.0, "uis, long programme": 200.0}
+
+# Jennison & Turnbull 2000, tables 2.1 and 2.3: constants of two-sided tests with K equally spaced looks.
+POCOCK = {
+    0.01: {2: 2.772, 3: 2.873, 4: 2.939, 5: 2.986, 10: 3.117},
+    0.05: {2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555},
+    0.10: {2: 1.875, 3: 1.992, 4: 2.067, 5: 2.122, 10: 2.270},
+}
+OBRIEN_FLEMING = {
+    0.01: {2: 2.580, 3: 2.595, 4: 2.609, 5: 2.621, 10: 2.660},
+    0.05: {2: 1.977, 3: 2.004, 4: 2.024, 5: 2.040, 10: 2.087},
+    0.10: {2: 1.678, 3: 1.710, 4: 1.733, 5: 1.751, 10: 1.801},
+}
+# Tables 2.2 and 2.4: maximum sample size relative to the fixed test, alpha 0.05 two-sided, by power.
+POCOCK_INFLATION = {0.8: {2: 1.110, 3: 1.166, 4: 1.202, 5: 1.229}, 0.9: {2: 1.100, 3: 1.151, 4: 1.183, 5: 1.207}}
+OBRIEN_FLEMING_INFLATION = {
+    0.8: {2: 1.008, 3: 1.017, 4: 1.024, 5: 1.028, 10: 1.040},
+    0.9: {2: 1.007, 3: 1.016, 4: 1.022, 5: 1.026, 10: 1.037},
+}
+# Table 2.9: Wang & Tsiatis, alpha 0.05, by delta.
+WANG_TSIATIS = {0.1: {2: 1.994, 3: 2.026, 4: 2.050, 5: 2.068}, 0.25: {2: 2.038, 3: 2.083, 4: 2.113, 5: 2.136}}

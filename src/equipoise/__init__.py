@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .conduct import DataError, read_data, write_data
+    from .endpoints import Accrual, Counts, Means, PiecewiseExponential, Rates, RepeatedMeasures, Survival, Weibull
     from .errors import InputError, NotEstimable
     from .estimate import Estimate, Interval, Scale
     from .mixed import FitError, MixedFit, fit_mmrm, mmrm
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from .sequential import (
         Conclusion,
         Decision,
+        DelayedResponse,
+        DiscretePrior,
         FixedBounds,
         GroupSequential,
         HaybittlePeto,
         HwangShihDeCaniSpending,
         NoEarlyStopping,
+        NormalPrior,
         OBrienFleming,
         OBrienFlemingSpending,
         Pocock,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
         PowerSpending,
         UserSpending,
         WangTsiatis,
+        overrunning,
         stopping_rule,
     )
     from .simulation import OperatingCharacteristics, run, simulate
@@ -35,9 +40,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accrual",
     "Conclusion",
+    "Counts",
     "DataError",
     "Decision",
+    "DelayedResponse",
+    "DiscretePrior",
     "Estimate",
     "FitError",
     "FixedBounds",
@@ -46,27 +55,35 @@ __all__ = [
     "HwangShihDeCaniSpending",
     "InputError",
     "Interval",
+    "Means",
     "MixedFit",
     "NoEarlyStopping",
+    "NormalPrior",
     "NotEstimable",
     "OBrienFleming",
     "OBrienFlemingSpending",
     "OperatingCharacteristics",
+    "PiecewiseExponential",
     "Plan",
     "Pocock",
     "PocockSpending",
     "PowerSpending",
     "Protocol",
     "ProtocolError",
+    "Rates",
+    "RepeatedMeasures",
     "Scale",
+    "Survival",
     "TrialData",
     "TrialResult",
     "UserSpending",
     "WangTsiatis",
+    "Weibull",
     "analyse",
     "fit_mmrm",
     "gallery",
     "mmrm",
+    "overrunning",
     "plan",
     "read_data",
     "run",
@@ -77,16 +94,26 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "estimate": ("Estimate", "Interval", "Scale"),
-    "errors": ("InputError", "NotEstimable"),
+    "estimate": (
+        "Estimate",
+        "Interval",
+        "Scale",
+    ),
+    "errors": (
+        "InputError",
+        "NotEstimable",
+    ),
     "sequential": (
         "Conclusion",
         "Decision",
+        "DelayedResponse",
+        "DiscretePrior",
         "FixedBounds",
         "GroupSequential",
         "HaybittlePeto",
         "HwangShihDeCaniSpending",
         "NoEarlyStopping",
+        "NormalPrior",
         "OBrienFleming",
         "OBrienFlemingSpending",
         "Pocock",
@@ -94,13 +121,47 @@ _ROOMS = {
         "PowerSpending",
         "UserSpending",
         "WangTsiatis",
+        "overrunning",
         "stopping_rule",
     ),
-    "mixed": ("FitError", "MixedFit", "fit_mmrm", "mmrm"),
-    "protocol": ("Protocol", "ProtocolError", "gallery"),
-    "trial": ("Plan", "TrialData", "TrialResult", "analyse", "plan"),
-    "simulation": ("OperatingCharacteristics", "run", "simulate"),
-    "conduct": ("DataError", "read_data", "write_data"),
+    "mixed": (
+        "FitError",
+        "MixedFit",
+        "fit_mmrm",
+        "mmrm",
+    ),
+    "protocol": (
+        "Protocol",
+        "ProtocolError",
+        "gallery",
+    ),
+    "endpoints": (
+        "Accrual",
+        "Counts",
+        "Means",
+        "PiecewiseExponential",
+        "Rates",
+        "RepeatedMeasures",
+        "Survival",
+        "Weibull",
+    ),
+    "trial": (
+        "Plan",
+        "TrialData",
+        "TrialResult",
+        "analyse",
+        "plan",
+    ),
+    "simulation": (
+        "OperatingCharacteristics",
+        "run",
+        "simulate",
+    ),
+    "conduct": (
+        "DataError",
+        "read_data",
+        "write_data",
+    ),
     "report": ("write_report",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

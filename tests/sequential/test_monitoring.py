@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from after_stopping_reference import CASES
 from equipoise import Estimate
 from equipoise.errors import InputError
 from equipoise.sequential import (
@@ -17,28 +16,16 @@ from equipoise.sequential import (
     GroupSequential,
     HwangShihDeCaniSpending,
     OBrienFlemingSpending,
-    PowerSpending,
 )
 from equipoise.sequential.monitoring import Monitoring
 from equipoise.sequential.priors import DiscretePrior, NormalPrior
+from monitoring_reference import GSDESIGN, gsdesign_design
 
-GSDESIGN = [case for case in CASES if case["inputs"]["endpoint"] == "canonical_gsdesign"]
 TIMES = (0.25, 0.5, 0.75, 1.0)
 FUTILE = GroupSequential(TIMES, 0.025, 1, OBrienFlemingSpending(), HwangShihDeCaniSpending(-2), 0.1)
 BINDING = GroupSequential(TIMES, 0.025, 1, OBrienFlemingSpending(), HwangShihDeCaniSpending(-2), 0.1, True)
 WEDGE = GroupSequential(TIMES, 0.05, 2, OBrienFlemingSpending(), HwangShihDeCaniSpending(-2), 0.1)
 PLAIN = GroupSequential(TIMES, 0.05, 2, OBrienFlemingSpending())
-SPENDING = {
-    "spending_lan_demets_obrien_fleming": lambda given: OBrienFlemingSpending(),
-    "spending_hwang_shih_decani": lambda given: HwangShihDeCaniSpending(given["gamma"]),
-    "spending_kim_demets_power": lambda given: PowerSpending(given["rho"]),
-}
-
-
-def gsdesign_design(given):
-    futility = None if given["futility"]["type"] == "none" else SPENDING[given["futility"]["type"]](given["futility"])
-    efficacy = SPENDING[given["efficacy"]["type"]](given["efficacy"])
-    return GroupSequential(given["information_rates"], given["alpha"], 1, efficacy, futility, given["beta"])
 
 
 @pytest.mark.parametrize("case", GSDESIGN, ids=[case["id"] for case in GSDESIGN])

@@ -18,7 +18,7 @@ from equipoise.sequential.decision import Decision
 from equipoise.sequential.delayed_region import DelayedRegion
 from equipoise.sequential.design import GroupSequential
 from equipoise.sequential.inference import StoppedTrial
-from equipoise.sequential.overrunning import _combination, _deletion, overrunning
+from equipoise.sequential.overrun import _combination, _deletion, overrunning
 from equipoise.sequential.region import Region
 from equipoise.sequential.roots import rising_root
 from equipoise.sequential.spending import HwangShihDeCaniSpending, OBrienFlemingSpending, PocockSpending

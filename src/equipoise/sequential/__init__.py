@@ -2,11 +2,35 @@
 
 from .bounds import Boundaries
 from .conclusion import Conclusion
+from .conditional import Given
 from .decision import Decision, decide
+from .delayed import DelayedResponse
+from .delayed_conclusion import DelayedConclusion
+from .delayed_region import DelayedOutcomes
 from .design import GroupSequential
+from .estimate_table import EffectEstimate, EstimateTable
+from .estimators import (
+    ESTIMATORS,
+    BiasAdjusted,
+    ConditionalLikelihood,
+    ConditionalMedian,
+    DriftEstimate,
+    Estimator,
+    MaximumLikelihood,
+    MedianUnbiased,
+    Unbiased,
+    estimates,
+)
 from .exit_probabilities import ExitProbabilities
 from .families import BoundaryFamily, HaybittlePeto, OBrienFleming, Pocock, WangTsiatis
 from .fixed import FixedBounds
+from .futility_scales import SCALES, on_scale, z_bound
+from .monitoring import LaterStops, Monitoring
+from .orderings import LikelihoodRatio, Ordering, SampleMean, ScoreTest, StageWise
+from .overrun import Overrun, overrunning
+from .paths import PathDecisions
+from .priors import DiscretePrior, NormalPrior
+from .properties import EstimatorProperties, StopProperties, coverage, estimator_properties, probability_above
 from .region import Exits, Region
 from .rules import RULES, parameters_of, stopping_rule
 from .spending import (
@@ -20,28 +44,64 @@ from .spending import (
 )
 
 __all__ = [
+    "ESTIMATORS",
     "RULES",
+    "SCALES",
+    "BiasAdjusted",
     "Boundaries",
     "BoundaryFamily",
     "Conclusion",
+    "ConditionalLikelihood",
+    "ConditionalMedian",
     "Decision",
+    "DelayedConclusion",
+    "DelayedOutcomes",
+    "DelayedResponse",
+    "DiscretePrior",
+    "DriftEstimate",
+    "EffectEstimate",
+    "EstimateTable",
+    "Estimator",
+    "EstimatorProperties",
     "ExitProbabilities",
     "Exits",
     "FixedBounds",
+    "Given",
     "GroupSequential",
     "HaybittlePeto",
     "HwangShihDeCaniSpending",
+    "LaterStops",
+    "LikelihoodRatio",
+    "MaximumLikelihood",
+    "MedianUnbiased",
+    "Monitoring",
     "NoEarlyStopping",
+    "NormalPrior",
     "OBrienFleming",
     "OBrienFlemingSpending",
+    "Ordering",
+    "Overrun",
+    "PathDecisions",
     "Pocock",
     "PocockSpending",
     "PowerSpending",
     "Region",
+    "SampleMean",
+    "ScoreTest",
     "SpendingFunction",
+    "StageWise",
+    "StopProperties",
+    "Unbiased",
     "UserSpending",
     "WangTsiatis",
+    "coverage",
     "decide",
+    "estimates",
+    "estimator_properties",
+    "on_scale",
+    "overrunning",
     "parameters_of",
+    "probability_above",
     "stopping_rule",
+    "z_bound",
 ]

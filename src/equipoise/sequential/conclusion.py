@@ -20,7 +20,7 @@ from .estimate_table import EffectEstimate, EstimateTable
 from .families import BoundaryFamily
 from .inference import StoppedTrial
 from .roots import rising_root
-from .tables import text_table
+from ..text_table import text_table
 
 if TYPE_CHECKING:
     from .estimators import Estimator

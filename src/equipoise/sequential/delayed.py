@@ -16,7 +16,7 @@ from ..plain import plain
 from .delayed_region import DelayedOutcomes, DelayedRegion
 from .design import GroupSequential
 from .roots import rising_root
-from .tables import text_table
+from ..text_table import text_table
 
 if TYPE_CHECKING:
     import polars

@@ -16,7 +16,7 @@ from .decision import Decision
 from .delayed import DelayedResponse, checked_pipeline
 from .delayed_region import DelayedRegion, Stopped
 from .roots import rising_root
-from .tables import text_table
+from ..text_table import text_table
 
 __all__ = ["DecidedTrial", "DelayedConclusion", "conclude_delayed"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plain import plain
-from .tables import text_table
+from ..text_table import text_table
 
 if TYPE_CHECKING:
     import polars

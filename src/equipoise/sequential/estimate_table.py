@@ -7,7 +7,7 @@ from typing import Any
 
 from ..estimate import Interval, Scale
 from ..plain import plain
-from .tables import text_table
+from ..text_table import text_table
 
 __all__ = ["EffectEstimate", "EstimateTable"]
 

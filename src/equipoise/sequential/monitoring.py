@@ -27,7 +27,7 @@ from .conditional_power import (
 from .design import GroupSequential
 from .priors import DiscretePrior, NormalPrior
 from .region import Region
-from .tables import text_table
+from ..text_table import text_table
 
 __all__ = ["LaterStops", "Monitoring"]
 

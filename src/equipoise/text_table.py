@@ -1,4 +1,4 @@
-"""Plain-text tables for the objects of this room."""
+"""Plain-text tables for objects that print."""
 
 from __future__ import annotations
 

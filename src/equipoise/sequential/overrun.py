@@ -17,7 +17,7 @@ from .design import GroupSequential
 from .inference import StoppedTrial
 from .region import Region
 from .roots import rising_root
-from .tables import text_table
+from ..text_table import text_table
 
 __all__ = ["Overrun", "overrunning"]
 
