@@ -84,12 +84,13 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         ["looks at", looks],
         [
             "efficacy",
-            f"{stopping.efficacy.family} spending, alpha {stopping.alpha:g}, {sides}-sided",
+            f"{stopping.efficacy.described}, alpha {stopping.alpha:g}, {sides}-sided",
         ],
     ]
     if stopping.futility:
         binding = "binding" if stopping.futility.binding else "non-binding"
-        about.append(["futility", f"{stopping.futility.family} spending, beta {stopping.beta:g}, {binding}"])
+        beta = "" if stopping.beta is None else f", beta {stopping.beta:g}"
+        about.append(["futility", f"{stopping.futility.described}{beta}, {binding}"])
     arms = [
         [arm.name, arm.role, arm.drug or "–", arm.dose or "–", _listed(arm.schedule) or "–"] for arm in protocol.arms
     ]

@@ -141,10 +141,40 @@ CASES = {
         "beta = ",
         {"stopping.beta": "expected a type II error below 0.95, 1 - alpha"},
     ),
-    "two-sided futility": (
-        [("[sample_size]", FUTILITY + "[sample_size]")],
+    "fixed futility of another length": (
+        [("[sample_size]", 'futility = { family = "fixed", values = [0.0, 0.5, 1.0] }\n[sample_size]')],
         "futility = ",
-        {"stopping.futility": "is offered for one-sided designs only; expected sided = 1"},
+        {"stopping.futility.values": "has 3 values; expected 1, one per look but the last"},
+    ),
+    "fixed bounds of another length": (
+        [('family = "obrien-fleming"', 'family = "fixed", values = [3.0, 2.5, 2.0]')],
+        "efficacy",
+        {"stopping.efficacy.values": "has 3 values; expected 2, one per look, or 1"},
+    ),
+    "conditional power without beta": (
+        [
+            (
+                "[sample_size]",
+                'futility = { family = "fixed", scale = "conditional power", values = [0.1] }\n[sample_size]',
+            )
+        ],
+        "[stopping]",
+        {"stopping": "'beta' is missing; the scale 'conditional power' needs the type II error"},
+    ),
+    "scale of a spending family": (
+        [('family = "obrien-fleming"', 'family = "obrien-fleming", scale = "z"')],
+        "efficacy",
+        {"stopping.efficacy.scale": "is not a parameter of the obrien-fleming family; it belongs to fixed"},
+    ),
+    "Wang and Tsiatis without delta": (
+        [('family = "obrien-fleming"', 'family = "wang-tsiatis"')],
+        "efficacy",
+        {"stopping.efficacy": "'delta' is missing; the wang-tsiatis family needs it"},
+    ),
+    "classical futility": (
+        [("[sample_size]", 'beta = 0.1\nfutility = { family = "classical-pocock" }\n[sample_size]')],
+        "futility",
+        {"stopping.futility.family": "expected 'obrien-fleming', 'pocock'"},
     ),
     "futility without beta": (
         [ONE_SIDED, ("[sample_size]", FUTILITY.replace("beta = 0.1\n", "") + "[sample_size]")],

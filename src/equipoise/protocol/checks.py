@@ -240,13 +240,14 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
         )
     looks = fractions or patients
     for key in ("efficacy", "futility"):
-        yield from _spending(("stopping", key), raw.section("stopping", key), looks)
-    if raw.section("stopping", "futility"):
-        if section.get("beta") is None:
-            yield Finding(("stopping",), None, "'beta' is missing; spending for futility needs the type II error")
+        yield from _boundary(("stopping", key), raw.section("stopping", key), looks)
+    futility = raw.section("stopping", "futility")
+    if futility:
+        scale = futility.get("scale", "z")
+        if section.get("beta") is None and (futility.get("family") != "fixed" or scale in _OF_THE_PLANNED_EFFECT):
+            what = f"the scale '{scale}'" if futility.get("family") == "fixed" else "spending for futility"
+            yield Finding(("stopping",), None, f"'beta' is missing; {what} needs the type II error")
         yield from _errors(section, raw.section("sample_size").get("power"))
-        if section.get("sided", 2) == 2:
-            yield Finding(("stopping", "futility"), None, "is offered for one-sided designs only; expected sided = 1")
 
 
 def _errors(section: dict[str, Any], power: Any) -> Iterator[Finding]:
@@ -257,16 +258,33 @@ def _errors(section: dict[str, Any], power: Any) -> Iterator[Finding]:
         yield Finding(("stopping", "beta"), beta, f"expected a type II error below {1 - alpha / sided:g}, 1 - alpha")
 
 
-def _spending(place: Place, section: dict[str, Any], looks: list[float] | None) -> Iterator[Finding]:
+_OF_THE_PLANNED_EFFECT = ("conditional power", "effect")
+_PARAMETERS = {
+    "power": "rho",
+    "hwang-shih-decani": "gamma",
+    "user": "cumulative",
+    "wang-tsiatis": "delta",
+    "haybittle-peto": "bound",
+    "fixed": "values",
+}
+
+
+def _boundary(place: Place, section: dict[str, Any], looks: list[float] | None) -> Iterator[Finding]:
     family = section.get("family", "obrien-fleming")
-    needs = {"power": "rho", "hwang-shih-decani": "gamma", "user": "cumulative"}
-    for name, key in needs.items():
+    for name, key in _PARAMETERS.items():
         if family == name and not section.get(key) and section.get(key) != 0:
             yield Finding(place, None, f"'{key}' is missing; the {name} family needs it")
         elif family != name and section.get(key):
             yield Finding(
                 (*place, key), section[key], f"is not a parameter of the {family} family; it belongs to {name}"
             )
+    if family != "fixed" and section.get("scale") is not None:
+        yield Finding(
+            (*place, "scale"), section["scale"], f"is not a parameter of the {family} family; it belongs to fixed"
+        )
+    values = numbers(section.get("values"))
+    if family == "fixed" and values and looks:
+        yield from _fixed(place, values, len(looks), place[-1] == "futility")
     cumulative = numbers(section.get("cumulative"))
     if family == "user" and cumulative:
         if looks and len(cumulative) != len(looks):
@@ -277,6 +295,14 @@ def _spending(place: Place, section: dict[str, Any], looks: list[float] | None) 
             yield Finding(
                 (*place, "cumulative"), cumulative, "expected fractions of the error that do not fall and end at 1"
             )
+
+
+def _fixed(place: Place, values: list[float], looks: int, futility: bool) -> Iterator[Finding]:
+    allowed = {1, looks - 1} if futility else {looks - 1, looks}
+    if len(values) not in allowed or looks == 1:
+        right = f"{looks - 1}, one per look but the last" if futility else f"{looks}, one per look, or {looks - 1}"
+        right = right if looks > 1 else "more than one look"
+        yield Finding((*place, "values"), values, f"has {len(values)} values; expected {right}")
 
 
 def _sample_size(raw: Raw) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ __all__ = [
     "Allocation",
     "Analysis",
     "Arm",
+    "Boundary",
     "Covariate",
     "DataColumns",
     "FollowUp",
@@ -35,7 +36,6 @@ __all__ = [
     "SampleSize",
     "Scenario",
     "ScenarioArm",
-    "Spending",
     "Stopping",
     "Trial",
     "Visit",
@@ -194,20 +194,63 @@ class Analysis(Part):
     ] = ""
 
 
-class Spending(Part):
-    """An error-spending function."""
+class Boundary(Part):
+    """A stopping boundary: an error-spending function, a classical boundary, or bounds as they stand."""
 
-    family: Literal["obrien-fleming", "pocock", "power", "hwang-shih-decani", "user"] = "obrien-fleming"
-    rho: Positive | None = None
-    gamma: Annotated[Number, Field(ge=-500, le=500)] | None = None
+    family: Literal[
+        "obrien-fleming",
+        "pocock",
+        "power",
+        "hwang-shih-decani",
+        "user",
+        "none",
+        "classical-obrien-fleming",
+        "classical-pocock",
+        "wang-tsiatis",
+        "haybittle-peto",
+        "fixed",
+    ] = "obrien-fleming"
+    rho: Annotated[Positive | None, Field(description="Of the power family.")] = None
+    gamma: Annotated[Number | None, Field(description="Of the hwang-shih-decani family.", ge=-500, le=500)] = None
+    delta: Annotated[Number | None, Field(description="Of the wang-tsiatis family.", ge=-5, le=5)] = None
+    bound: Annotated[Positive | None, Field(description="Interim bound on z of the haybittle-peto family.")] = None
     cumulative: Annotated[
-        tuple[Number, ...], Field(description="Cumulative fractions of the error, one per look.")
+        tuple[Number, ...],
+        Field(description="Of the user's own spending: cumulative fractions of the error, one per look."),
     ] = ()
+    values: Annotated[
+        tuple[Number, ...],
+        Field(description="Fixed bounds, one per look; for efficacy the last may be left out and spends what is left."),
+    ] = ()
+    scale: Annotated[Literal["z", "p-value"] | None, Field(description="Of fixed efficacy bounds; z if absent.")] = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the family was given, by name."""
+        given = {name: getattr(self, name) for name in ("rho", "gamma", "delta", "bound", "scale")}
+        given |= {name: getattr(self, name) or None for name in ("cumulative", "values")}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def described(self) -> str:
+        """The family and its parameters, for people."""
+        spends = self.family in ("obrien-fleming", "pocock", "power", "hwang-shih-decani", "user")
+        words = f"{self.family} spending" if spends else "no early stopping" if self.family == "none" else self.family
+        given = "; ".join(
+            f"{name} {', '.join(f'{part:g}' for part in value) if isinstance(value, tuple) else value}"
+            for name, value in self.parameters.items()
+        )
+        return f"{words} ({given})" if given else words
 
 
-class Futility(Spending):
-    """Stopping for futility by spending the type II error."""
+class Futility(Boundary):
+    """Stopping for futility: spending the type II error, or bounds as they stand."""
 
+    family: Literal["obrien-fleming", "pocock", "power", "hwang-shih-decani", "user", "fixed"] = "obrien-fleming"
+    scale: Annotated[
+        Literal["z", "p-value", "conditional power", "conditional power at trend", "predictive power", "effect"] | None,
+        Field(description="Of fixed futility bounds, z if absent; effect is a multiple of the planned one."),
+    ] = None
     binding: Annotated[bool, Strict()] = False
 
 
@@ -223,7 +266,7 @@ class Stopping(Part):
         tuple[Annotated[Whole, Field(gt=0)], ...],
         Field(max_length=50, description="Instead of fractions: patients whose primary visit is due at each look."),
     ] = ()
-    efficacy: Spending = Spending()
+    efficacy: Boundary = Boundary()
     futility: Futility | None = None
     beta: Annotated[Number, Field(gt=0, lt=1)] | None = None
 

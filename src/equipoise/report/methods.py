@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..sequential import BoundaryFamily, SpendingFunction
 from .phrases import EffectPhrases, arm_text, clean, counted, decimal, level_text, listed, percent, reason, visit_text
 from .words import decision_of
 
@@ -57,6 +58,12 @@ def methods(result: TrialResult) -> tuple[tuple[str, str], ...]:
     return tuple(paragraphs)
 
 
+def _boundary(rule: SpendingFunction | BoundaryFamily) -> str:
+    if isinstance(rule, SpendingFunction):
+        return f"Error spending of the family {rule.name}"
+    return f"The boundary {rule.name}"
+
+
 def _rule(result: TrialResult) -> str:
     design, plan = result.plan.design, result.plan
     sides = "one-sided" if design.sided == 1 else "two-sided"
@@ -67,14 +74,17 @@ def _rule(result: TrialResult) -> str:
         )
     when = listed([str(count) for count in plan.patients_per_look])
     text = (
-        f"{design.looks} looks, when {when} patients have reached the primary visit, seen or not. Error spending of the"
-        f" family {design.efficacy.name} at {sides} alpha {design.alpha:g} gives efficacy bounds on z of"
+        f"{design.looks} looks, when {when} patients have reached the primary visit, seen or not."
+        f" {_boundary(design.efficacy)} at {sides} alpha {design.alpha:g} gives efficacy bounds on z of"
         f" {listed([decimal(float(bound), 3) for bound in design.efficacy_bounds])}"
     )
     text += ", and their negatives for harm." if design.sided == 2 else "."
-    if design.futility is not None and design.beta is not None:
+    if design.futility is not None:
         force = "binding" if design.binding else "non-binding"
-        text += f" Futility: {design.futility.name} spending of beta {design.beta:g}, {force}."
+        spends = isinstance(design.futility, SpendingFunction)
+        what = f"{design.futility.name} spending of beta {design.beta:g}" if spends else design.futility.name
+        where = ", in a wedge around no effect" if design.sided == 2 else ""
+        text += f" Futility: {what}{where}, {force}."
     if (
         decision_of(result).stops
         and result.conclusion is not None
@@ -182,7 +192,7 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
         sentences.append("Scores are treated as approximately normal with the same covariance in all arms.")
     if plan.design.looks > 1:
         sentences.append(
-            f"The error spending is the one named in the protocol ({plan.design.efficacy.name}), and information at a"
+            f"The boundary is the one named in the protocol ({plan.design.efficacy.name}), and information at a"
             " look is the fraction of planned patients who have reached the primary visit."
         )
     return tuple(sentences)

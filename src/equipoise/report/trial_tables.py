@@ -131,7 +131,7 @@ def design_table(plan: Plan) -> Table:
         rows.append(tuple(cells))
     sides = "one-sided" if design.sided == 1 else "two-sided"
     note = (
-        f"{sides[0].upper()}{sides[1:]} alpha {design.alpha:g}; spending {design.efficacy.name}. Power"
+        f"{sides[0].upper()}{sides[1:]} alpha {design.alpha:g}; {design.efficacy.name}. Power"
         f" {percent(plan.under_effect.power, 1)} at the assumed effect; expected patients"
         f" {decimal(plan.under_effect.patients)} there and {decimal(plan.under_no_effect.patients)} without effect."
     )

@@ -1,8 +1,10 @@
 """Group-sequential rules: when to stop on z-values and information, and what may be claimed afterwards."""
 
 from .bounds import Boundaries
+from .combination import InverseNormal
 from .conclusion import Conclusion
 from .conditional import Given
+from .conditional_error import Adaptation, AdaptedConclusion, adapt
 from .decision import Decision, decide
 from .delayed import DelayedResponse
 from .delayed_conclusion import DelayedConclusion
@@ -23,6 +25,7 @@ from .estimators import (
 )
 from .exit_probabilities import ExitProbabilities
 from .families import BoundaryFamily, HaybittlePeto, OBrienFleming, Pocock, WangTsiatis
+from .fisher import FisherCombination
 from .fixed import FixedBounds
 from .futility_scales import SCALES, on_scale, z_bound
 from .monitoring import LaterStops, Monitoring
@@ -31,6 +34,7 @@ from .overrun import Overrun, overrunning
 from .paths import PathDecisions
 from .priors import DiscretePrior, NormalPrior
 from .properties import EstimatorProperties, StopProperties, coverage, estimator_properties, probability_above
+from .reestimation import PromisingZone, Reestimation, Zone, adjusted_final_bound, reestimate
 from .region import Exits, Region
 from .rules import RULES, parameters_of, stopping_rule
 from .spending import (
@@ -42,14 +46,20 @@ from .spending import (
     SpendingFunction,
     UserSpending,
 )
+from .stages import StageTest, stage_estimates
+from .stagewise import CombinationConclusion, CombinationTest
 
 __all__ = [
     "ESTIMATORS",
     "RULES",
     "SCALES",
+    "Adaptation",
+    "AdaptedConclusion",
     "BiasAdjusted",
     "Boundaries",
     "BoundaryFamily",
+    "CombinationConclusion",
+    "CombinationTest",
     "Conclusion",
     "ConditionalLikelihood",
     "ConditionalMedian",
@@ -65,11 +75,13 @@ __all__ = [
     "EstimatorProperties",
     "ExitProbabilities",
     "Exits",
+    "FisherCombination",
     "FixedBounds",
     "Given",
     "GroupSequential",
     "HaybittlePeto",
     "HwangShihDeCaniSpending",
+    "InverseNormal",
     "LaterStops",
     "LikelihoodRatio",
     "MaximumLikelihood",
@@ -85,15 +97,21 @@ __all__ = [
     "Pocock",
     "PocockSpending",
     "PowerSpending",
+    "PromisingZone",
+    "Reestimation",
     "Region",
     "SampleMean",
     "ScoreTest",
     "SpendingFunction",
+    "StageTest",
     "StageWise",
     "StopProperties",
     "Unbiased",
     "UserSpending",
     "WangTsiatis",
+    "Zone",
+    "adapt",
+    "adjusted_final_bound",
     "coverage",
     "decide",
     "estimates",
@@ -102,6 +120,8 @@ __all__ = [
     "overrunning",
     "parameters_of",
     "probability_above",
+    "reestimate",
+    "stage_estimates",
     "stopping_rule",
     "z_bound",
 ]

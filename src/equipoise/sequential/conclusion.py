@@ -14,13 +14,13 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
+from ..text_table import text_table
 from .decision import Decision
 from .design import GroupSequential
 from .estimate_table import EffectEstimate, EstimateTable
 from .families import BoundaryFamily
 from .inference import StoppedTrial
 from .roots import rising_root
-from ..text_table import text_table
 
 if TYPE_CHECKING:
     from .estimators import Estimator

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..plain import plain
+from ..text_table import text_table
 from .delayed_region import DelayedOutcomes, DelayedRegion
 from .design import GroupSequential
 from .roots import rising_root
-from ..text_table import text_table
 
 if TYPE_CHECKING:
     import polars

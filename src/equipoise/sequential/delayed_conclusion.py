@@ -12,11 +12,11 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
+from ..text_table import text_table
 from .decision import Decision
 from .delayed import DelayedResponse, checked_pipeline
 from .delayed_region import DelayedRegion, Stopped
 from .roots import rising_root
-from ..text_table import text_table
 
 __all__ = ["DecidedTrial", "DelayedConclusion", "conclude_delayed"]
 

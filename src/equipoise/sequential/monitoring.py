@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..plain import plain
+from ..text_table import text_table
 from .bounds import Boundaries
 from .conditional_power import (
     By,
@@ -27,7 +28,6 @@ from .conditional_power import (
 from .design import GroupSequential
 from .priors import DiscretePrior, NormalPrior
 from .region import Region
-from ..text_table import text_table
 
 __all__ = ["LaterStops", "Monitoring"]
 

@@ -12,12 +12,12 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
+from ..text_table import text_table
 from .decision import Decision, decide
 from .design import GroupSequential
 from .inference import StoppedTrial
 from .region import Region
 from .roots import rising_root
-from ..text_table import text_table
 
 __all__ = ["Overrun", "overrunning"]
 

@@ -73,7 +73,8 @@ class _Rule:
         else:
             steps = self._alpha(upper) if walk is None or not self.design.binding else walk.alpha
         spent = np.cumsum(steps)
-        if self.final and (self.steps is not None or self.efficacy.has_constant(spent.size)):
+        given_in_full = isinstance(self.efficacy, BoundaryFamily) and not self.efficacy.has_constant(spent.size)
+        if self.final and not given_in_full:
             spent[-1] = self.level
         return self.design.sided * spent
 

@@ -17,7 +17,7 @@ from ..sequential import GroupSequential, stopping_rule
 if TYPE_CHECKING:
     from ..endpoints import Law
     from ..protocol import Protocol
-    from ..protocol.parts import Spending
+    from ..protocol.parts import Boundary
 
 __all__ = ["Expectation", "Plan", "plan"]
 
@@ -214,16 +214,15 @@ def _design(protocol: Protocol, fractions: tuple[float, ...], beta: float | None
         information=fractions,
         alpha=stopping.alpha,
         sided=stopping.sided,
-        efficacy=_function(stopping.efficacy),
-        futility=None if futility is None else _function(futility),
+        efficacy=_rule(stopping.efficacy),
+        futility=None if futility is None else _rule(futility),
         beta=beta,
         binding=futility is not None and futility.binding,
     )
 
 
-def _function(spending: Spending) -> Any:
-    given = {"rho": spending.rho, "gamma": spending.gamma, "cumulative": spending.cumulative or None}
-    return stopping_rule(spending.family, **{name: value for name, value in given.items() if value is not None})
+def _rule(boundary: Boundary) -> Any:
+    return stopping_rule(boundary.family, **boundary.parameters)
 
 
 def _allocation_unit(protocol: Protocol) -> int:
