@@ -26,7 +26,7 @@ def test_version_and_help(command):
     assert command("--version").out == f"equipoise {eq.__version__}\n"
     found = command("--help")
     assert found.code == 0
-    for name in ("gallery", "show", "check", "schema", "design", "run", "analyse", "simulate", "conclude"):
+    for name in ("gallery", "show", "check", "schema", "design", "run", "analyse", "monitor", "simulate", "conclude"):
         assert f"\n  {name}" in found.out
         assert command(name, "--help").code == 0
 
@@ -163,7 +163,7 @@ def test_conclude_takes_the_better_direction_from_the_effect_or_as_told(command)
         (("--effect", "nan"), "effect is nan; expected a finite number"),
         (("--effect", "inf"), "effect is inf; expected a finite number"),
         (("--effect", "1e308", "--se", "1e-308"), "expected figures that a trial can have"),
-        (("--fractions", "a,b"), "--fractions is 'a,b'; expected numbers separated by commas, as 0.75,1"),
+        (("--fractions", "a,b"), "--fractions is 'a,b'; expected numbers separated by ',', as 0.75,1"),
         (("--fractions", ""), "--fractions is ''; expected numbers"),
         (("--fractions", "0.5,0.5,1"), "expected information fractions above 0, rising, the last 1"),
         (("--fractions", "0.5,0.9"), "expected information fractions above 0, rising, the last 1"),
@@ -177,16 +177,24 @@ def test_conclude_takes_the_better_direction_from_the_effect_or_as_told(command)
         (("--alpha", "nan"), "alpha is nan; expected"),
         (("--alpha", "inf"), "alpha is inf; expected"),
         (("--sided", "3"), "--sided is 3; expected 1 or 2"),
-        (("--spending", "unknown"), "--spending is 'unknown'; expected one of obrien-fleming"),
-        (("--spending", "power", "--rho", "nan"), "rho is nan; expected"),
-        (("--spending", "power", "--rho", "inf"), "rho is inf; expected"),
-        (("--spending", "power", "--rho", "-1"), "rho is -1.0; expected"),
-        (("--spending", "hwang-shih-decani", "--gamma", "nan"), "gamma is nan; expected"),
-        (("--spending", "hwang-shih-decani", "--gamma", "inf"), "gamma is inf; expected"),
-        (("--gamma", "1"), "gamma"),
-        (("--spending", "user"), "--spending is 'user'; expected one of obrien-fleming"),
-        (("--spending", "power"), "--spending is 'power'; expected --rho and no other parameter"),
-        (("--spending", "pocock", "--rho", "2"), "expected no --rho or --gamma with this family"),
+        (("--efficacy", "unknown"), "--efficacy is 'unknown'; expected one of obrien-fleming"),
+        (("--efficacy", "power:nan"), "--efficacy is 'power:nan'; expected rho to be a finite number above 0"),
+        (("--efficacy", "power:-1"), "expected rho to be a finite number above 0"),
+        (("--efficacy", "power"), "--efficacy is 'power'; expected power:RHO, with its parameter"),
+        (("--efficacy", "power:x"), "expected numbers separated by '/'"),
+        (("--efficacy", "power:1/2"), "expected one number, rho, after 'power:'"),
+        (("--efficacy", "hwang-shih-decani:inf"), "expected gamma to be a number between -500 and 500"),
+        (("--efficacy", "user"), "--efficacy is 'user'; expected user:CUMULATIVE, with its parameter"),
+        (("--efficacy", "pocock:2"), "--efficacy is 'pocock:2'; expected pocock without a parameter"),
+        (("--efficacy", "pocock@z"), "expected pocock without a scale"),
+        (("--efficacy", "fixed:2/2/2"), "--efficacy is [2.0, 2.0, 2.0]; expected 2 bounds, one a look, or 1"),
+        (("--futility", "wang-tsiatis:0.2"), "--futility is"),
+        (("--futility", "pocock"), "--beta is None; expected a type II error"),
+        (("--futility", "fixed:0.1@conditional-power"), "--beta is None; expected a type II error"),
+        (("--futility", "fixed:0.1@power"), "expected scale to be one of z, p-value"),
+        (("--observed", "0.8,0.7"), "--observed is [0.8, 0.7]; expected fractions above 0, rising"),
+        (("--overrun", "3"), "expected the effect with all data and its standard error"),
+        (("--overrun", "3,-1"), "expected standard_error to be a finite number above 0"),
         (("--df", "nan"), "degrees_of_freedom is nan; expected"),
         (("--df", "0"), "degrees_of_freedom is 0.0; expected"),
         (("--df", "-inf"), "degrees_of_freedom is -inf; expected"),

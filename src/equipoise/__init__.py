@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         stopping_rule,
     )
     from .simulation import OperatingCharacteristics, run, simulate
-    from .trial import Plan, TrialData, TrialResult, analyse, plan
+    from .trial import Monitored, Plan, TrialData, TrialResult, analyse, monitor, plan
 
 __version__ = "0.1.0"
 
@@ -64,6 +64,7 @@ __all__ = [
     "InverseNormal",
     "Means",
     "MixedFit",
+    "Monitored",
     "NoEarlyStopping",
     "NormalPrior",
     "NotEstimable",
@@ -92,6 +93,7 @@ __all__ = [
     "fit_mmrm",
     "gallery",
     "mmrm",
+    "monitor",
     "overrunning",
     "plan",
     "read_data",
@@ -161,10 +163,12 @@ _ROOMS = {
         "Weibull",
     ),
     "trial": (
+        "Monitored",
         "Plan",
         "TrialData",
         "TrialResult",
         "analyse",
+        "monitor",
         "plan",
     ),
     "simulation": (

@@ -6,11 +6,13 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import __version__
+from . import cli_stopping as stopping
+from .cli_options import DataArgument, JsonOption, KnownAtOption, echo_json, echo_table, read_trial
 from .errors import InputError, NotEstimable
 
 if TYPE_CHECKING:
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from .trial import Look, TrialResult
 
 __all__ = ["app", "main"]
-
-MOST_STANDARD_ERRORS = 1e8
-OPTION_OF = {"standard_error": "--se", "sided": "--sided", "look": "--stopped-at"}
 
 app = typer.Typer(
     name="equipoise",
@@ -38,7 +37,6 @@ ProtocolArgument = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Folder for the results; by default named after the trial.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of a table.")]
 
 
 def main() -> None:
@@ -95,7 +93,7 @@ def gallery(
         typer.echo(f"wrote {target}")
         return
     rows = [[name, (found := ship(name)).trial.title, ", ".join(found.scenarios)] for name in gallery_names()]
-    _table("Trials that ship", ["name", "title", "scenarios"], rows)
+    echo_table("Trials that ship", ["name", "title", "scenarios"], rows)
 
 
 @app.command()
@@ -105,7 +103,7 @@ def show(protocol: ProtocolArgument) -> None:
     from .terminal import protocol_tables
 
     for title, header, rows in protocol_tables(find_protocol(protocol)):
-        _table(title, header, rows)
+        echo_table(title, header, rows)
 
 
 @app.command()
@@ -129,32 +127,7 @@ def schema() -> None:
     typer.echo(json.dumps(Protocol.model_json_schema(), indent=2))
 
 
-@app.command()
-def design(
-    protocol: ProtocolArgument,
-    json: JsonOption = False,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the design (.png, .svg or .pdf).")
-    ] = None,
-) -> None:
-    """Boundaries, alpha spent, power or sample size, what to expect."""
-    from .protocol import find_protocol
-    from .trial import plan
-
-    planned = plan(find_protocol(protocol))
-    if plot is not None:
-        from .report import design_figure, save_figure
-
-        save_figure(design_figure(planned), plot)
-    if json:
-        _json(planned.to_dict())
-    else:
-        from .terminal import plan_tables
-
-        for title, header, rows in plan_tables(planned):
-            _table(title, header, rows)
-    if plot is not None:
-        typer.echo(f"wrote {plot}", err=json)
+app.command()(stopping.design)
 
 
 @app.command()
@@ -182,38 +155,27 @@ def run(
 @app.command()
 def analyse(
     protocol: ProtocolArgument,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="[DATA]", help="A CSV or Parquet file, or a folder of tables; by default the protocol's own source."
-        ),
-    ] = "",
+    data: DataArgument = "",
     look: Annotated[int | None, typer.Option("--look", help="Take all data as this look, from 1.")] = None,
-    known_at: Annotated[
-        str, typer.Option("--known-at", metavar="DATE", help="Date to which the data are known, year-month-day.")
-    ] = "",
+    known_at: KnownAtOption = "",
     out: OutOption = None,
 ) -> None:
     """Analyse real data by their protocol and report them."""
-    import datetime
-
-    from .conduct import read_data
     from .protocol import find_protocol
     from .trial import analyse as analyse_trial
     from .trial import waiting
 
     found = find_protocol(protocol)
-    try:
-        date = datetime.date.fromisoformat(known_at) if known_at else None
-    except ValueError:
-        raise InputError("--known-at", known_at, "a date as 2015-05-18") from None
-    trial_data = read_data(found, data or None, date)
+    trial_data = read_trial(found, data, known_at)
     _opening(found, f"data of {len(trial_data)} patients, {trial_data.origin.source}")
     folder = _made(out or Path(f"equipoise-{found.trial.name}-analysis"))
     result = analyse_trial(found, trial_data, look=look, on_look=_look_line)
     if not result.last_look.decision.stops and result.last_look.day is not None:
         typer.echo(waiting(result.plan, trial_data, result.last_look.number + 1))
     _closing(result, folder, with_data=False)
+
+
+app.command()(stopping.monitor)
 
 
 @app.command()
@@ -243,79 +205,10 @@ def simulate(
         if not json:
             typer.echo(str(results[-1]) + "\n")
     if json:
-        _json([result.to_dict() for result in results])
+        echo_json([result.to_dict() for result in results])
 
 
-@app.command()
-def conclude(
-    effect: Annotated[float, typer.Option("--effect", help="Observed effect, experimental minus control.")],
-    se: Annotated[float, typer.Option("--se", help="Its standard error.")],
-    fractions: Annotated[str, typer.Option("--fractions", help="Information fractions of the looks, as 0.75,1.")] = "1",
-    stopped_at: Annotated[int, typer.Option("--stopped-at", help="The look it was taken at, from 1.")] = 1,
-    alpha: Annotated[float, typer.Option("--alpha", help="Type I error, over both sides when two-sided.")] = 0.05,
-    sided: Annotated[int, typer.Option("--sided", help="1 or 2.")] = 2,
-    spending: Annotated[
-        str, typer.Option("--spending", help="obrien-fleming, pocock, power (--rho) or hwang-shih-decani (--gamma).")
-    ] = "obrien-fleming",
-    rho: Annotated[float | None, typer.Option("--rho")] = None,
-    gamma: Annotated[float | None, typer.Option("--gamma")] = None,
-    df: Annotated[float, typer.Option("--df", help="Degrees of freedom; infinite (normal) by default.")] = float("inf"),
-    better: Annotated[
-        Literal["higher", "lower"] | None,
-        typer.Option("--better", help="Which direction favours the experimental arm; by default the observed one."),
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """What a trial known only from its paper may honestly claim, given that it could stop early."""
-    from .estimate import Estimate
-    from .sequential import GroupSequential, stopping_rule
-
-    needed = {"obrien-fleming": None, "pocock": None, "power": "rho", "hwang-shih-decani": "gamma"}
-    if spending not in needed:
-        raise InputError("--spending", spending, f"one of {', '.join(needed)}")
-    given = {name: value for name, value in (("rho", rho), ("gamma", gamma)) if value is not None}
-    if set(given) != {needed[spending]} - {None}:
-        right = f"--{needed[spending]} and no other parameter" if needed[spending] else "no --rho or --gamma"
-        raise InputError("--spending", spending, f"{right} with this family")
-    information = _numbers("--fractions", fractions)
-    direction = better or ("lower" if effect < 0 else "higher")
-    try:
-        function = stopping_rule(spending, **given)
-        rule = GroupSequential(information=information, alpha=alpha, sided=sided, efficacy=function)
-        estimate = Estimate(effect, se, df, better=direction, label="effect")
-        if abs(effect) > MOST_STANDARD_ERRORS * se:
-            raise ArithmeticError
-        conclusion = rule.conclude(estimate, look=stopped_at)
-    except InputError as error:
-        raise InputError(OPTION_OF.get(error.field, error.field), error.value, error.expected) from None
-    except ArithmeticError:
-        figures = f"{effect:g} with standard error {se:g} and {df:g} degrees of freedom"
-        raise InputError("effect", figures, "figures that a trial can have") from None
-    if json:
-        _json({"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()})
-        return
-    from .terminal import conclusion_text
-
-    typer.echo(conclusion_text(rule, conclusion))
-
-
-def _numbers(option: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(option, text, "numbers separated by commas, as 0.75,1") from None
-
-
-def _json(content: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    from .terminal import print_table
-
-    print_table(title, header, rows)
+app.command()(stopping.conclude)
 
 
 def _opening(protocol: Protocol, source: str) -> None:

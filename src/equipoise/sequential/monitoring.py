@@ -88,12 +88,15 @@ class Monitoring:
         Seen there. What is computed is for the case that the trial goes on, even if z lies beyond a bound.
     boundaries
         At every look, the observed information up to now and the planned one ahead.
+    planned_drift
+        Drift that "planned" means; by default the one at which the design has its power.
     """
 
     design: GroupSequential = field(repr=False)
     look: int
     z: float
     boundaries: Boundaries = field(repr=False, compare=False)
+    planned_drift: float | None = None
 
     @classmethod
     def of(
@@ -104,6 +107,7 @@ class Monitoring:
         look: int | None = None,
         information: Sequence[float] | Array | None = None,
         later: Sequence[float] | Array | None = None,
+        planned_drift: float | None = None,
     ) -> Monitoring:
         """The design at a look where `z` has been seen.
 
@@ -120,6 +124,8 @@ class Monitoring:
             Observed information at looks 1..k as fractions of the planned maximum; by default as planned.
         later
             Information fractions of the looks ahead; by default those still planned.
+        planned_drift
+            Drift that "planned" means, where it is not the one at which the design has its power.
 
         Raises
         ------
@@ -140,7 +146,7 @@ class Monitoring:
         ahead = [time for time in design.information[look:] if time > now] if later is None else np.ravel(later)
         if not np.size(ahead) or not now < 1:
             raise InputError("information", now, "less than the planned maximum, so that a look is ahead")
-        return cls(design, look, float(z), design.bounds_at(np.concatenate((fractions, ahead)), True))
+        return cls(design, look, float(z), design.bounds_at(np.concatenate((fractions, ahead)), True), planned_drift)
 
     @property
     def information(self) -> float:
@@ -258,16 +264,19 @@ class Monitoring:
         if isinstance(drift, str):
             if drift not in ("planned", "trend"):
                 raise InputError("drift", drift, "numbers, 'planned' or 'trend'")
-            drift = self.design.drift if drift == "planned" else self.trend
+            drift = self._planned() if drift == "planned" else self.trend
         drifts = np.asarray(drift, dtype=np.float64)
         if not np.all(np.isfinite(drifts)):
             raise InputError("drift", drift, "finite numbers")
         return drifts
 
+    def _planned(self) -> float:
+        return self.design.drift if self.planned_drift is None else self.planned_drift
+
     def _named_drifts(self) -> dict[str, float]:
         drifts = {"no effect": 0.0, "trend": self.trend}
-        if self.design.beta is not None:
-            drifts["planned"] = self.design.drift
+        if self.design.beta is not None or self.planned_drift is not None:
+            drifts["planned"] = self._planned()
         return drifts
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from ..data import Events, TrialData
 from .analyse import NotAnalysed, Provenance, TrialResult, analyse
 from .describe import ArmFlow, BaselineRow, SafetyRow, adverse_events, baseline, flow
 from .looks import Look, look_day, waiting, walk
+from .monitor import Monitored, monitor
 from .plan import Expectation, Plan, plan
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Events",
     "Expectation",
     "Look",
+    "Monitored",
     "NotAnalysed",
     "Plan",
     "Provenance",
@@ -25,6 +27,7 @@ __all__ = [
     "baseline",
     "flow",
     "look_day",
+    "monitor",
     "plan",
     "waiting",
     "walk",

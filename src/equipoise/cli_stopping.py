@@ -1,0 +1,342 @@
+"""Commands about stopping rules: `design`, `monitor` and `conclude`, from a protocol or from figures alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from . import __version__
+from .cli_options import (
+    AlphaOption,
+    BetaOption,
+    BindingOption,
+    DataArgument,
+    EfficacyOption,
+    FractionsOption,
+    FutilityOption,
+    JsonOption,
+    KnownAtOption,
+    SidedOption,
+    echo_json,
+    echo_table,
+    found_protocol,
+    group_sequential,
+    numbers,
+    read_trial,
+    rule_options_given,
+    sized,
+)
+from .errors import InputError
+
+__all__ = ["conclude", "design", "monitor"]
+
+MOST_STANDARD_ERRORS = 1e8
+OPTION_OF = {"standard_error": "--se", "look": "--stopped-at", "observed": "--observed"}
+
+OptionalProtocol = Annotated[
+    str, typer.Argument(metavar="[PROTOCOL]", help="A protocol file or a trial of the gallery; or give --fractions.")
+]
+PlotOption = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it (.png, .svg or .pdf).")]
+ObservedOption = Annotated[
+    str,
+    typer.Option("--observed", help="Information at the looks so far, as fractions of the planned maximum, if other."),
+]
+BetterOption = Annotated[
+    Literal["higher", "lower"] | None,
+    typer.Option("--better", help="Which direction favours the experimental arm; by default the observed one."),
+]
+DfOption = Annotated[float, typer.Option("--df", help="Degrees of freedom; infinite (normal) by default.")]
+
+
+def design(
+    protocol: OptionalProtocol = "",
+    fractions: FractionsOption = "",
+    alpha: AlphaOption = 0.05,
+    sided: SidedOption = 2,
+    efficacy: EfficacyOption = "obrien-fleming",
+    futility: FutilityOption = "",
+    beta: BetaOption = None,
+    binding: BindingOption = False,
+    size: Annotated[
+        str,
+        typer.Option(
+            "--size",
+            metavar="ENDPOINT",
+            help="Sample size for a power of 1 - beta, as means:effect=0.5,standard_deviation=1 or"
+            " rates:experimental=0.6,control=0.4 or counts:experimental=0.7,control=1,dispersion=0.5,exposure=1.",
+        ),
+    ] = "",
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            "--pipeline", help="Outcomes are delayed: information fractions once those under way at each look are in."
+        ),
+    ] = "",
+    plot: PlotOption = None,
+    scale: Annotated[str, typer.Option("--scale", help="Of the plot: z, p-value, effect or conditional power.")] = "z",
+    json: JsonOption = False,
+) -> None:
+    """Boundaries, error spent, power or sample size, what to expect: of a protocol, or of a rule alone."""
+    if protocol:
+        if rule_options_given(fractions, futility, beta, size, pipeline):
+            raise InputError("PROTOCOL", protocol, "a protocol, or the options of a rule alone, not both")
+        _design_of(protocol, plot, json)
+        return
+    if not fractions:
+        raise InputError("--fractions", "", "information fractions of the looks, as 0.75,1, or a protocol")
+    rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
+    found: dict[str, Any] = {"version": __version__, "design": rule.to_dict()}
+    shown = [str(rule)]
+    if size:
+        planned = sized(size, rule)
+        found["sample_size"] = planned.to_dict()
+        shown.append(str(planned))
+    if pipeline:
+        from .sequential import DelayedResponse
+
+        try:
+            delayed = DelayedResponse(rule, numbers("--pipeline", pipeline))
+            found["delayed"] = delayed.to_dict()
+        except InputError as error:
+            name = "--pipeline" if error.field == "pipeline" else error.field
+            raise InputError(name, error.value, error.expected) from None
+        shown.append(str(delayed))
+    if plot is not None:
+        from .report import save_figure
+
+        save_figure(rule.plot(scale=scale), plot)
+    if json:
+        echo_json(found)
+    else:
+        typer.echo("\n\n".join(shown))
+    if plot is not None:
+        typer.echo(f"wrote {plot}", err=json)
+
+
+def _design_of(protocol: str, plot: Path | None, json: bool) -> None:
+    from .trial import plan
+
+    planned = plan(found_protocol(protocol))
+    if plot is not None:
+        from .report import design_figure, save_figure
+
+        save_figure(design_figure(planned), plot)
+    if json:
+        echo_json(planned.to_dict())
+    else:
+        from .terminal import plan_tables
+
+        for title, header, rows in plan_tables(planned):
+            echo_table(title, header, rows)
+    if plot is not None:
+        typer.echo(f"wrote {plot}", err=json)
+
+
+def monitor(
+    protocol: OptionalProtocol = "",
+    data: DataArgument = "",
+    look: Annotated[
+        int | None, typer.Option("--look", help="The look, from 1; by default the latest the data reach.")
+    ] = None,
+    known_at: KnownAtOption = "",
+    z: Annotated[float | None, typer.Option("--z", help="Without data: z at the look, positive if favourable.")] = None,
+    effect: Annotated[float | None, typer.Option("--effect", help="Or the observed effect.")] = None,
+    se: Annotated[float | None, typer.Option("--se", help="And its standard error.")] = None,
+    df: DfOption = float("inf"),
+    better: BetterOption = None,
+    observed: ObservedOption = "",
+    fractions: FractionsOption = "",
+    alpha: AlphaOption = 0.05,
+    sided: SidedOption = 2,
+    efficacy: EfficacyOption = "obrien-fleming",
+    futility: FutilityOption = "",
+    beta: BetaOption = None,
+    binding: BindingOption = False,
+    promising: Annotated[
+        str,
+        typer.Option(
+            "--promising",
+            metavar="MAX[,TARGET]",
+            help="Mehta and Pocock's zone at the last but one look: largest information as a multiple of the planned,"
+            " and the conditional power aimed at (0.9).",
+        ),
+    ] = "",
+    plot: PlotOption = None,
+    json: JsonOption = False,
+) -> None:
+    """An interim look for the committee: decision, repeated interval, conditional and predictive power."""
+    if protocol:
+        if rule_options_given(fractions, futility, beta, promising, observed) or z is not None or effect is not None:
+            raise InputError("PROTOCOL", protocol, "a protocol and data, or the options of a rule alone, not both")
+        _monitor_data(protocol, data, look, known_at, plot, json)
+        return
+    if not fractions:
+        raise InputError("--fractions", "", "information fractions of the looks, as 0.5,0.75,1, or a protocol")
+    rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
+    information = numbers("--observed", observed) if observed else None
+    number = look or (1 if information is None else len(information))
+    estimate = _estimate(z, effect, se, df, better)
+    conclusion = _concluded(rule, estimate, number, information, "--look")
+    found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
+    bounds = f"efficacy bound {conclusion.efficacy_bound:.4f}"
+    if conclusion.futility_bound is not None:
+        bounds += f", futility bound {conclusion.futility_bound:.4f}"
+    shown = [
+        f"Look {number} at information fraction {conclusion.information[-1]:.4g}: {conclusion.decision}",
+        f"z = {conclusion.z:.4f}, {bounds}; repeated p = {conclusion.repeated_p_value:.4g}",
+    ]
+    if z is None:
+        interval = conclusion.repeated_interval
+        shown.append(f"effect {estimate.effect:.4g}, repeated {100 * interval.level:g} % interval {interval}")
+    if number < rule.looks and conclusion.information[-1] < 1:
+        monitoring = rule.monitor(conclusion.z, information=conclusion.information)
+        found["monitoring"] = monitoring.to_dict()
+        shown += ["", str(monitoring)]
+        if plot is not None:
+            from .report import save_figure
+
+            save_figure(monitoring.plot(), plot)
+    elif plot is not None:
+        raise InputError(
+            "--plot", str(plot), "a look with another ahead of it, for there is nothing to draw at the last"
+        )
+    if promising:
+        from .sequential import PromisingZone
+
+        parts = numbers("--promising", promising)
+        try:
+            zone = PromisingZone(rule, *parts[:2])
+            information_needed = float(zone.information(conclusion.z))
+            found["promising_zone"] = {
+                "zone": str(zone.zone(conclusion.z)),
+                "conditional_power": float(zone.conditional_power(conclusion.z)),
+                "smallest_conditional_power": zone.smallest_conditional_power,
+                "final_information": information_needed,
+            }
+        except InputError as error:
+            raise InputError("--promising", promising, f"{error.field} to be {error.expected}") from None
+        shown += [
+            "",
+            str(zone),
+            f"here: {zone.zone(conclusion.z)}, final information {information_needed:.4g} times the plan",
+        ]
+    if json:
+        echo_json(found)
+    else:
+        typer.echo("\n".join(shown))
+    if plot is not None:
+        typer.echo(f"wrote {plot}", err=json)
+
+
+def _monitor_data(protocol: str, data: str, look: int | None, known_at: str, plot: Path | None, json: bool) -> None:
+    from .trial import monitor as monitor_trial
+
+    found = found_protocol(protocol)
+    seen = monitor_trial(found, read_trial(found, data, known_at), look=look)
+    if plot is not None:
+        from .report import save_figure
+
+        if seen.monitoring is None:
+            raise InputError("--plot", str(plot), "a look with another ahead of it")
+        save_figure(seen.monitoring.plot(), plot)
+    if json:
+        echo_json(seen.to_dict())
+    else:
+        typer.echo(str(seen))
+    if plot is not None:
+        typer.echo(f"wrote {plot}", err=json)
+
+
+def conclude(
+    effect: Annotated[float, typer.Option("--effect", help="Observed effect, experimental minus control.")],
+    se: Annotated[float, typer.Option("--se", help="Its standard error.")],
+    fractions: FractionsOption = "1",
+    stopped_at: Annotated[int | None, typer.Option("--stopped-at", help="The look it was taken at, from 1.")] = None,
+    observed: ObservedOption = "",
+    alpha: AlphaOption = 0.05,
+    sided: SidedOption = 2,
+    efficacy: EfficacyOption = "obrien-fleming",
+    futility: FutilityOption = "",
+    beta: BetaOption = None,
+    binding: BindingOption = False,
+    df: DfOption = float("inf"),
+    better: BetterOption = None,
+    estimates: Annotated[
+        bool, typer.Option("--estimates", help="Every estimator: other orderings, unbiased, conditional on the stop.")
+    ] = False,
+    overrun: Annotated[
+        str,
+        typer.Option("--overrun", metavar="EFFECT,SE", help="The same with outcomes that arrived after the stop."),
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """What a trial known only from its paper may honestly claim, given that it could stop early."""
+    rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
+    information = numbers("--observed", observed) if observed else None
+    number = stopped_at if stopped_at is not None else 1 if information is None else len(information)
+    estimate = _estimate(None, effect, se, df, better)
+    conclusion = _concluded(rule, estimate, number, information, "--stopped-at")
+    found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
+    from .terminal import conclusion_text
+
+    shown = [conclusion_text(rule, conclusion)]
+    if estimates and conclusion.decision.stops:
+        table = conclusion.estimates()
+        found["estimates"] = table.to_dict()
+        shown += ["", str(table)]
+    if overrun:
+        found["overrun"], text = _overrun(rule, estimate, number, overrun, df)
+        shown += ["", text]
+    if json:
+        echo_json(found)
+    else:
+        typer.echo("\n".join(shown))
+
+
+def _overrun(rule: Any, stopped: Any, look: int, text: str, df: float) -> tuple[dict[str, Any], str]:
+    from .estimate import Estimate
+    from .sequential import overrunning
+
+    figures = numbers("--overrun", text)
+    if len(figures) != 2:
+        raise InputError("--overrun", text, "the effect with all data and its standard error, as -9.9,3.2")
+    try:
+        whole = Estimate(*figures, df, better=stopped.better, label=stopped.label)
+        result = overrunning(rule, stopped, whole, look=look)
+    except InputError as error:
+        raise InputError("--overrun", text, f"{error.field} to be {error.expected}") from None
+    return result.to_dict(), str(result)
+
+
+def _estimate(z: float | None, effect: float | None, se: float | None, df: float, better: str | None) -> Any:
+    from .estimate import Estimate
+
+    if z is not None:
+        if effect is not None or se is not None:
+            raise InputError("--z", z, "a z-value, or --effect and --se, not both")
+        return Estimate(z, 1.0, label="z")
+    if effect is None or se is None:
+        raise InputError("--effect", effect, "an effect with --se, or --z")
+    direction = better or ("lower" if effect < 0 else "higher")
+    try:
+        return Estimate(effect, se, df, better=direction, label="effect")  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(OPTION_OF.get(error.field, error.field), error.value, error.expected) from None
+
+
+def _concluded(rule: Any, estimate: Any, look: int, information: tuple[float, ...] | None, option: str) -> Any:
+    try:
+        if abs(estimate.effect) > MOST_STANDARD_ERRORS * estimate.standard_error:
+            raise ArithmeticError
+        return rule.conclude(estimate, look=look, information=information)
+    except InputError as error:
+        name = {"look": option, "information": "--observed"}.get(error.field, error.field)
+        raise InputError(name, error.value, error.expected) from None
+    except ArithmeticError:
+        freedom = estimate.degrees_of_freedom
+        figures = (
+            f"{estimate.effect:g} with standard error {estimate.standard_error:g} and {freedom:g} degrees of freedom"
+        )
+        raise InputError("effect", figures, "figures that a trial can have") from None
