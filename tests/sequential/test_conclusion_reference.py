@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
 from after_stopping_reference import (
     CANONICAL,
     ENDED,
+    RPACT,
     SPENDING,
     as_rpact_scales_limits,
     design_with_bounds,
     estimate_at,
     spending_design,
 )
-from equipoise import Estimate
+from boundaries_reference import design_of
+from equipoise import Decision, Estimate
+
+ACTIONS = {
+    "continue": (Decision.CONTINUE,),
+    "reject and stop": (Decision.EFFICACY, Decision.HARM),
+    "reject": (Decision.EFFICACY, Decision.HARM),
+    "accept and stop": (Decision.FUTILITY,),
+    "accept": (Decision.NOT_REJECTED,),
+}
 
 
 @pytest.mark.parametrize("case", CANONICAL, ids=[case["id"] for case in CANONICAL])
@@ -71,3 +82,21 @@ def test_repeated_inference_against_rpact(case):
             limits = conclusion.repeated_interval
             for ours, name in ((limits.lower, "repeated_ci_lower"), (limits.upper, "repeated_ci_upper")):
                 assert estimate.scale.natural(ours) == pytest.approx(expected[name][look], abs=1e-6)
+
+
+@pytest.mark.parametrize("case", RPACT, ids=[case["id"] for case in RPACT])
+def test_every_trial_of_rpact_on_the_z_scale(case):
+    """Decisions, repeated and final p-values of every endpoint and boundary family, from the cumulative p-values."""
+    inputs, expected = case["inputs"], case["expected"]
+    design = design_of(inputs["design"])
+    for look in range(inputs["analysis_stage"]):
+        z = -float(ndtri(expected["cumulative_p_values"][look]))
+        conclusion = design.conclude(Estimate(z, 1.0), look=look + 1)
+        assert conclusion.decision in ACTIONS[expected["actions"][look]]
+        theirs = expected["repeated_p_values"][look]
+        if theirs < 0.4999:
+            assert conclusion.repeated_p_value == pytest.approx(theirs, abs=1e-6)
+        else:  # rpact's search ends at 1/2 over both sides, ours at 1/2 a side
+            assert conclusion.repeated_p_value >= 0.4999
+        if expected.get("final_stage") == look + 1:
+            assert conclusion.p_value == pytest.approx(expected["final_p_value"], abs=1e-6)
