@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import pytest
 
 import equipoise as eq
+from equipoise.endpoints.plan_counts import Counts
+from equipoise.endpoints.plan_means import Means
+from equipoise.endpoints.plan_rates import Rates
 from sample_size_reference import ALL
 
 SPENDING = {
@@ -14,6 +18,8 @@ SPENDING = {
     "pocock": lambda entry: eq.Pocock(),
     "fixed": lambda entry: eq.OBrienFlemingSpending(),
 }
+MEASURES = {"risk_difference": "difference", "risk_ratio": "ratio", "rate": "difference"}
+SCALES = {"difference": "difference", "rr": "ratio", "or": "odds ratio"}
 PER_LOOK = {
     "rejection_probability_per_look": lambda found: found.efficacy_probabilities,
     "critical_values_effect_scale": lambda found: found.efficacy_effects,
@@ -39,6 +45,10 @@ def cases(endpoint):
     return [case for case in ALL if case["inputs"]["endpoint"] == endpoint and "design" in case["inputs"]]
 
 
+GSDESIGN_RATES = [case for case in ALL if case["id"].startswith("nbinomial")]
+T_TESTS = [case for case in ALL if case["id"].startswith("ttest")]
+
+
 def design_of(given):
     """The stopping rule of a case."""
     futility, rule = None, given["futility"]
@@ -57,39 +67,102 @@ def design_of(given):
     )
 
 
-def check(found, case, skip=(), rel=1e-6):
-    """All numbers of a case against a result, at rpact's own accuracy.
+def means_of(inputs):
+    """The assumptions of a case of means."""
+    return Means(
+        inputs["alternative"],
+        inputs["sd"],
+        allocation=inputs.get("allocation_ratio_group1_to_group2", 1.0),
+        margin=inputs["null_value"],
+        groups=inputs["groups"],
+        measure="ratio" if inputs["effect_measure"] == "mean_ratio" else "difference",
+        test="normal" if inputs["normal_approximation"] else "t",
+    )
 
-    Of two-sided designs rpact's sample sizes count the upper boundary only, its powers both; so do these checks.
+
+def rates_of(inputs):
+    """The assumptions of a case of rates from rpact."""
+    exact = not inputs.get("normal_approximation", True)
+    return Rates(
+        inputs["p1"],
+        inputs.get("p2"),
+        MEASURES[inputs["effect_measure"]],
+        inputs.get("allocation_ratio_group1_to_group2", 1.0),
+        inputs["null_value"],
+        test="exact" if exact else "score",
+        conservative=inputs.get("conservative_exact", True),
+    )
+
+
+def gsdesign_rates_of(inputs):
+    """The assumptions of a case of rates from gsDesign."""
+    measure, null = SCALES[inputs["scale"]], inputs["null_value_on_scale"]
+    return Rates(
+        inputs["p1"],
+        inputs["p2"],
+        measure,
+        1 / inputs["ratio_group2_to_group1"],
+        null if measure == "difference" else math.exp(null),
+    )
+
+
+def counts_of(inputs):
+    """The assumptions of a case of counts."""
+    return Counts(
+        inputs["rate1"],
+        inputs["rate2"],
+        inputs["overdispersion"],
+        inputs.get("fixed_exposure_time"),
+        inputs.get("accrual_time"),
+        inputs.get("follow_up_time"),
+        inputs["allocation_ratio_group1_to_group2"],
+        inputs["null_rate_ratio"],
+    )
+
+
+def planned(assumed, case):
+    """What a case asks for: the size, or the power at its size."""
+    inputs, design = case["inputs"], design_of(case["inputs"]["design"])
+    return assumed.power(design, inputs["max_n"]) if inputs["problem"] == "power" else assumed.sample_size(design)
+
+
+def compared(found, case, skip=()):
+    """Every number of a case as (name, ours, theirs, how far theirs may be from 0 when it is 0).
+
+    Of two-sided designs rpact's sample sizes count the upper boundary only, its powers both; so does this.
     """
     either = case["inputs"]["design"]["sided"] == 2 and case["inputs"]["problem"] == "power"
     for name, wanted in case["expected"].items():
         if name in skip:
             continue
+        floor = 0.0
         if either and name == "power":
-            assert found.power_either_direction == pytest.approx(wanted, rel=rel), name
+            ours = found.power_either_direction
         elif either and name == "rejection_probability_per_look":
-            rejecting = found.efficacy_probabilities + found.harm_probabilities
-            np.testing.assert_allclose(rejecting, wanted, rtol=rel, err_msg=name)
+            ours = found.efficacy_probabilities + found.harm_probabilities
         elif name in PER_LOOK:
-            np.testing.assert_allclose(PER_LOOK[name](found), wanted, rtol=rel, err_msg=name)
+            ours = PER_LOOK[name](found)
         elif name in WHOLE:
-            assert WHOLE[name](found) == pytest.approx(wanted, rel=rel), name
+            ours = WHOLE[name](found)
         elif name in ("n_fixed_group1", "n_fixed_group2"):
-            arm = int(name[-1]) - 1
-            assert found.per_arm[arm] * WHOLE["n_fixed"](found) / found.patients == pytest.approx(wanted, rel=rel), name
+            ours = found.per_arm[int(name[-1]) - 1] * WHOLE["n_fixed"](found) / found.patients
         elif name == "power":
-            assert found.power == pytest.approx(wanted, rel=rel), name
+            ours = found.power
         elif name == "futility_probability_per_look":
-            probabilities = found.futility_probabilities
-            probabilities = np.zeros(len(wanted)) if probabilities is None else probabilities[: len(wanted)]
-            np.testing.assert_allclose(probabilities, wanted, rtol=rel, atol=2e-9, err_msg=name)
+            probabilities, floor = found.futility_probabilities, 2e-9
+            ours = np.zeros(len(wanted)) if probabilities is None else probabilities[: len(wanted)]
         elif name == "early_stop_probability":
             parts = [found.efficacy_probabilities, found.futility_probabilities]
             parts += [found.harm_probabilities] if either else []
-            stopped = sum(part[:-1].sum() for part in parts if part is not None)
-            assert stopped == pytest.approx(wanted, rel=rel, abs=2e-9), name
+            ours, floor = sum(part[:-1].sum() for part in parts if part is not None), 2e-9
         elif name == "futility_bounds_effect_scale":
-            np.testing.assert_allclose(found.futility_effects[:-1], wanted, rtol=rel, atol=1e-8, err_msg=name)
+            ours, floor = found.futility_effects[:-1], 1e-8
         else:
-            raise AssertionError(f"no check for {name}")
+            raise AssertionError(f"no comparison for {name}")
+        yield name, ours, wanted, floor
+
+
+def check(found, case, skip=(), rel=1e-6):
+    """All numbers of a case against a result, at rpact's own accuracy."""
+    for name, ours, wanted, floor in compared(found, case, skip):
+        np.testing.assert_allclose(ours, wanted, rtol=rel, atol=floor, err_msg=name)

@@ -9,23 +9,10 @@ from scipy import integrate, stats
 import equipoise as eq
 from equipoise.endpoints.accrual import Accrual
 from equipoise.endpoints.plan_counts import Counts
-from planning_reference import cases, check, design_of
+from planning_reference import cases, check, counts_of, design_of
 
 FIXED = eq.GroupSequential((1.0,), 0.025, 1, beta=0.1)
 CASES = cases("count_negative_binomial")
-
-
-def counts_of(inputs):
-    return Counts(
-        inputs["rate1"],
-        inputs["rate2"],
-        inputs["overdispersion"],
-        inputs.get("fixed_exposure_time"),
-        inputs.get("accrual_time"),
-        inputs.get("follow_up_time"),
-        inputs["allocation_ratio_group1_to_group2"],
-        inputs["null_rate_ratio"],
-    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])

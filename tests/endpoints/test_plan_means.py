@@ -11,32 +11,18 @@ from scipy import stats
 
 import equipoise as eq
 from equipoise.endpoints.plan_means import Means
-from planning_reference import cases, check, design_of
-from sample_size_reference import ALL
+from planning_reference import T_TESTS, cases, check, means_of, planned
 
 FIXED = eq.GroupSequential((1.0,), 0.025, 1, beta=0.1)
 THREE = eq.GroupSequential((0.3, 0.65, 1.0), 0.025, 1, futility=eq.HwangShihDeCaniSpending(-2), beta=0.1)
-R_CASES = [case for case in ALL if case["id"].startswith("ttest")]
 
 
 @pytest.mark.parametrize("case", cases("mean"), ids=lambda case: case["id"])
 def test_against_rpact(case):
-    inputs = case["inputs"]
-    means = Means(
-        inputs["alternative"],
-        inputs["sd"],
-        allocation=inputs.get("allocation_ratio_group1_to_group2", 1.0),
-        margin=inputs["null_value"],
-        groups=inputs["groups"],
-        measure="ratio" if inputs["effect_measure"] == "mean_ratio" else "difference",
-        test="normal" if inputs["normal_approximation"] else "t",
-    )
-    design = design_of(inputs["design"])
-    found = means.power(design, inputs["max_n"]) if inputs["problem"] == "power" else means.sample_size(design)
-    check(found, case)
+    check(planned(means_of(case["inputs"]), case), case)
 
 
-@pytest.mark.parametrize("case", R_CASES, ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", T_TESTS, ids=lambda case: case["id"])
 def test_against_power_t_test_of_r(case):
     """R's own root finding leaves 3e-7 of the size; its `strict` adds the wrong direction."""
     inputs, wanted = case["inputs"], case["expected"]

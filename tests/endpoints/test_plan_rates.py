@@ -10,35 +10,16 @@ from scipy import optimize, stats
 import equipoise as eq
 from equipoise.endpoints.plan_rates import Rates
 from equipoise.endpoints.restricted_rates import contrast, contrast_variance, restricted_rates
-from planning_reference import cases, check, design_of
-from sample_size_reference import ALL
+from planning_reference import GSDESIGN_RATES, cases, check, gsdesign_rates_of, planned, rates_of
 
 FIXED = eq.GroupSequential((1.0,), 0.025, 1, beta=0.1)
-MEASURES = {"risk_difference": "difference", "risk_ratio": "ratio", "rate": "difference"}
-SCALES = {"difference": "difference", "rr": "ratio", "or": "odds ratio"}
-GSDESIGN = [case for case in ALL if case["id"].startswith("nbinomial")]
 EXACT = [case for case in cases("rate") if case["inputs"].get("normal_approximation") is False]
-
-
-def rates_of(inputs):
-    exact = not inputs.get("normal_approximation", True)
-    return Rates(
-        inputs["p1"],
-        inputs.get("p2"),
-        MEASURES[inputs["effect_measure"]],
-        inputs.get("allocation_ratio_group1_to_group2", 1.0),
-        inputs["null_value"],
-        test="exact" if exact else "score",
-        conservative=inputs.get("conservative_exact", True),
-    )
 
 
 @pytest.mark.parametrize("case", cases("rate"), ids=lambda case: case["id"])
 def test_against_rpact(case):
-    inputs, rates = case["inputs"], rates_of(case["inputs"])
-    design = design_of(inputs["design"])
-    found = rates.power(design, inputs["max_n"]) if inputs["problem"] == "power" else rates.sample_size(design)
-    check(found, case, skip=["critical_values_effect_scale"] if rates.test == "exact" else [])
+    rates = rates_of(case["inputs"])
+    check(planned(rates, case), case, skip=["critical_values_effect_scale"] if rates.test == "exact" else [])
 
 
 @pytest.mark.parametrize("case", EXACT, ids=lambda case: case["id"])
@@ -51,17 +32,9 @@ def test_exact_rejection_region_where_rpact_prints_the_normal_one(case):
     assert stats.binom.sf(events - 1, size, 0.2) <= 0.025 < stats.binom.sf(events - 2, size, 0.2)
 
 
-@pytest.mark.parametrize("case", GSDESIGN, ids=lambda case: case["id"])
+@pytest.mark.parametrize("case", GSDESIGN_RATES, ids=lambda case: case["id"])
 def test_against_gsdesign(case):
-    inputs = case["inputs"]
-    measure, null = SCALES[inputs["scale"]], inputs["null_value_on_scale"]
-    rates = Rates(
-        inputs["p1"],
-        inputs["p2"],
-        measure,
-        1 / inputs["ratio_group2_to_group1"],
-        null if measure == "difference" else math.exp(null),
-    )
+    inputs, rates = case["inputs"], gsdesign_rates_of(case["inputs"])
     found = rates.sample_size(eq.GroupSequential((1.0,), inputs["alpha"], inputs["sided"], beta=inputs["beta"]))
     assert found.fixed_patients == pytest.approx(case["expected"]["n_total"], rel=1e-12)
     wanted = (case["expected"]["n_group1"], case["expected"]["n_group2"])

@@ -10,6 +10,7 @@ import equipoise as eq
 from equipoise.endpoints.plan_means import Means
 from equipoise.endpoints.plan_repeated import RepeatedMeasures
 from equipoise.patients import Truth
+from published_values import LU_LUO_CHEN_CORRELATIONS, LU_LUO_CHEN_TABLE_1, LU_LUO_CHEN_TABLE_2
 
 FIXED = eq.GroupSequential((1.0,), 0.025, 1, beta=0.1)
 TWO_SIDED = eq.GroupSequential((1.0,), 0.05, 2, beta=0.1)
@@ -24,44 +25,15 @@ def autoregressive(visits, correlation):
     return correlation ** np.abs(np.subtract.outer(np.arange(visits), np.arange(visits)))
 
 
-# Lu, Luo & Chen 2008, Table 2, in the digits that R's package longpower has for it in its tests:
-# phi for 2 and 4 visits, 10 to 40 % lost by the last, evenly; correlation of the first with the last visit in columns.
-CORRELATIONS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
-TABLE_2 = {
-    (2, 0.1): (1.11111111111, 1.11, 1.10111111111, 1.08333333333, 1.05666666667, 1.02111111111),
-    (2, 0.2): (1.25, 1.2475, 1.2275, 1.1875, 1.1275, 1.0475),
-    (2, 0.3): (1.42857142857, 1.42428571429, 1.39, 1.32142857143, 1.21857142857, 1.08142857143),
-    (2, 0.4): (1.66666666667, 1.66, 1.60666666667, 1.5, 1.34, 1.12666666667),
-    (4, 0.1): (1.11111111111, 1.1005020668, 1.08280448733, 1.0628300324, 1.03996686151, 1.0140855024),
-    (4, 0.2): (1.25, 1.22474451081, 1.18392908472, 1.13886229049, 1.08796962333, 1.0308951794),
-    (4, 0.3): (1.42857142857, 1.38254161827, 1.31065330422, 1.23318260783, 1.1470219989, 1.05142637125),
-    (4, 0.4): (1.66666666667, 1.59010470648, 1.47488822527, 1.3540526995, 1.22198948897, 1.0772804012),
-}
-
-
-@pytest.mark.parametrize(("visits", "lost"), list(TABLE_2))
+@pytest.mark.parametrize(("visits", "lost"), list(LU_LUO_CHEN_TABLE_2))
 def test_variance_inflation_of_lu_luo_and_chen_table_2(visits, lost):
-    for correlation, phi in zip(CORRELATIONS, TABLE_2[visits, lost], strict=True):
+    for correlation, phi in zip(LU_LUO_CHEN_CORRELATIONS, LU_LUO_CHEN_TABLE_2[visits, lost], strict=True):
         matrix = autoregressive(visits, correlation ** (1 / (visits - 1)))
         plan = RepeatedMeasures(1.0, matrix, np.linspace(1, 1 - lost, visits))
         assert plan.variance_inflation == pytest.approx((phi, phi), abs=6e-12)
 
 
-# Lu, Luo & Chen 2008, Table 1, z test (digits from there): phi of either arm, allocation, patients in all, for power
-# 0.9 at a standardised effect of 0.5, two-sided alpha 0.05.
-@pytest.mark.parametrize(
-    ("phi", "allocation", "patients"),
-    [
-        ((1, 1), 1, 168.11876898305),
-        ((1, 1), 2, 189.133615105931),
-        ((1, 2), math.sqrt(0.5), 244.966998329937),
-        ((1, 2), 0.5, 252.178153474575),
-        ((1, 2), 1, 252.178153474575),
-        ((1, 2), 2, 315.222691843219),
-        ((2, 2), 1, 336.2375379661),
-        ((2, 2), 2, 378.267230211862),
-    ],
-)
+@pytest.mark.parametrize(("phi", "allocation", "patients"), LU_LUO_CHEN_TABLE_1)
 def test_sizes_of_lu_luo_and_chen_table_1(phi, allocation, patients):
     """One visit at which 1 / phi of the patients are seen; their allocation is of the first arm to the second."""
     retention = [[1 / value] for value in phi]

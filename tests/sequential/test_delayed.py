@@ -10,38 +10,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from delayed_cases import REFERENCE, seen, three_looks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import ndtr
 
+from delayed_cases import REFERENCE, as_rpact, delayedgsd_test, seen, three_looks
 from equipoise.errors import InputError
 from equipoise.sequential.delayed import DelayedResponse
-from equipoise.sequential.delayed_region import DelayedRegion
 from equipoise.sequential.design import GroupSequential
 from equipoise.sequential.families import Pocock
 from equipoise.sequential.fixed import FixedBounds
 from equipoise.sequential.spending import (
     HwangShihDeCaniSpending,
-    OBrienFlemingSpending,
     PocockSpending,
     PowerSpending,
     UserSpending,
 )
 
-SPENDING = {"obrien-fleming": OBrienFlemingSpending(), "pocock": PocockSpending()}
-
 
 @pytest.mark.parametrize("case", REFERENCE["rpact"], ids=lambda case: case["name"])
 def test_rpact(case: dict[str, Any]) -> None:
-    spending = SPENDING[case["spending"]]
-    test = three_looks(case["binding"], tuple(case["pipeline"]), efficacy=spending, futility=spending)
-    if not case["binding"]:
-        # rpact keeps earlier futility bounds in the reversal probabilities even when they are not binding
-        planned, information = test.region, np.array(test.design.information)
-        kept = DelayedRegion.balanced(information, planned.lower, planned.upper, planned.pipeline, True)
-        vars(test).update(region=kept, reversal_probabilities=kept.outcomes(np.zeros(1)).lost[0])
+    test = as_rpact(case)
     lower, upper = test.continuation
     assert lower[:-1] == pytest.approx(case["futility_bounds"], rel=1e-7)
     assert upper == pytest.approx(case["efficacy_bounds"], rel=1e-7)
@@ -60,13 +50,7 @@ def test_rpact(case: dict[str, Any]) -> None:
 
 
 def test_delayedgsd_boundaries() -> None:
-    case = REFERENCE["delayedgsd"]["boundaries"]
-    first, second, _ = (fraction / 12 for fraction in case["information_of_12"])
-    spending = PowerSpending(case["rho"])
-    design = GroupSequential(
-        (first, second, 1.0), case["alpha"], 1, spending, spending, beta=case["beta"], binding=True
-    )
-    test = DelayedResponse(design, tuple(fraction / 12 for fraction in case["pipeline_of_12"]))
+    case, test = REFERENCE["delayedgsd"]["boundaries"], delayedgsd_test()
     lower, upper = test.continuation
     assert lower[:-1] == pytest.approx(case["futility_bounds"], abs=3e-6)
     assert upper[:-1] == pytest.approx(case["efficacy_bounds"], abs=3e-8)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from delayed_cases import REFERENCE, seen, three_looks
 
+from delayed_cases import REFERENCE, delayedgsd_tail, seen, three_looks
 from equipoise.errors import InputError
 from equipoise.estimate import Estimate
 from equipoise.sequential.decision import Decision
@@ -21,12 +21,8 @@ from equipoise.sequential.spending import OBrienFlemingSpending
 
 @pytest.mark.parametrize("case", REFERENCE["delayedgsd"]["p_values"], ids=["at the decision", "at the last look"])
 def test_delayedgsd_p_value_at_the_bound(case: dict[str, Any]) -> None:
-    arrays = [np.array(case[name]) for name in ("information", "lower", "upper", "pipeline", "critical")]
-    trial = DecidedTrial(DelayedRegion(*arrays, binding=True))
-    theirs = case.get("p_value")
-    if theirs is None:
-        theirs = case["alpha"] * (case["information"][0] / case["spending_information"]) ** case["rho"]
-    assert trial.tail(case["z"]) == pytest.approx(theirs, rel=1e-5)
+    ours, theirs = delayedgsd_tail(case)
+    assert ours == pytest.approx(theirs, rel=1e-5)
 
 
 def test_p_value_at_critical_values_is_the_error_spent() -> None:

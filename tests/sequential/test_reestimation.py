@@ -23,22 +23,12 @@ from equipoise.sequential import (
 from equipoise.sequential.combination import InverseNormal
 from equipoise.sequential.fisher import FisherCombination
 from equipoise.sequential.reestimation import PromisingZone, Zone, adjusted_final_bound, reestimate
+from published_values import MEHTA_POCOCK_TABLE_1
 
 CASES = cases_of("sample_size_reestimation")
 TWO = GroupSequential((0.5, 1.0), 0.025, 1)
 THREE = GroupSequential((0.3, 0.6, 1.0), 0.025, 1, Pocock())
 FUTILE = GroupSequential((0.4, 1.0), 0.025, 1, OBrienFlemingSpending(), HwangShihDeCaniSpending(-2), 0.1)
-# Mehta & Pocock 2011, table 1: CP_min at interim fractions 0.25, 0.5, 0.75, by n_max / n and the power aimed at
-PUBLISHED = [
-    (0.8, 1.5, (0.42, 0.41, 0.38)),
-    (0.8, 2.0, (0.37, 0.36, 0.33)),
-    (0.8, 3.0, (0.32, 0.31, 0.30)),
-    (0.8, math.inf, (0.32, 0.31, 0.30)),
-    (0.9, 1.5, (0.42, 0.41, 0.38)),
-    (0.9, 2.0, (0.37, 0.36, 0.33)),
-    (0.9, 3.0, (0.32, 0.30, 0.27)),
-    (0.9, math.inf, (0.28, 0.27, 0.25)),
-]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
@@ -111,7 +101,7 @@ def test_limits():
         reestimate(test, stages, -0.5)
 
 
-@pytest.mark.parametrize(("target", "maximum", "published"), PUBLISHED)
+@pytest.mark.parametrize(("target", "maximum", "published"), MEHTA_POCOCK_TABLE_1)
 def test_the_published_table_of_smallest_conditional_power(target, maximum, published):
     ours = [
         PromisingZone(

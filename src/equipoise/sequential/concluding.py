@@ -128,8 +128,11 @@ def conclude(
             return sign * observed.z_against(effect_at(mean))
 
         p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
-        median = observed.possible(effect_at(trial.standardised_effect(0.5, z_against)))
-        ends = [effect_at(trial.standardised_effect(p, z_against)) for p in (design.level, 1 - design.level)]
+        middle, *ends = (
+            effect_at(float(mean))
+            for mean in trial.standardised_effects((0.5, design.level, 1 - design.level), z_against)
+        )
+        median = observed.possible(middle)
         interval = Interval(observed.possible(min(ends)), observed.possible(max(ends)), level)
         root = math.sqrt(fractions[-1])
         adjusted = observed.possible(effect_at(trial.bias_adjusted(sign * observed.statistic / root) * root))

@@ -7,7 +7,7 @@ planned maximum and drift theta per unit of it. Outcomes are pairs (look at whic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,12 +18,13 @@ from .conditional import conditional_mean
 from .estimators import BiasAdjusted, mean_of_likelihood_estimate
 from .orderings import StageWise
 from .region import Region
-from .roots import rising_root
+from .root_arrays import rising_roots
 from .sample_space import Exit, SampleSpace, Stop
 
 __all__ = ["StoppedTrial"]
 
 Array = npt.NDArray[np.float64]
+Chosen = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -67,25 +68,31 @@ class StoppedTrial:
         return float(StageWise().upper_tail(self.space, self.look, scores, np.array([drift]))[0])
 
     def standardised_effect(self, probability: float, z_against: Callable[[float], float]) -> float:
-        """The mean of z at this look under which `tail` equals `probability`: a confidence limit, or at 1/2 the median.
+        """The mean of z at this look under which `tail` equals `probability`; see `standardised_effects`."""
+        return float(self.standardised_effects((probability,), z_against)[0])
+
+    def standardised_effects(self, probabilities: Sequence[float], z_against: Callable[[float], float]) -> Array:
+        """Means of z at this look under which `tail` equals each of `probabilities`: limits, or at 1/2 the median.
 
         Parameters
         ----------
-        probability
-            Upper tail probability of the outcome, between 0 and 1.
+        probabilities
+            Upper tail probabilities of the outcome, between 0 and 1, shape (effects,).
         z_against
             z of the test that the mean of z has a given value. For a normal statistic z less that value; with a t
             statistic its normal score, so that limits at the first look are those of the t distribution.
         """
         from scipy.special import ndtri
 
-        target = float(ndtri(probability))
+        targets = ndtri(np.asarray(probabilities, dtype=np.float64))
         root = math.sqrt(self.information[self.look - 1])
 
-        def excess(mean: float) -> float:
-            return float(ndtri(self.tail(z_against(mean) + mean, mean / root))) - target
+        def excess(means: Array, chosen: Chosen) -> Array:
+            scores = np.array([z_against(float(mean)) for mean in means]) + means
+            tails = StageWise().upper_tail(self.space, self.look, scores * root, means / root)
+            return ndtri(tails) - targets[chosen]
 
-        return rising_root(excess, z_against(0.0) + target)
+        return rising_roots(excess, z_against(0.0) + targets)
 
     def mean_estimate(self, drift: float) -> float:
         """Mean of the maximum likelihood estimate of the drift, S_T / t_T at the look T where a trial stops."""

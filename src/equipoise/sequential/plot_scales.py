@@ -18,7 +18,7 @@ from .futility_scales import SCALES, on_scale
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PlotScale", "decimal", "effect_scale", "percent", "plot_scale", "z_scale"]
+__all__ = ["PlotScale", "decimal", "effect_scale", "percent", "plot_scale", "scientific", "z_scale"]
 
 MINUS = "\N{MINUS SIGN}"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -278,6 +278,11 @@ def _significant(value: float) -> str:
 def _p_text(value: float) -> str:
     if value >= 0.001:
         return f"{value:.2g}" if value >= 0.1 else f"{value:.4f}"
+    return scientific(value)
+
+
+def scientific(value: float) -> str:
+    """A number as a multiple of a power of ten."""
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits}·10{str(int(exponent)).translate(_RAISED)}"
 
