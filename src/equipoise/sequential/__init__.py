@@ -10,6 +10,7 @@ from .delayed import DelayedResponse
 from .delayed_conclusion import DelayedConclusion
 from .delayed_region import DelayedOutcomes
 from .design import GroupSequential
+from .effects import effect_text
 from .estimate_table import EffectEstimate, EstimateTable
 from .estimators import (
     ESTIMATORS,
@@ -114,6 +115,7 @@ __all__ = [
     "adjusted_final_bound",
     "coverage",
     "decide",
+    "effect_text",
     "estimates",
     "estimator_properties",
     "on_scale",

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from ..text_table import text_table
 from .decision import Decision
 from .design import GroupSequential
+from .effects import effects_table, estimate_dict, interval_dict
 from .estimate_table import EffectEstimate, EstimateTable
 from .families import BoundaryFamily
 from .inference import StoppedTrial
@@ -219,12 +219,6 @@ class Conclusion:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite bound or limit, and for what is not known yet."""
-
-        def limits(interval: Interval | None) -> dict[str, float | None] | None:
-            if interval is None:
-                return None
-            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
-
         return {
             "look": self.look,
             "decision": str(self.decision),
@@ -232,34 +226,17 @@ class Conclusion:
             "efficacy_bound": plain(self.efficacy_bound),
             "futility_bound": plain(self.futility_bound),
             "information": list(self.information),
-            "effect": self.observed.effect,
-            "standard_error": self.observed.standard_error,
-            "degrees_of_freedom": plain(self.observed.degrees_of_freedom),
-            "scale": str(self.observed.scale),
-            "better": self.observed.better,
-            "null_value": self.observed.null_value,
-            "label": self.observed.label,
-            "observed_interval": limits(self.observed_interval),
+            **estimate_dict(self.observed),
+            "observed_interval": interval_dict(self.observed_interval),
             "p_value": self.p_value,
             "median_unbiased": self.median_unbiased,
-            "interval": limits(self.interval),
+            "interval": interval_dict(self.interval),
             "bias_adjusted": self.bias_adjusted,
-            "repeated_interval": limits(self.repeated_interval),
+            "repeated_interval": interval_dict(self.repeated_interval),
             "repeated_p_value": self.repeated_p_value,
         }
 
     def __str__(self) -> str:
-        scale = self.observed.scale
-
-        def shown(value: float | None) -> str:
-            if value is None:
-                return "-"
-            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
-
-        def row(name: str, value: float | None, interval: Interval | None) -> list[str]:
-            ends = ("-", "-") if interval is None else (shown(interval.lower), shown(interval.upper))
-            return [name, shown(value), *ends]
-
         level = f"{100 * self.observed_interval.level:g} %"
         bounds = f"efficacy bound {self.efficacy_bound:.4f}"
         if self.futility_bound is not None:
@@ -270,13 +247,13 @@ class Conclusion:
             f"Look {self.look} at information fraction {self.information[-1]:.4g}: {self.decision}",
             f"z = {self.z:.4f}, {bounds}",
             f"p = {'-' if self.p_value is None else format(self.p_value, '.4g')} ({sides}, stage-wise ordering)",
-            text_table(
-                [scale.natural_name, "estimate", "lower", "upper"],
+            effects_table(
+                self.observed.scale,
                 [
-                    row(f"as observed, {level}", effect, self.observed_interval),
-                    row(f"median-unbiased, {level}", self.median_unbiased, self.interval),
-                    row("bias-adjusted", self.bias_adjusted, None),
-                    row(f"repeated interval, {level}", None, self.repeated_interval),
+                    (f"as observed, {level}", effect, self.observed_interval),
+                    (f"median-unbiased, {level}", self.median_unbiased, self.interval),
+                    ("bias-adjusted", self.bias_adjusted, None),
+                    (f"repeated interval, {level}", None, self.repeated_interval),
                 ],
             ),
         ]

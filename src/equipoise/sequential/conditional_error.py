@@ -15,11 +15,11 @@ from typing import Any
 from ..errors import InputError
 from ..estimate import Estimate, Interval, Scale
 from ..plain import plain
-from ..text_table import text_table
 from .backward_image import AdaptedEffects
 from .conditional_power import conditional_error
 from .decision import Decision, decide
 from .design import GroupSequential
+from .effects import effects_table, interval_dict
 from .families import BoundaryFamily
 from .fixed import FixedBounds
 from .spending import OBrienFlemingSpending, SpendingFunction
@@ -66,12 +66,6 @@ class AdaptedConclusion:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite bound or limit, and for what is not known yet."""
-
-        def limits(interval: Interval | None) -> dict[str, float | None] | None:
-            if interval is None:
-                return None
-            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
-
         return {
             "look": self.look,
             "decision": str(self.decision),
@@ -80,23 +74,16 @@ class AdaptedConclusion:
             "conditional_error": self.conditional_error,
             "p_value": self.p_value,
             "median_unbiased": self.median_unbiased,
-            "interval": limits(self.interval),
-            "repeated_interval": limits(self.repeated_interval),
+            "interval": interval_dict(self.interval),
+            "repeated_interval": interval_dict(self.repeated_interval),
             "scale": str(self.scale),
         }
 
     def __str__(self) -> str:
-        def shown(value: float | None) -> str:
-            return "-" if value is None else format(self.scale.natural(min(value, 700.0)), ".4g")
-
-        def row(name: str, value: float | None, interval: Interval | None) -> list[str]:
-            ends = ("-", "-") if interval is None else (shown(interval.lower), shown(interval.upper))
-            return [name, shown(value), *ends]
-
         level = f"{100 * self.repeated_interval.level:g} %"
         rows = [
-            row(f"median-unbiased, {level}", self.median_unbiased, self.interval),
-            row(f"repeated interval, {level}", None, self.repeated_interval),
+            (f"median-unbiased, {level}", self.median_unbiased, self.interval),
+            (f"repeated interval, {level}", None, self.repeated_interval),
         ]
         return "\n".join(
             [
@@ -104,7 +91,7 @@ class AdaptedConclusion:
                 f"z of the new data = {self.z:.4f}, efficacy bound {self.efficacy_bound:.4f}",
                 f"conditional error {self.conditional_error:.5g}",
                 f"p = {'-' if self.p_value is None else format(self.p_value, '.4g')} (one-sided, stage-wise ordering)",
-                text_table([self.scale.natural_name, "estimate", "lower", "upper"], rows),
+                effects_table(self.scale, rows),
             ]
         )
 

@@ -12,10 +12,10 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from ..text_table import text_table
 from .decision import Decision
 from .delayed import DelayedResponse, checked_pipeline
 from .delayed_region import DelayedRegion, Stopped
+from .effects import effects_table, estimate_dict, interval_dict
 from .roots import rising_root
 
 __all__ = ["DecidedTrial", "DelayedConclusion", "conclude_delayed"]
@@ -139,10 +139,6 @@ class DelayedConclusion:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite bound or limit, and for what there is not."""
-
-        def limits(interval: Interval) -> dict[str, float | None]:
-            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
-
         return {
             "look": self.look,
             "stopped_for": None if self.stopped_for is None else str(self.stopped_for),
@@ -153,25 +149,14 @@ class DelayedConclusion:
             "decision_bound": plain(self.decision_bound),
             "information": list(self.information),
             "decision_information": self.decision_information,
-            "effect": self.observed.effect,
-            "standard_error": self.observed.standard_error,
-            "degrees_of_freedom": plain(self.observed.degrees_of_freedom),
-            "scale": str(self.observed.scale),
-            "observed_interval": limits(self.observed_interval),
+            **estimate_dict(self.observed),
+            "observed_interval": interval_dict(self.observed_interval),
             "p_value": self.p_value,
             "median_unbiased": self.median_unbiased,
-            "interval": limits(self.interval),
+            "interval": interval_dict(self.interval),
         }
 
     def __str__(self) -> str:
-        scale = self.observed.scale
-
-        def shown(value: float) -> str:
-            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
-
-        def row(name: str, value: float, interval: Interval) -> list[str]:
-            return [name, shown(value), shown(interval.lower), shown(interval.upper)]
-
         level = f"{100 * self.interval.level:g} %"
         how = "recruitment completed" if self.stopped_for is None else f"recruitment: {self.stopped_for}"
         if self.interim_z is not None:
@@ -183,11 +168,11 @@ class DelayedConclusion:
             + (" (reversal)" if self.reversed else ""),
             f"z = {self.z:.4f}, critical value {self.decision_bound:.4f}",
             f"p = {self.p_value:.4g} (one-sided, stage-wise ordering)",
-            text_table(
-                [scale.natural_name, "estimate", "lower", "upper"],
+            effects_table(
+                self.observed.scale,
                 [
-                    row(f"as observed, {level}", self.observed.effect, self.observed_interval),
-                    row(f"median-unbiased, {level}", self.median_unbiased, self.interval),
+                    (f"as observed, {level}", self.observed.effect, self.observed_interval),
+                    (f"median-unbiased, {level}", self.median_unbiased, self.interval),
                 ],
             ),
         ]

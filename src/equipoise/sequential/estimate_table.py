@@ -7,7 +7,7 @@ from typing import Any
 
 from ..estimate import Interval, Scale
 from ..plain import plain
-from ..text_table import text_table
+from .effects import effects_table
 
 __all__ = ["EffectEstimate", "EstimateTable"]
 
@@ -74,17 +74,9 @@ class EstimateTable:
         }
 
     def __str__(self) -> str:
-        scale = self.scale
-
-        def shown(value: float) -> str:
-            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
-
-        cells = []
-        for row in self.rows:
-            ends = ("-", "-") if row.interval is None else (shown(row.interval.lower), shown(row.interval.upper))
-            cells.append([row.estimator, shown(row.effect), *ends])
         level = next((row.interval.level for row in self.rows if row.interval is not None), 0.95)
-        table = text_table([f"{scale.natural_name}, {100 * level:g} % interval", "estimate", "lower", "upper"], cells)
+        heading = f"{self.scale.natural_name}, {100 * level:g} % interval"
+        table = effects_table(self.scale, [(row.estimator, row.effect, row.interval) for row in self.rows], heading)
         return f"{table}\n{self.note}" if self.note else table
 
     __repr__ = __str__

@@ -11,10 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Estimate, Interval
-from ..plain import plain
-from ..text_table import text_table
 from .decision import Decision, decide
 from .design import GroupSequential
+from .effects import effects_table, estimate_dict, interval_dict
 from .inference import StoppedTrial
 from .region import Region
 from .roots import rising_root
@@ -79,10 +78,6 @@ class Overrun:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite limit, and for what there is not."""
-
-        def limits(interval: Interval) -> dict[str, float | None]:
-            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
-
         return {
             "look": self.look,
             "stopped_for": str(self.stopped_for),
@@ -93,25 +88,14 @@ class Overrun:
             "information": list(self.information),
             "method": self.method,
             "weight": self.weight,
-            "effect": self.observed.effect,
-            "standard_error": self.observed.standard_error,
-            "degrees_of_freedom": plain(self.observed.degrees_of_freedom),
-            "scale": str(self.observed.scale),
-            "observed_interval": limits(self.observed_interval),
+            **estimate_dict(self.observed),
+            "observed_interval": interval_dict(self.observed_interval),
             "p_value": self.p_value,
             "median_unbiased": self.median_unbiased,
-            "interval": limits(self.interval),
+            "interval": interval_dict(self.interval),
         }
 
     def __str__(self) -> str:
-        scale = self.observed.scale
-
-        def shown(value: float) -> str:
-            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
-
-        def row(name: str, value: float, interval: Interval) -> list[str]:
-            return [name, shown(value), shown(interval.lower), shown(interval.upper)]
-
         level = f"{100 * self.interval.level:g} %"
         outcome = "null hypothesis rejected" if self.decision.rejects else str(self.decision)
         sides = "one-sided" if self.design.sided == 1 else "two-sided"
@@ -122,11 +106,11 @@ class Overrun:
             f"With all data, information fraction {self.information[-1]:.4g}: {outcome}, z = {self.z:.4f}"
             + (" (reversal)" if self.reversed else ""),
             f"p = {self.p_value:.4g} ({sides}, {how})",
-            text_table(
-                [scale.natural_name, "estimate", "lower", "upper"],
+            effects_table(
+                self.observed.scale,
                 [
-                    row(f"as observed, {level}", self.observed.effect, self.observed_interval),
-                    row(f"median-unbiased, {level}", self.median_unbiased, self.interval),
+                    (f"as observed, {level}", self.observed.effect, self.observed_interval),
+                    (f"median-unbiased, {level}", self.median_unbiased, self.interval),
                 ],
             ),
         ]

@@ -93,19 +93,24 @@ def bounds_figure(
     return figure
 
 
-def bounds_seen(design: GroupSequential, fractions: Sequence[float], final: bool = False) -> Boundaries:
+def bounds_seen(
+    design: GroupSequential, fractions: Sequence[float], final: bool = False, look: int | None = None
+) -> Boundaries:
     """Bounds at the information observed so far and at the looks still planned.
 
     Parameters
     ----------
     fractions
-        Observed information at looks 1..k as fractions of the planned maximum.
+        Observed information at the looks so far as fractions of the planned maximum.
     final
         Whether the last of them ends the trial.
+    look
+        Number of the last of them, as planned; their number by default.
     """
     if not fractions:
         return design.planned
-    later = [] if final else [time for time in design.information[len(fractions) :] if time > fractions[-1]]
+    ahead = design.information[len(fractions) if look is None else look :]
+    later = [] if final else [time for time in ahead if time > fractions[-1]]
     return design.bounds_at([*fractions, *later], True)
 
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..estimate import Estimate, Interval, Scale
 from ..plain import plain
-from ..text_table import text_table
 from .decision import Decision
+from .effects import effects_table, interval_dict
 from .roots import rising_root
 from .stages import Stage, StageEffects, StageTest
 
@@ -73,12 +73,6 @@ class CombinationConclusion:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite bound or limit, and for what is not known."""
-
-        def limits(interval: Interval | None) -> dict[str, float | None] | None:
-            if interval is None:
-                return None
-            return {"lower": plain(interval.lower), "upper": plain(interval.upper), "level": interval.level}
-
         return {
             "look": self.look,
             "decision": str(self.decision),
@@ -87,25 +81,16 @@ class CombinationConclusion:
             "critical_value": plain(self.critical_value),
             "conditional_rejection_probability": self.conditional_rejection_probability,
             "repeated_p_value": self.repeated_p_value,
-            "repeated_interval": limits(self.repeated_interval),
+            "repeated_interval": interval_dict(self.repeated_interval),
             "p_value": self.p_value,
             "median_unbiased": self.median_unbiased,
-            "interval": limits(self.interval),
+            "interval": interval_dict(self.interval),
             "scale": None if self.scale is None else str(self.scale),
         }
 
     def __str__(self) -> str:
         def number(value: float | None) -> str:
             return "-" if value is None else format(value, ".4g")
-
-        def effect(value: float | None) -> str:
-            if value is None or self.scale is None:
-                return "-"
-            return format(self.scale.natural(min(value, 700.0)), ".4g")
-
-        def row(name: str, value: float | None, interval: Interval | None) -> list[str]:
-            ends = ("-", "-") if interval is None else (effect(interval.lower), effect(interval.upper))
-            return [name, effect(value), *ends]
 
         lines = [
             f"Look {self.look}: {self.decision}",
@@ -118,11 +103,11 @@ class CombinationConclusion:
         if self.scale is not None and self.repeated_interval is not None:
             level = f"{100 * self.repeated_interval.level:g} %"
             lines.append(
-                text_table(
-                    [self.scale.natural_name, "estimate", "lower", "upper"],
+                effects_table(
+                    self.scale,
                     [
-                        row(f"median-unbiased, {level}", self.median_unbiased, self.interval),
-                        row(f"repeated interval, {level}", None, self.repeated_interval),
+                        (f"median-unbiased, {level}", self.median_unbiased, self.interval),
+                        (f"repeated interval, {level}", None, self.repeated_interval),
                     ],
                 )
             )

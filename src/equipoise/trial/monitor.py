@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..sequential import Monitoring
+from ..sequential import Monitoring, effect_text
 from ..text_table import text_table
 from .analyse import analyse
 
@@ -67,7 +67,7 @@ class Monitored:
         conclusion, scale = self.conclusion, self.conclusion.observed.scale
 
         def shown(value: float) -> str:
-            return f"{scale.natural(min(value, 700.0)) if scale.is_logarithmic else value:.4g}"
+            return effect_text(scale, value)
 
         interval = conclusion.repeated_interval
         lines.append(

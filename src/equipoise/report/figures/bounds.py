@@ -31,7 +31,7 @@ def design_figure(plan: Plan) -> Figure:
     """
     figure, (above, below) = new_figure(5.4, 2, (3, 2))
     figure.get_layout_engine().set(hspace=0.06)  # type: ignore[union-attr]
-    draw_bounds(above, plan.design.planned, plan.design.sided)
+    draw_bounds(above, plan.design.planned, plan.design.sided, height=145)
     above.set_title("Stopping rule")
     looks = plan.design.looks
     truths = (
@@ -117,4 +117,5 @@ def _bounds(result: TrialResult) -> Boundaries:
     """Bounds as the trial met them, and at the looks that were still planned."""
     taken = [look.fraction for look in result.looks if look.z is not None]
     last = result.looks[-1]
-    return bounds_seen(result.plan.design, taken if last.z is not None else [*taken, last.fraction], last.last)
+    fractions = taken if last.z is not None else [*taken, last.fraction]
+    return bounds_seen(result.plan.design, fractions, last.last, last.number)
