@@ -10,6 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 from trapezoid_integration import by_trapezoid
 
+from equipoise.errors import InputError
 from equipoise.sequential.integration import Grid, start
 from region_exits import exit_probabilities
 
@@ -92,3 +93,22 @@ def test_moments_of_the_score():
     first = start().upper_moment(0.25, 0.4, drifts)
     u = (drifts * 0.25 - 0.4) / 0.5
     np.testing.assert_allclose(first, drifts * 0.25 * norm.cdf(u) + 0.5 * norm.pdf(u), rtol=1e-14)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-9, 1e-12, 1e-15])
+@pytest.mark.parametrize("times", [(0.2, 0.4, 0.6, 0.8, 1.0), (0.03, 0.04, 0.5, 0.97, 1.0)])
+def test_a_grid_keeps_its_tolerance(times, tolerance):
+    lower, upper = np.array([-1.0, -0.5, 0.2, 0.8, 2.0]), np.array([4.5, 3.1, 2.6, 2.2, 2.0])
+    drifts = np.linspace(-3.0, 8.0, 23)
+    grid = Grid.within(tolerance)
+    ours = exit_probabilities(times, lower, upper, drifts, grid)
+    exact = exit_probabilities(times, lower, upper, drifts, Grid(32, 1.5, 11.0))
+    error = max(np.abs(one - other).max() for one, other in zip(ours, exact, strict=True))
+    assert error < max(tolerance, 3e-15)
+    assert grid.order <= Grid.within(tolerance / 10).order
+
+
+def test_the_grid_by_default_is_that_of_double_precision():
+    assert Grid.within(1e-16).order == 16
+    with pytest.raises(InputError, match="tolerance"):
+        Grid.within(0.0)

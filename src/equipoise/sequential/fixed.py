@@ -35,7 +35,7 @@ class FixedBounds:
     Parameters
     ----------
     values
-        One a look; None, or an infinite z, for no bound at that look. A single number for futility serves every
+        One a look; None, or an infinite z, for no bound at that look. As futility bounds a single one serves every
         interim look.
     scale
         "z"; "p-value" (one-sided, nominal); and for futility "conditional power" (to cross a later efficacy bound
