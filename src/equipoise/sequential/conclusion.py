@@ -257,6 +257,9 @@ class Conclusion:
                 ],
             ),
         ]
+        if math.isfinite(self.observed.degrees_of_freedom):
+            freedom = f"{self.observed.degrees_of_freedom:.4g} df"
+            lines.append(f"z is the normal score of t with {freedom}; limits are by that t, the bias adjustment is not")
         if self.observed.label:
             lines.insert(0, self.observed.label)
         return "\n".join(lines)

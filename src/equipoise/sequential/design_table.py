@@ -51,8 +51,10 @@ def design_frame(design: GroupSequential) -> polars.DataFrame:
         "nominal_p_value": design.nominal_p_values,
         "alpha_spent": design.alpha_spent,
     }
-    if design.futility_bounds is not None and design.beta_spent is not None:
-        columns |= {"futility_bound": design.futility_bounds, "beta_spent": design.beta_spent}
+    if design.futility_bounds is not None:
+        columns["futility_bound"] = design.futility_bounds
+    if design.beta_spent is not None:
+        columns["beta_spent"] = design.beta_spent
     if design.beta is not None:
         columns["power"] = np.cumsum(design.exit_probabilities(design.drift).upper)
     return polars.DataFrame(columns)
@@ -69,13 +71,19 @@ def design_text(design: GroupSequential) -> str:
         lines.append(
             f"Power {1 - design.beta:g} at drift {design.drift:.4f}; inflation factor {design.inflation_factor:.4f}"
         )
+        if design.looks > 1:
+            nothing, half, planned = design.expected_information(np.array([0.0, 0.5, 1.0]) * design.drift)
+            lines.append(
+                f"Expected information {nothing:.4f} of the maximum under no effect, {half:.4f} at half, {planned:.4f} "
+                "under the planned"
+            )
     headings = {
         "look": ("look", "d"),
         "information_fraction": ("information", ".3f"),
         "efficacy_bound": ("efficacy z", ".3f"),
         "nominal_p_value": ("nominal p", ".5f"),
         "alpha_spent": ("alpha spent", ".5f"),
-        "futility_bound": ("futility z", ".3f"),
+        "futility_bound": ("futility z" if design.sided == 1 else "futility |z|", ".3f"),
         "beta_spent": ("beta spent", ".5f"),
         "power": ("power", ".4f"),
     }
