@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from validation_adaptive import adaptive, delayed_response
+from validation_bounds import stopping_bounds
 from validation_disagreements import disagreements
 from validation_endpoints import covariance_analysis, mixed_model, proportions, survival
-from validation_sequential import after_stopping, flagship, sample_size, stopping_bounds
+from validation_monitoring import while_it_runs
+from validation_planning import sample_size
+from validation_sequential import after_stopping, flagship
 from validation_table import Section
 
 PAGE = Path(__file__).parents[1] / "docs" / "validation.md"
@@ -19,7 +23,8 @@ HEAD = f"""# Validation
 Numbers that others computed or published, and what Equipoise gives for them. This page is generated from the tests'
 reference values by `{COMMAND}`; a test fails when page and code no longer agree. The references lie in
 `tests/reference` and come from R 4.2.2 with rpact 4.5.0.9315 (a development snapshot), gsDesign 3.11.0.9003, mmrm
-0.3.18, emmeans 1.8.4.1, survival 3.5.3 and survRM2 1.0-4.
+0.3.18, emmeans 1.8.4.1, survival 3.5.3 and survRM2 1.0-4; those of delayed responses from the unit tests of rpact and
+DelayedGSD.
 
 A difference is given as the next higher power of ten of the largest in its row. Below a floor (1e−12; 1e−9 to 1e−11
 where numbers are found by iteration) differences are not told apart, so that the page reads the same on every
@@ -30,8 +35,11 @@ def sections() -> list[Section]:
     parts = (
         flagship,
         stopping_bounds,
+        while_it_runs,
         after_stopping,
         sample_size,
+        adaptive,
+        delayed_response,
         mixed_model,
         proportions,
         survival,

@@ -1,4 +1,4 @@
-"""Last section of docs/validation.md: where references disagree, who is right and why."""
+"""Last section of docs/validation.md: where references disagree on analyses, and the section itself."""
 
 from __future__ import annotations
 
@@ -6,163 +6,38 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import log_ndtr, ndtri, ndtri_exp, stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from after_stopping_reference import CASES as STOPPED
 from after_stopping_reference import ENDED, SPENDING, estimate_at, spending_design
-from boundaries_reference import BY_NAME, CASES, below, bounds, design_for
 from equipoise import Estimate
 from equipoise.endpoints.kaplan_meier import kaplan_meier
 from equipoise.mixed import fit_mmrm
 from equipoise.sequential import GroupSequential, UserSpending
 from mmrm_reference import CASES as FITS
 from mmrm_reference import fitted
+from monitoring_reference import POWER
 from published_values import LIFELINES_MEDIANS
-from region_exits import exit_probabilities
 from survival_reference import CASES as SURVIVAL
 from survival_reference import columns
+from validation_disagreements_bounds import ON_BOUNDS
+from validation_disagreements_plans import ON_ADAPTIVE, ON_PLANS
+from validation_monitoring import rpact_conditional_power
 from validation_sequential import after_rpact
 from validation_table import Section, Table, largest, number, numbers, upper_power
 
 
-def first_bound_from_logarithms(time: float, side_alpha: float) -> float:
-    """First bound of one-sided O'Brien-Fleming type spending, 2 - 2 Phi(z / sqrt(t)), by logarithms of tails."""
-    spent = math.log(2) + float(log_ndtr(float(ndtri(side_alpha / 2)) / math.sqrt(time)))
-    return -float(ndtri_exp(spent))
-
-
-def far_tail():
-    name = "eff_asOF_k10_s1_eq"
-    inputs, expected = BY_NAME[name]["inputs"], BY_NAME[name]["expected"]
-    exact = first_bound_from_logarithms(inputs["information_rates"][0], inputs["alpha"])
-    independent = expected["verification"]["independent_critical_values"][0]
+def conditional_power_of_two_sided_means():
+    by_name = {case["id"]: case for case in POWER}
+    two, one = by_name["mean2_asOF3s2_cp_stage1"], by_name["mean2_asOF3_cp_stage1"]
+    ours, turned = (rpact_conditional_power(two, sign)[-1] for sign in (1, -1))
     yield (
-        "First of ten bounds, O'Brien-Fleming type spending (tail near 1e−12)",
-        f"independent integration and gsDesign: {number(independent)}",
-        f"rpact: {number(expected['critical_values'][0])}",
-        number(design_for(name).efficacy_bounds[0]),
-        f"rpact and ours. The tail's logarithm gives {number(exact)} without any integration; the others, "
-        f"{number(abs(exact - independent), 2)} off, take 1 − p, which keeps four digits of such a tail.",
-    )
-    name = "eff_asOF_k10_s1_uneq"
-    expected, ours = BY_NAME[name]["expected"], design_for(name).efficacy_bounds
-    time = BY_NAME[name]["inputs"]["information_rates"][0]
-    gsdesign = expected["verification"]["gsdesign"]["critical_values"]
-    independent = expected["verification"]["independent_critical_values"][1]
-    yield (
-        f"The same with unequal looks, the first at {number(time)} of the information (tail near 1e−23)",
-        "rpact: no bound",
-        f"gsDesign: {number(gsdesign[0])}",
-        number(ours[0]),
-        f"Ours: the tail's logarithm gives {number(first_bound_from_logarithms(time, 0.025))}. rpact drops tails "
-        "below 1e−15, gsDesign stops at 20. No trial would notice.",
-    )
-    two_sided = BY_NAME["eff_asOF_k10_s2_uneq"]["expected"]["critical_values"]
-    binding = BY_NAME["fut_asOF_bsHSD-2_k10_binding_uneq"]["expected"]["critical_values"][1]
-    yield (
-        "Its second bound (tail near 1e−10)",
-        f"independent integration: {number(independent)}",
-        f"rpact: {number(expected['critical_values'][1])}; with a binding futility bound {number(binding)}; "
-        f"two-sided none, and {number(two_sided[2])} for the third bound",
-        f"{number(ours[1])}; third {number(ours[2])}",
-        f"Ours; the independent value is {number(abs(ours[1] - independent), 2)} off, again from 1 − p. rpact's "
-        "bounds of one and the same tail depend on the rest of the design. Tail probabilities agree to 1e−9.",
-    )
-
-
-def bounds_of_spending_designs():
-    gsdesign, rpact_few, rpact_many = [], [], []
-    for case in CASES:
-        design, expected = design_for(case["id"]), case["expected"]
-        theirs, other = bounds(expected["critical_values"]), expected["verification"].get("gsdesign")
-        near = (theirs <= 4) & (design.efficacy_bounds <= 4)
-        if design.futility is not None:
-            continue
-        (rpact_few if design.looks <= 5 else rpact_many).append(largest(design.efficacy_bounds[near], theirs[near]))
-        if other and other["tol"] == 1e-10:
-            gsdesign.append(largest(design.efficacy_bounds[near], bounds(other["critical_values"])[near]))
-    yield (
-        "Bounds of spending designs, z up to 4",
-        f"rpact: {upper_power(max(rpact_few))} from ours up to 5 looks, {upper_power(max(rpact_many))} at 10",
-        f"gsDesign (r = 80, designs solved to 1e−10): {upper_power(max(gsdesign))} from ours",
-        "independent integration: < 1e−10 from ours",
-        "gsDesign, the independent integration and ours. rpact's grid has fewer points, and it spends α − 1e−8.",
-    )
-
-
-def information():
-    designs, gaps, at_theirs = set(), [], []
-    for case in CASES:
-        design, expected = design_for(case["id"]), case["expected"]
-        if design.looks > 5 or design.futility is not None:
-            continue
-        drifts = np.array([0.0, 0.5, 1.0])
-        ours = [design.expected_information(drift * design.drift) * design.inflation_factor for drift in drifts]
-        names = ("asn_ratio_h0", "asn_ratio_h01", "asn_ratio_h1")
-        theirs = [expected["inflation_factor"], *(expected[name] for name in names)]
-        gap = largest([design.inflation_factor, *ours], theirs)
-        if gap > 2e-8:
-            designs.add(case["id"])
-            gaps.append(gap)
-            times, upper = np.array(case["inputs"]["information_rates"]), bounds(expected["critical_values"])
-            lower = -upper if design.sided == 2 else np.full(upper.shape, -np.inf)
-            above, under = exit_probabilities(times, lower, upper, drifts * expected["drift"])
-            ratios = (1 - (above + under)[:, :-1] @ (1 - times[:-1])) * expected["inflation_factor"]
-            at_theirs.append(largest(ratios, theirs[1:]))
-    yield (
-        "Inflation factor and expected information up to five looks",
-        f"rpact: beyond 2e−8 from ours in {len(designs)} designs, all one-sided with five looks, by at most "
-        f"{number(max(gaps), 2)}",
-        f"rpact's own bounds put through our integration: {upper_power(max(at_theirs), 1e-10)} from rpact",
-        "as by exact bounds",
-        "Ours. The difference is that of rpact's bounds, carried on.",
-    )
-
-
-def binding_futility():
-    gaps = {"gsDesign": 0.0, "rpact": 0.0, "gsDesign inflation": 0.0, "rpact inflation": 0.0}
-    for case in CASES:
-        design, expected = design_for(case["id"]), case["expected"]
-        other = expected["verification"].get("gsdesign")
-        if design.futility is None or not design.binding or design.looks < 10 or not other:
-            continue
-        for name, values, inflation in (
-            ("gsDesign", other, other["inflation_factor"]),
-            ("rpact", expected, expected["inflation_factor"]),
-        ):
-            theirs = bounds(values["critical_values"])
-            near = (theirs <= 4) & (design.efficacy_bounds <= 4)
-            gap = largest(design.efficacy_bounds[near], theirs[near])
-            futile = below(values)[: design.looks - 1]
-            gap = max(gap, largest(design.futility_bounds[: futile.size], futile))
-            gaps[name] = max(gaps[name], gap)
-            gaps[f"{name} inflation"] = max(gaps[f"{name} inflation"], abs(design.inflation_factor - inflation))
-    yield (
-        "Ten looks with binding futility bounds",
-        f"gsDesign: bounds up to {number(gaps['gsDesign'], 2)}, inflation {number(gaps['gsDesign inflation'], 2)} "
-        "from ours",
-        f"rpact: {upper_power(gaps['rpact'])} and {upper_power(gaps['rpact inflation'])}",
-        "as rpact",
-        "rpact and ours, found by different code. gsDesign solves for both bounds to the tolerance asked, 1e−6 "
-        "here, and at much finer ones often fails.",
-    )
-
-
-def two_sided_power():
-    name, gap = "", 0.0
-    for case in CASES:
-        values = case["expected"]["verification"]
-        if "independent_power_both_tails" in values:
-            both = values["independent_power_both_tails"] - values["independent_power_upper_only"]
-            name, gap = max((name, gap), (case["id"], both), key=lambda pair: pair[1])
-    inputs = BY_NAME[name]["inputs"]
-    family = inputs["efficacy"]["type"].rsplit("_", 1)[-1].capitalize()
-    yield (
-        "Power of two-sided designs",
-        "rpact and gsDesign by default: the upper boundary only",
-        f"both boundaries: up to {number(gap, 2)} more ({family} type, {inputs['n_looks']} looks)",
-        "the upper boundary only",
-        "A convention: to reject in the wrong direction is no success.",
+        "Conditional power of a two-sided comparison of means",
+        f"rpact: {number(two['expected']['conditional_power'][-1], 4)}",
+        f"rpact, one-sided, the same data and effect: {number(one['expected']['conditional_power'][-1], 4)}",
+        f"{number(ours, 4)}; with the sign of the effect reversed {number(turned, 4)}",
+        "Ours: the lower boundary hardly matters here. rpact takes the assumed effect with its sign reversed when a "
+        "design for means is two-sided; rates and hazard ratios agree.",
     )
 
 
@@ -321,19 +196,13 @@ def disagreements() -> Section:
 What the references say differently from one another, as far as this package computes it. What is said of our own
 numbers is computed when this page is generated, unless the row says otherwise.
 """
-    parts = (
-        bounds_of_spending_designs,
-        far_tail,
-        information,
-        binding_futility,
-        two_sided_power,
+    on_analyses = (
+        conditional_power_of_two_sided_means,
         limits_of_t,
         interval_at_first_look,
         repeated_limits,
-        kenward_roger,
-        early_stops,
-        median_at_one_half,
     )
+    parts = (*ON_BOUNDS, *on_analyses, *ON_PLANS, *ON_ADAPTIVE, kenward_roger, early_stops, median_at_one_half)
     rows = tuple(line for part in parts for line in part())
     columns_shown = ("What", "One says", "Another says", "Ours", "Who is right, and why")
     return Section("Where references disagree, and who is right", text, (Table(columns_shown, rows),))

@@ -1,4 +1,4 @@
-"""Sections of docs/validation.md: stopping bounds, inference after stopping, sample size, the trial that ships."""
+"""Sections of docs/validation.md: inference after stopping, the trial that ships."""
 
 from __future__ import annotations
 
@@ -18,120 +18,9 @@ from after_stopping_reference import (
     estimate_at,
     spending_design,
 )
-from boundaries_reference import BY_NAME, CASES, below, bounds, design_for
 from equipoise import Estimate, gallery, plan
-from sample_size_reference import CASES as SIZES
-from sample_size_reference import protocol_of
-from validation_table import COLUMNS, Section, Table, largest, printed_row, row, upper_power
-
-RPACT = "rpact 4.5.0.9315"
-NAMES = {
-    "spending_lan_demets_obrien_fleming": "O'Brien-Fleming type",
-    "spending_lan_demets_pocock": "Pocock type",
-    "spending_kim_demets_power": "power",
-    "spending_hwang_shih_decani": "Hwang-Shih-DeCani",
-    "spending_user": "user's own",
-}
-HEADLINES = [
-    f"eff_{family}_k3_s{sided}_eq"
-    for family in ("asOF", "asP", "asKD1", "asKD3", "asHSD-4", "asHSD1")
-    for sided in (1, 2)
-] + ["eff_user_k3_s1", "eff_user_k4_s2"]
-FUTILE = [
-    f"fut_asOF_bs{family}_k3_{kind}_eq" for kind in ("binding", "nonbinding") for family in ("OF", "P", "KD2", "HSD-2")
-]
-
-
-def family(given) -> str:
-    parameters = [f"{sign} = {given[name]}" for name, sign in (("rho", "ρ"), ("gamma", "γ")) if name in given]
-    return NAMES[given["type"]] + (f" ({parameters[0]})" if parameters else "").replace("-", "−")
-
-
-def sides(sided: int) -> str:
-    return "two-sided" if sided == 2 else "one-sided"
-
-
-def fractions(times) -> str:
-    return ", ".join(f"{time:.4g}" for time in times)
-
-
-def bound_rows():
-    for name in HEADLINES:
-        inputs, expected = BY_NAME[name]["inputs"], BY_NAME[name]["expected"]
-        what = (
-            f"{family(inputs['efficacy'])}, {sides(inputs['sided'])}, looks at {fractions(inputs['information_rates'])}"
-        )
-        yield row(what, RPACT, expected["critical_values"], design_for(name).efficacy_bounds)
-
-
-def futility_rows():
-    for name in FUTILE:
-        case = BY_NAME.get(name)
-        if case is None:
-            continue
-        inputs, expected, design = case["inputs"], case["expected"], design_for(name)
-        kind = "binding" if inputs["futility"]["binding"] else "non-binding"
-        what = f"{family(inputs['futility'])} β spending, {kind}, looks at {fractions(inputs['information_rates'])}"
-        theirs = [*expected["futility_bounds"], expected["inflation_factor"]]
-        yield row(what, RPACT, theirs, [*design.futility_bounds[:-1], design.inflation_factor])
-
-
-def bound_summaries():
-    groups = defaultdict(list)
-    for case in CASES:
-        inputs = case["inputs"]
-        what = f"{NAMES[inputs['efficacy']['type']]}, {sides(inputs['sided'])}"
-        if inputs["futility"]["type"] != "none":
-            what += ", futility bound " + ("binding" if inputs["futility"]["binding"] else "non-binding")
-        groups[what].append(case)
-    for what, cases in groups.items():
-        few, many, independent, spent = [], [], [], []
-        for case in cases:
-            design, expected = design_for(case["id"]), case["expected"]
-            ours, theirs = design.efficacy_bounds, bounds(expected["critical_values"])
-            near = theirs <= 4
-            gap = largest(ours[near], theirs[near])
-            if design.futility is not None:
-                gap = max(gap, largest(design.futility_bounds[:-1], below(expected)))
-            (few if design.looks <= 5 else many).append(gap)
-            spent.append(largest(ndtr(-ours), ndtr(-theirs)))
-            other = expected["verification"].get("independent_critical_values")
-            if other is not None:
-                known = bounds(other) < 5
-                independent.append(largest(ours[known], bounds(other)[known]))
-        cells = [upper_power(max(gaps), 1e-10) if gaps else "–" for gaps in (few, many, independent, spent)]
-        yield what, str(len(cases)), *cells
-
-
-def stopping_bounds() -> Section:
-    text = """
-Bounds on z (α 0.025 on each side; β 0.2) from recursive integration. The first table shows one design of each
-spending family, the second futility bounds followed by the inflation factor, both with three looks or as stated; the
-third summarises all reference designs by the largest difference of any bound, and names what the tests promise in its
-headings. Beyond z = 4 tail probabilities are compared instead of z, which there magnifies the rounding of a
-reference; "independent" is a second recursive Gauss-Legendre integration, written apart from this package, with an
-error near 1e−13. Differences are absolute.
-"""
-    return Section(
-        "Stopping bounds",
-        text,
-        (
-            Table(COLUMNS, tuple(bound_rows())),
-            Table(COLUMNS, tuple(futility_rows())),
-            Table(
-                (
-                    "Spending family",
-                    "Designs",
-                    "rpact, up to 5 looks (1e−7)",
-                    "rpact, 10 looks (1e−5)",
-                    "independent, z < 5 (1e−9)",
-                    "rpact, tail probability (2e−8 up to 5 looks, 3e−6)",
-                ),
-                tuple(bound_summaries()),
-            ),
-        ),
-    )
-
+from validation_bounds import RPACT
+from validation_table import COLUMNS, Section, Table, printed_row, row, upper_power
 
 QUANTITIES = ("p", "median unbiased", "lower limit", "upper limit")
 SHOWN = {
@@ -202,7 +91,9 @@ def after_stopping() -> Section:
 Stage-wise ordering: p-value, median-unbiased estimate, lower and upper confidence limit, in this order. rpact finds
 limits by a root search that stops near 1e−7. Of t statistics and risk differences after the first look, limits are
 compared by rpact's own way of scaling them; how far that lies from ours, and why ours differ, is told in the last
-section. Differences are absolute, on the natural scale (hazard ratios, not their logarithms).
+section. For the other orderings and estimators (sample mean, likelihood ratio, bias-adjusted, unbiased, conditional) no
+other package's numbers are known to us; the tests hold them to closed forms, quadrature and simulation. Differences are
+absolute, on the natural scale (hazard ratios, not their logarithms).
 """
     independent = "independent integration"
     shown, gaps, counts = [], defaultdict(float), defaultdict(int)
@@ -224,35 +115,6 @@ section. Differences are absolute, on the natural scale (hazard ratios, not thei
         summary.append((name, RPACT, str(len(values)), upper_power(max(values), 1e-10), "1e−6"))
     columns = ("Quantity", "Source", "Values", "Largest difference", "Promised")
     return Section("Inference after stopping", text, (Table(COLUMNS, tuple(shown)), Table(columns, tuple(summary))))
-
-
-def sample_size() -> Section:
-    text = """
-Two-sample comparison of means by the normal approximation: patients in both arms, before rounding up to whole
-patients, through the whole path from protocol to plan. Differences are relative; 1e−6 is promised, for rpact finds
-sizes by a root search.
-"""
-    rows = []
-    for case in SIZES:
-        given, design = case["inputs"], case["inputs"]["design"]
-        what = f"effect {given['alternative']:g}, SD {given['sd']:g}, {sides(design['sided'])} α {design['alpha']:g}"
-        what += f", power {1 - design['beta']:g}"
-        if design["n_looks"] > 1:
-            what += f", looks at {fractions(design['information_rates'])}"
-        if design["futility"]["type"] != "none":
-            what += f", futility {family(design['futility'])}"
-        planned = plan(protocol_of(case))
-        rows.append(
-            row(
-                what,
-                f"{RPACT}, getSampleSizeMeans",
-                [case["expected"]["max_n"]],
-                [planned.unrounded_patients],
-                relative=True,
-                floor=1e-10,
-            )
-        )
-    return Section("Sample size", text, (Table(COLUMNS, tuple(rows)),))
 
 
 def two_look_bounds(times: tuple[float, float], alpha: float) -> tuple[float, float]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from report_trials import KINDS, trial
+from report_trials import KINDS, trial, undated
 
 import equipoise as eq
-from equipoise.figure_style import arm_style, drawing, spread
+from equipoise.figure_style import BOUND, arm_style, drawing, spread
 from equipoise.report import (
     all_figures,
     design_figure,
@@ -74,6 +74,33 @@ def test_the_path_goes_through_the_z_values():
     np.testing.assert_array_equal(path.get_ydata(), [look.z for look in result.looks])
     np.testing.assert_array_equal(path.get_xdata(), result.plan.design.information)
     assert "Look 2: z = 0.146, not rejected" in texts(path_figure(result))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_path_is_drawn_against_the_bounds_it_met(kind):
+    result = trial(kind)
+    lines = [line for line in path_figure(result).axes[0].get_lines() if line.get_color() == BOUND]
+    found = {
+        round(float(at), 9): float(bound)
+        for line in lines
+        for at, bound in np.asarray(line.get_xydata())
+        if bound > 0 and line.get_marker() == "^"
+    }
+    for look in result.looks:
+        if look.z is not None or look is result.last_look:
+            assert found[round(look.fraction, 9)] == pytest.approx(look.efficacy_bound, abs=1e-12)
+    ticks = path_figure(result).axes[0].get_xticks()
+    assert all(np.isclose(ticks, look.fraction).any() for look in result.looks)
+
+
+def test_a_look_asked_for_has_the_bound_that_the_looks_before_it_leave():
+    protocol = trial("undated look").protocol
+    result = trial("not rejected")
+    asked = eq.analyse(protocol, undated(result.followed), look=2)
+    lines = [line for line in path_figure(asked).axes[0].get_lines() if line.get_color() == BOUND]
+    np.testing.assert_array_equal(
+        lines[0].get_xydata(), [[0.75, 2.3397113292326988], [1.0, asked.last_look.efficacy_bound]]
+    )
 
 
 def test_the_design_shows_both_sides_or_futility():

@@ -250,7 +250,6 @@ ONE = cumulative((1.0,), PLAIN)[0]
         (lambda: adapt(PLAIN, Estimate(9.0, 1.0), 1), "does not stop for efficacy"),
         (lambda: adapt(BINDING, Estimate(-9.0, 1.0), 1), "does not stop for futility"),
         (lambda: adapt(PLAIN, Estimate(-99.0, 1.0), 1), "leaves some conditional error"),
-        (lambda: adapt(GroupSequential((0.5, 1.0), 0.025, 1), Estimate(2.9, 1.0), 1), "less than 1/2"),
         (lambda: adapt(PLAIN, ONE, 1).conclude([]), "for each look since the change"),
         (lambda: adapt(PLAIN, ONE, 1).conclude([ONE, ONE]), "at most 1 estimates"),
         (lambda: adapt(PLAIN, ONE, 1).conclude(Estimate(1, 1, better="lower")), "that of the interim"),
@@ -264,3 +263,20 @@ ONE = cumulative((1.0,), PLAIN)[0]
 def test_bad_input_is_refused_in_words(action, message):
     with pytest.raises(InputError, match=message):
         action()
+
+
+@pytest.mark.parametrize("new", [-0.5, 0.1, 1.4])
+def test_a_conditional_error_above_one_half(new):
+    """A promising interim look: finishing as planned by way of the conditional error changes nothing."""
+    design = GroupSequential((0.5, 1.0), 0.025, 1)
+    interim, later = Estimate(2.6, 1.0), Estimate(new, 1.0)
+    adaptation = adapt(design, interim, 1)
+    assert adaptation.rest.alpha > 0.5
+    ours = adaptation.conclude([later])
+    theirs = design.conclude([interim, Estimate((2.6 + new) / 2, 0.5**0.5)])
+    assert ours.decision is theirs.decision
+    assert ours.p_value == pytest.approx(theirs.p_value, abs=1e-12)
+    assert ours.median_unbiased == pytest.approx(theirs.median_unbiased, abs=1e-9)
+    assert ours.interval.lower == pytest.approx(theirs.interval.lower, abs=1e-9)
+    assert ours.interval.upper == pytest.approx(theirs.interval.upper, abs=1e-9)
+    assert ours.repeated_interval.lower == pytest.approx(theirs.repeated_interval.lower, abs=1e-9)

@@ -17,7 +17,7 @@ from .roots import rising_root
 
 __all__ = ["AdaptedEffects", "backward_image"]
 
-_LOWEST_LEVEL, _HIGHEST_LEVEL = 1e-300, 0.5 - 1e-6
+_LOWEST_LEVEL, _HIGHEST_LEVEL = 1e-300, 1 - 1e-6
 
 
 def backward_image(region: Region, z: float, look: int, probability: float, drift: float) -> tuple[int, float]:

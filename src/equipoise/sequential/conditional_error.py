@@ -217,6 +217,12 @@ class Adaptation:
     __repr__ = __str__
 
 
+class _Rest(GroupSequential):
+    """A design for the data to come; its level, a conditional error, may be any probability."""
+
+    _highest_level = 1.0
+
+
 def adapt(
     design: GroupSequential,
     interim: Estimate,
@@ -247,7 +253,7 @@ def adapt(
     Raises
     ------
     InputError
-        When the trial has already crossed, no look is left, or the conditional error is 0 or not below 1/2.
+        When the trial has already crossed, no look is left, or the conditional error is 0 or 1.
     """
     if design.sided != 1:
         raise InputError("design.sided", design.sided, "1: the conditional error of one hypothesis in one direction")
@@ -259,7 +265,7 @@ def adapt(
     error = conditional_error(design.region(design.binding), interim.favourable_z, design.information[look - 1])
     if not error > 0:
         raise InputError("interim z", round(interim.favourable_z, 4), "one that leaves some conditional error")
-    if not error < 0.5:
-        raise InputError("conditional error", round(error, 4), "less than 1/2; the trial is better finished as planned")
-    rest = GroupSequential(tuple(information), error, 1, efficacy, futility, beta, binding)
+    if not error < 1:
+        raise InputError("interim z", round(interim.favourable_z, 4), "one that leaves the outcome open")
+    rest = _Rest(tuple(information), error, 1, efficacy, futility, beta, binding)
     return Adaptation(design, look, interim, rest)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,7 @@ class GroupSequential:
     futility: SpendingFunction | FixedBounds | None = None
     beta: float | None = None
     binding: bool = False
+    _highest_level: ClassVar[float] = 0.5
 
     def __post_init__(self) -> None:
         fractions = tuple(float(fraction) for fraction in np.atleast_1d(np.asarray(self.information, dtype=np.float64)))
@@ -84,8 +85,8 @@ class GroupSequential:
             raise InputError("information", fractions, "information fractions above 0, rising, the last 1")
         if self.sided not in (1, 2):
             raise InputError("sided", self.sided, "1 or 2")
-        if not 0 < self.alpha / self.sided < 0.5:
-            raise InputError("alpha", self.alpha, f"a number between 0 and {0.5 * self.sided:g}")
+        if not 0 < self.alpha / self.sided < self._highest_level:
+            raise InputError("alpha", self.alpha, f"a number between 0 and {self._highest_level * self.sided:g}")
         if self.beta is not None and not 0 < self.beta < 1 - self.alpha / self.sided:
             raise InputError("beta", self.beta, "a number above 0 and below 1 - alpha")
         efficacy, futility = self.efficacy, self.futility

@@ -116,7 +116,7 @@ def draw_bounds(
     scale = scale or z_scale()
     times = boundaries.information
     sides = _sides(scale, boundaries, sided)
-    low, high = _limits(scale, sides, values, sided, height)
+    low, high = _limits(scale, times, sides, values, sided, height)
     scale.dress(axes, low, high)
     page = _Page(axes, scale, times, low, high, max(1.12, float(times[-1]) + 0.12), height)
     for time in times:
@@ -160,14 +160,15 @@ def look_ticks(axes: Axes, times: Array, right: float) -> None:
 
 
 def _limits(
-    scale: PlotScale, sides: list[_Side], values: Sequence[float], sided: int, height: float
+    scale: PlotScale, times: Array, sides: list[_Side], values: Sequence[float], sided: int, height: float
 ) -> tuple[float, float]:
     """Ends of the axis, as places along it: all of the later bounds, of early ones what is not too far.
 
     Beyond them there is room for names.
     """
+    crowded = times.size <= MOST_LABELLED and bool(np.any(np.diff(times) < _NEAR))
     if scale.span is not None:
-        return scale.span[0] - 0.18, scale.span[1] + 0.24
+        return scale.span[0] - 0.18, scale.span[1] + (0.4 if crowded else 0.24)
     null = scale.forward(scale.null)
 
     def distances(edge: Array) -> Array:
@@ -188,7 +189,7 @@ def _limits(
     rooms = {True: 12 / height, False: 12 / height}
     for side in sides:
         if side.inner is None:
-            rooms[side.up != scale.inverted] = 33 / height
+            rooms[side.up != scale.inverted] = (45 if crowded else 33) / height
     unit = (highest - lowest) / (1 - rooms[True] - rooms[False])
     return null + lowest - rooms[False] * unit, null + highest + rooms[True] * unit
 

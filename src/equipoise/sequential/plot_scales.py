@@ -22,7 +22,7 @@ __all__ = ["PlotScale", "decimal", "effect_scale", "percent", "plot_scale", "sci
 
 MINUS = "\N{MINUS SIGN}"
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SMALLEST = 1e-300
+_SMALLEST = 1e-250  # p-values below are shown as this, so that there is room on the axis
 _LABELS = {
     "conditional power": "Conditional power, planned effect",
     "conditional power at trend": "Conditional power, observed trend",
@@ -123,7 +123,7 @@ class PlotScale:
         step = math.ceil((top - low) / 7)
         leads = (1.0, 2.0, 5.0) if top - low < 2.4 else (1.0,)
         places = [decade + math.log10(lead) for decade in decades if decade % step == 0 for lead in leads]
-        return [10.0**place for place in places if low <= place <= top + 1e-9]
+        return [10.0**place for place in places if max(low, -300.0) <= place <= top + 1e-9]
 
 
 def plot_scale(
@@ -276,6 +276,8 @@ def _significant(value: float) -> str:
 
 
 def _p_text(value: float) -> str:
+    if value <= _SMALLEST:
+        return f"<{_power_of_ten(_SMALLEST)}"
     if value >= 0.001:
         return f"{value:.2g}" if value >= 0.1 else f"{value:.4f}"
     return scientific(value)

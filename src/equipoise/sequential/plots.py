@@ -213,8 +213,10 @@ def spending_figure(design: GroupSequential) -> Figure:
             fractions = np.unique(np.concatenate((np.linspace(0, 1, 401), times, [1 - 1e-9])))
             panel.plot(fractions, sides * np.asarray(rule.spent(fractions, level)), color=colour, zorder=2)
         panel.plot(times, spent, "o", color=colour, markersize=6 if times.size <= 8 else 4, zorder=3)
+        # a rule that spends later than its function says does so for a wedge
+        delayed = name == "beta" and not np.allclose(spent, rule.spent(times, level), rtol=1e-6, atol=0)
         panel.axhline(spent[-1], color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
-        panel.set_ylim(-0.12 * spent[-1], 1.36 * spent[-1])
+        panel.set_ylim(-0.12 * spent[-1], (1.46 if delayed else 1.36) * spent[-1])
         panel.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _error(value)))
         panel.set_xlim(0, 1.12)
@@ -222,8 +224,6 @@ def spending_figure(design: GroupSequential) -> Figure:
         both = ", both sides" if name == "alpha" and design.sided == 2 else ""
         panel.set_title(f"{name.capitalize()} spent{both}")
         panel.set_ylabel(f"Cumulative {name}")
-        # a rule that spends later than its function says does so for a wedge
-        delayed = name == "beta" and not np.allclose(spent, rule.spent(times, level), rtol=1e-6, atol=0)
         _write_spent(panel, times, spent, delayed)
         note = rule.name if len(rule.name) <= 56 else f"{rule.name[:55].rstrip()}…"
         if delayed:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...figure_style import INK, arm_style, figure_function, new_figure
 from ...sequential.plot_bounds import HALO, bounds_seen
-from ...sequential.plot_regions import draw_bounds
+from ...sequential.plot_regions import draw_bounds, look_ticks
 from ..phrases import decimal, percent
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def path_figure(result: TrialResult) -> Figure:
     figure, (axes,) = new_figure(3.4 + 0.17 * len(result.looks))
     taken = [(look.fraction, look.z, look.number) for look in result.looks]
     analysed = [(fraction, z) for fraction, z, _ in taken if z is not None]
-    draw_bounds(axes, _bounds(result), result.plan.design.sided, values=[z for _, z in analysed], labelled=False)
+    boundaries = _bounds(result)
+    draw_bounds(axes, boundaries, result.plan.design.sided, values=[z for _, z in analysed], labelled=False)
+    looks = boundaries.information.tolist() + [fraction for fraction, _, _ in taken]
+    look_ticks(axes, np.unique(looks), axes.get_xlim()[1])
     if analysed:
         fractions, values = zip(*analysed, strict=True)
         axes.plot(fractions, values, "-o", color=arm_style(1).colour, markersize=8, linewidth=1.6, zorder=5)
@@ -114,8 +117,11 @@ def path_figure(result: TrialResult) -> Figure:
 
 
 def _bounds(result: TrialResult) -> Boundaries:
-    """Bounds as the trial met them, and at the looks that were still planned."""
-    taken = [look.fraction for look in result.looks if look.z is not None]
-    last = result.looks[-1]
-    fractions = taken if last.z is not None else [*taken, last.fraction]
+    """Bounds as the trial met them, and at the looks that were still planned; a look that failed is none."""
+    last = result.last_look
+    if result.conclusion is not None:
+        fractions = list(result.conclusion.information)
+    else:
+        passed = result.plan.design.information[: result.looks[0].number - 1]
+        fractions = [*passed, *(look.fraction for look in result.looks if look.z is not None), last.fraction]
     return bounds_seen(result.plan.design, fractions, last.last, last.number)
