@@ -269,11 +269,11 @@ def test_bad_input_is_refused_in_words(action, message):
 def test_a_conditional_error_above_one_half(new):
     """A promising interim look: finishing as planned by way of the conditional error changes nothing."""
     design = GroupSequential((0.5, 1.0), 0.025, 1)
-    interim, later = Estimate(2.6, 1.0), Estimate(new, 1.0)
+    interim, later = Estimate(2.9, 1.0), Estimate(new, 1.0)
     adaptation = adapt(design, interim, 1)
     assert adaptation.rest.alpha > 0.5
     ours = adaptation.conclude([later])
-    theirs = design.conclude([interim, Estimate((2.6 + new) / 2, 0.5**0.5)])
+    theirs = design.conclude([interim, Estimate((2.9 + new) / 2, 0.5**0.5)])
     assert ours.decision is theirs.decision
     assert ours.p_value == pytest.approx(theirs.p_value, abs=1e-12)
     assert ours.median_unbiased == pytest.approx(theirs.median_unbiased, abs=1e-9)
