@@ -106,15 +106,18 @@ def rule_of(option: str, text: str) -> Any:
     name, _, values = rule.partition(":")
     if name not in RULES:
         raise InputError(option, text, "one of " + ", ".join(RULES))
-    known = [key for key in parameters_of(name) if key not in ("information", "scale")]
+    known = tuple(key for key in parameters_of(name) if key not in ("information", "scale"))
     given: dict[str, Any] = {}
     if values and not known:
         raise InputError(option, text, f"{name} without a parameter")
     if values:
         parsed = numbers(option, values, "/")
-        if known[0] not in _LISTS and len(parsed) > 1:
+        if known[0] in _LISTS:
+            given[known[0]] = parsed
+        elif len(parsed) == 1:
+            given[known[0]] = parsed[0]
+        else:
             raise InputError(option, text, f"one number, {known[0]}, after '{name}:'")
-        given[known[0]] = parsed if known[0] in _LISTS else parsed[0]
     elif known and (name == "power" or parameters_of(name)[known[0]] or name == "hwang-shih-decani"):
         raise InputError(option, text, f"{name}:{known[0].upper()}, with its parameter")
     if scale:

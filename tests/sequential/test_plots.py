@@ -445,3 +445,21 @@ def test_figures_are_the_same_whatever_the_settings_and_leave_them_alone():
         before = dict(matplotlib.rcParams)
         assert contents() == expected
         assert dict(matplotlib.rcParams) == before
+
+
+def test_objects_draw_themselves():
+    """`.plot()` of designs, conclusions, tables of estimates and monitoring."""
+    design = eq.GroupSequential((0.5, 0.75, 1.0), 0.025, 1, futility=eq.PowerSpending(2), beta=0.1)
+    for kind in ("bounds", "power", "spending"):
+        assert design.plot(kind).axes
+    with pytest.raises(eq.InputError, match="kind"):
+        design.plot("pie")
+    looks = [
+        eq.Estimate(0.2, 0.2, scale=eq.Scale.LOG_HAZARD_RATIO),
+        eq.Estimate(0.5, 0.16, scale=eq.Scale.LOG_HAZARD_RATIO),
+    ]
+    conclusion = design.conclude(looks)
+    for scale in ("effect", "z", "p-value", "conditional power"):
+        assert conclusion.plot(scale).axes
+    assert conclusion.estimates().plot().axes
+    assert design.monitor(1.0, look=1).plot().axes

@@ -23,6 +23,8 @@ from .inference import StoppedTrial
 from .roots import rising_root
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from .estimators import Estimator
 
 __all__ = ["Conclusion", "without_futility"]
@@ -175,7 +177,21 @@ class Conclusion:
             note = (
                 f"t with {freedom:.4g} df taken as normal with the same p-value (SE {self.normal_standard_error:.4g})"
             )
-        return EstimateTable(tuple(rows), self.observed.scale, note)
+        return EstimateTable(tuple(rows), self.observed.scale, self.observed.null_value, note)
+
+    def plot(self, scale: str = "effect") -> Figure:
+        """A matplotlib figure of the bounds with the observed path.
+
+        Parameters
+        ----------
+        scale
+            "effect", that of the estimate (ratios not as logarithms); "z", "p-value", "conditional power", "conditional
+            power at trend" or "predictive power".
+        """
+        from .plots import bounds_figure
+
+        path = self.path if any(z is not None for z in self.path[:-1]) else None
+        return bounds_figure(self.design, scale, conclusion=self, path=path)
 
     def expected_observed_given_stop(self, true_effect: npt.ArrayLike) -> Any:
         """Mean of the observed effect among trials that stop for efficacy at this look, if the effect is `true_effect`.

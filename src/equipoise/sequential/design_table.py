@@ -12,12 +12,12 @@ from ..text_table import text_table
 if TYPE_CHECKING:
     import polars
 
-    from .design import GroupSequential
+    from .planned_design import PlannedDesign
 
 __all__ = ["design_dict", "design_frame", "design_text"]
 
 
-def design_dict(design: GroupSequential) -> dict[str, Any]:
+def design_dict(design: PlannedDesign) -> dict[str, Any]:
     """Everything about the design in plain values for JSON; an infinite bound is None."""
     futility, beta_spent = design.futility_bounds, design.beta_spent
     at_drift = design.exit_probabilities(design.drift) if design.beta is not None else None
@@ -40,7 +40,7 @@ def design_dict(design: GroupSequential) -> dict[str, Any]:
     }
 
 
-def design_frame(design: GroupSequential) -> polars.DataFrame:
+def design_frame(design: PlannedDesign) -> polars.DataFrame:
     """One row a look, as a polars data frame; infinite bounds stay infinite."""
     import polars
 
@@ -60,7 +60,7 @@ def design_frame(design: GroupSequential) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
-def design_text(design: GroupSequential) -> str:
+def design_text(design: PlannedDesign) -> str:
     sides = "one-sided" if design.sided == 1 else "two-sided"
     lines = [f"Group-sequential design, {design.looks} look{'s' * (design.looks > 1)}, {sides} alpha {design.alpha:g}"]
     lines.append(f"Efficacy: {design.efficacy.name}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..estimate import Interval, Scale
 from ..plain import plain
 from .effects import effects_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["EffectEstimate", "EstimateTable"]
 
@@ -41,12 +44,15 @@ class EstimateTable:
         One an estimator.
     scale
         Of the effects.
+    null_value
+        The effect under the null hypothesis.
     note
         How t statistics entered, where they did.
     """
 
     rows: tuple[EffectEstimate, ...]
     scale: Scale
+    null_value: float = 0.0
     note: str = ""
 
     def __iter__(self) -> Any:
@@ -72,6 +78,18 @@ class EstimateTable:
             }
             for row in self.rows
         }
+
+    def plot(self) -> Figure:
+        """A matplotlib figure of all estimates with their intervals, ratios on their natural scale."""
+        from .plots import estimators_figure
+
+        natural, logarithmic = self.scale.natural, self.scale.is_logarithmic
+        rows = []
+        for row in self.rows:
+            ends = (None, None) if row.interval is None else (natural(row.interval.lower), natural(row.interval.upper))
+            rows.append((row.estimator, natural(row.effect), *ends))
+        null = natural(self.null_value)
+        return estimators_figure(rows, null, self.scale.natural_name.capitalize(), logarithmic=logarithmic)
 
     def __str__(self) -> str:
         level = next((row.interval.level for row in self.rows if row.interval is not None), 0.95)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from .conditional_power import (
 from .design import GroupSequential
 from .priors import DiscretePrior, NormalPrior
 from .region import Region
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["LaterStops", "Monitoring"]
 
@@ -278,6 +281,12 @@ class Monitoring:
         if self.design.beta is not None or self.planned_drift is not None:
             drifts["planned"] = self._planned()
         return drifts
+
+    def plot(self) -> Figure:
+        """A matplotlib figure of conditional power against the true effect."""
+        from .plots import monitoring_figure
+
+        return monitoring_figure(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None stands for an infinite bound."""

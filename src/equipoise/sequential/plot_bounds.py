@@ -68,7 +68,8 @@ def bounds_figure(
         fit each other.
     """
     z, estimates, fractions, final = _observed(design, conclusion, path, information)
-    boundaries = bounds_seen(design, fractions, final)
+    look = len(fractions) if conclusion is None else conclusion.look
+    boundaries = bounds_seen(design, fractions, final, look)
     chosen = plot_scale(scale, design, boundaries, estimates, drift)
     points = _points(chosen, boundaries, design, z, estimates, final)
     figure, (axes,) = new_figure(3.5)
@@ -89,7 +90,7 @@ def bounds_figure(
         return figure
     _draw_path(axes, chosen, points)
     decision = conclusion.decision if conclusion is not None else _decision(design, boundaries, z, final)
-    axes.set_title(f"Look {len(fractions)} of {boundaries.information.size}: {decision}")
+    axes.set_title(f"Look {look} of {look + boundaries.information.size - len(fractions)}: {decision}")
     return figure
 
 
@@ -129,7 +130,7 @@ def _observed(
         return [], None, [], False
     if path is None:
         assert conclusion is not None
-        path = [None] * (conclusion.look - 1) + [conclusion.observed]
+        path = [None] * (len(conclusion.information) - 1) + [conclusion.observed]
     z, estimates = [], []
     for at, seen in enumerate(path):
         if seen is not None and not isinstance(seen, Estimate) and math.isinf(seen):
@@ -143,9 +144,7 @@ def _observed(
     if not path or len(path) != len(information):
         raise InputError("path", list(path), f"{len(information)} values, one for each look so far")
     if conclusion is not None and not (
-        len(path) == conclusion.look
-        and math.isclose(z[-1], conclusion.z, abs_tol=1e-9)
-        and _same(information, conclusion.information)
+        math.isclose(z[-1], conclusion.z, abs_tol=1e-9) and _same(information, conclusion.information)
     ):
         raise InputError("path", list(path), "the path that led to the conclusion given")
     final = len(path) >= design.looks or information[-1] >= 1 if conclusion is None else conclusion.final

@@ -23,6 +23,7 @@ Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 MOST_LABELLED = 5
 _NEAR = 0.125  # information within which labels beside each other would meet
+_EDGE = 3.0  # points that writing keeps from the ends of the axes
 _WIDTH = 265.0  # of axes, in points, about
 _NAMES: dict[str, Any] = {"fontsize": 9.5, "color": MUTED, "style": "italic", "zorder": 4}
 
@@ -305,13 +306,15 @@ class _Page:
                 return way * (11.0 if self.times[at] + 0.1 < self.right - 0.05 else 5.0)
         return 0.0
 
-    def at_the_edge(self, time: float, text: str, up: bool, inwards: float = 3.0) -> None:
+    def at_the_edge(self, time: float, text: str, up: bool, inwards: float = _EDGE) -> None:
         """Write near the upper or lower edge, `inwards` points from it, what cannot be shown at its place."""
+        # the line to the next bound leaves the picture on the right
+        aside = 3 if time <= 0.1 else -14 if time > 0.15 and inwards == _EDGE else 0
         self.axes.annotate(
             text,
             (time, 1.0 if up else 0.0),
             xycoords=("data", "axes fraction"),
-            xytext=(0 if time > 0.1 else 3, -inwards if up else inwards),
+            xytext=(aside, -inwards if up else inwards),
             textcoords="offset points",
             ha="center" if time > 0.1 else "left",
             va="top" if up else "bottom",

@@ -19,7 +19,7 @@ from .roots import rising_root
 from .spending import SpendingFunction
 
 if TYPE_CHECKING:
-    from .design import GroupSequential
+    from .planned_design import PlannedDesign
 
 __all__ = ["calibrating_drift", "crossing_drift", "solved"]
 
@@ -39,7 +39,7 @@ class _Rule:
 
     def __init__(
         self,
-        design: GroupSequential,
+        design: PlannedDesign,
         efficacy: SpendingFunction | BoundaryFamily,
         level: float,
         information: Array,
@@ -132,7 +132,7 @@ class _Rule:
 
 
 def solved(
-    design: GroupSequential,
+    design: PlannedDesign,
     efficacy: SpendingFunction | BoundaryFamily,
     level: float,
     information: Array,
@@ -174,7 +174,7 @@ def crossing_drift(region: Region, power: float, guess: float) -> float:
     )
 
 
-def calibrating_drift(design: GroupSequential, guess: float) -> float:
+def calibrating_drift(design: PlannedDesign, guess: float) -> float:
     """Drift at which bounds found at that drift miss with probability beta: where beta is spent.
 
     Raises
