@@ -79,7 +79,7 @@ class GroupSequential(PlannedDesign):
         estimator
             For instance one of `ESTIMATORS`. Non-binding futility is left out.
         drift
-            theta * sqrt(I_max), a number or shape (drifts,).
+            theta * sqrt(I_max), shape (drifts,), as the results; a number counts as one drift.
         """
         from .properties import estimator_properties
 
