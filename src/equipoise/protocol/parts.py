@@ -212,7 +212,7 @@ class Boundary(Part):
     ] = "obrien-fleming"
     rho: Annotated[Positive | None, Field(description="Of the power family.")] = None
     gamma: Annotated[Number | None, Field(description="Of the hwang-shih-decani family.", ge=-500, le=500)] = None
-    delta: Annotated[Number | None, Field(description="Of the wang-tsiatis family.", ge=-5, le=5)] = None
+    delta: Annotated[Number | None, Field(description="Of the wang-tsiatis family.", ge=-2, le=1)] = None
     bound: Annotated[Positive | None, Field(description="Interim bound on z of the haybittle-peto family.")] = None
     cumulative: Annotated[
         tuple[Number, ...],

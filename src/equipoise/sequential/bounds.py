@@ -35,7 +35,8 @@ class Boundaries:
         Bound at each look, minus infinity where there is none, or None: a one-sided design stops at or below it, a
         two-sided one where |z| is at most that.
     alpha_spent, beta_spent
-        Cumulative error spent, alpha over both sides; beta None without spending for futility.
+        Cumulative error spent, alpha over both sides; beta as its function spends, at the information planned the
+        probability of missing the effect, None without spending for futility.
     complete
         Whether the last look given ends the trial.
     """
@@ -187,6 +188,7 @@ def futility_boundary(
     drift: float,
     final: bool,
     binding: bool,
+    fallback: Callable[[], Array] | None = None,
     grid: Grid = DEFAULT_GRID,
 ) -> Walk:
     """Bounds with a futility bound in place: below, or for a two-sided design a wedge around no effect.
@@ -214,6 +216,8 @@ def futility_boundary(
         Whether the last look ends the trial; its futility bound is then its efficacy bound.
     binding
         Whether type I error counts on the futility bounds; if not, efficacy bounds must be given.
+    fallback
+        Efficacy bounds found without futility, for a look at which fewer trials are left than there is alpha to spend.
     grid
         How finely to integrate.
     """
@@ -236,6 +240,10 @@ def futility_boundary(
         root = math.sqrt(time)
         if alpha_increments is not None:
             upper[look] = state.upper_quantile(time, float(alpha_increments[look])) / root
+            if upper[look] == -math.inf and fallback is not None:
+                upper[look] = fallback()[look]
+            if futility is not None and look + 1 < looks:
+                upper[look] = max(upper[look], futility[look])
         last = final and look + 1 == looks
         if last:
             lower[look] = upper[look]
@@ -248,7 +256,7 @@ def futility_boundary(
             elif not np.isfinite(lower[:look]).any() and _takes_no_wedge(state, time, increment, drift):
                 spent = _spread(spent, look, beta)
             else:
-                lower[look] = min(_half_width(state, time, increment, drift) / root, upper[look])
+                lower[look] = _half_width(state, time, increment, drift, upper[look] * root) / root
         if binding:
             alpha[look] = state.upper_exit(time, upper[look] * root, null)[0]
         half = lower[look] * root
@@ -279,27 +287,21 @@ def _spread(spent: Array, look: int, beta: float) -> Array:
     return np.where(np.arange(spent.size) <= look, 0.0, beta * (spent - spent[look]) / (beta - spent[look]))
 
 
-def _half_width(state: SubDensity, information: float, increment: float, drift: float) -> float:
-    """Half-width of the wedge into which a trial falls at the next look with probability `increment`."""
+def _half_width(state: SubDensity, information: float, increment: float, drift: float, upper: float) -> float:
+    """Half-width of the wedge into which a trial falls at the next look with probability `increment`, at most `upper`."""
     from scipy.special import ndtri
 
     if increment <= 0:
         return -math.inf
-    held = state.at(drift)
-    at_drift = np.array([drift])
+    held, at_drift, scale = state.at(drift), np.array([drift]), math.sqrt(information)
     mass = float(held.mass.sum())
-    if increment >= mass:
-        return math.inf
+    most = float(held.between(information, -upper, upper, at_drift)[0])
+    if increment >= min(most, mass):
+        return upper
     target = float(ndtri(increment / mass))
 
     def excess(half: float) -> float:
         inside = float(held.between(information, -half, half, at_drift)[0]) if half > 0 else 0.0
         return float(ndtri(min(inside / mass, 1.0))) - target
 
-    scale = math.sqrt(information)
-    return (
-        rising_root(
-            lambda ratio: excess(ratio * scale), max(_below(state, information, increment, drift) / scale, 0.05)
-        )
-        * scale
-    )
+    return rising_root(lambda ratio: excess(ratio * scale), 0.5 * min(upper / scale, 2.0)) * scale

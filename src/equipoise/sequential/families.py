@@ -54,8 +54,8 @@ class WangTsiatis:
     delta: float = 0.25
 
     def __post_init__(self) -> None:
-        if not -5 <= self.delta <= 5:
-            raise InputError("delta", self.delta, "a number between -5 and 5")
+        if not -2 <= self.delta <= 1:
+            raise InputError("delta", self.delta, "a number between -2 and 1")
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ class FixedBounds:
 
     As efficacy bounds: one z-value (or one-sided nominal p-value) a look. If the last look is left out its bound is
     solved so that alpha is spent exactly; if it is given, the bounds spend what they spend, which must not exceed
-    alpha. As futility bounds: one value for each look but the last, whose futility bound is its efficacy bound.
+    alpha; if it is less, p-values between the two do not reject. As futility bounds: one value for each look but the last, whose futility bound is its efficacy bound.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ class FixedBounds:
         if len(self.values) not in (looks - 1, looks):
             right = f"{looks} bounds, one a look, or {looks - 1}, the last to be solved" if looks > 1 else "1 bound"
             raise InputError("efficacy", list(self.values), right)
+        if len(self.values) == looks and all(value is None or math.isinf(value) for value in self.values):
+            raise InputError("efficacy", list(self.values), "a bound at one look at least")
         return len(self.values) == looks - 1
 
     def bounds(self, information: Array, constant: float) -> Array:

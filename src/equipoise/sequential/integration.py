@@ -169,22 +169,23 @@ class SubDensity:
     def upper_quantile(self, information: float, probability: float) -> float:
         """Score exceeded at the next look with `probability` by a trial still running now, under the drift held.
 
-        Newton's method on the logarithm of the tail probability, whose derivative is the density at the bound. The
-        logarithm is concave (the density is log-concave), so the iteration falls to the root from any point to its
-        right, and the quantile without earlier looks is such a point. Infinite for probability 0, minus infinity where
-        fewer trials are left than asked for.
+        Newton's method on the logarithm of the tail probability, whose derivative is the density at the bound, in a
+        bracket that only shrinks; to its right the quantile without earlier looks. Where the continuation region is one
+        interval the logarithm is concave, so that the iteration falls to the root. Infinite for probability 0, minus
+        infinity where no more trials are left than asked for.
         """
         from scipy.special import ndtr, ndtri
 
         if probability <= 0:
             return math.inf
-        if probability >= self.mass.sum():
+        if probability >= self.mass.sum() * (1 - 4e-16):
             return -math.inf
         scale = math.sqrt(information - self.information)
         offset = self.score / scale + self.drift * scale
         right = self.drift * information - math.sqrt(information) * float(ndtri(probability))
-        left, score, stride = -math.inf, right, scale
-        for _ in range(200):
+        left = min(float(self.score.min()) + self.drift * (information - self.information) - 39.0 * scale, right)
+        score = right
+        for _ in range(400):
             distance = offset - score / scale
             tail = float(self.mass @ ndtr(distance))
             density = float(self.mass @ np.exp(-0.5 * distance**2)) / (_ROOT_TWO_PI * scale)
@@ -192,13 +193,12 @@ class SubDensity:
                 left = score
             else:
                 right = score
-            if tail > 0 and density > 0:
-                proposal = score + math.log(tail / probability) * tail / density
-            else:
-                proposal, stride = score - stride, 2 * stride
-            if not left <= proposal <= right and math.isfinite(left):
+            excess = math.log(tail / probability) if tail > 0 else -math.inf
+            proposal = score + excess * tail / density if tail > 0 and density > 0 else left - 1.0
+            if not left <= proposal <= right:
                 proposal = 0.5 * (left + right)
-            if abs(proposal - score) <= 2e-14 * max(abs(score), scale):
+            finest = 2e-14 * max(abs(score), scale)
+            if abs(proposal - score) <= finest or right - left <= finest or abs(excess) <= 4e-16:
                 return proposal
             score = proposal
         raise ArithmeticError(f"no score is exceeded with probability {probability}")

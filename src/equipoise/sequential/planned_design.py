@@ -27,6 +27,7 @@ __all__ = ["PlannedDesign"]
 
 Array = npt.NDArray[np.float64]
 _DEFAULT_SPENDING = OBrienFlemingSpending()
+_SMALLEST_BETA = 1e-12
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class PlannedDesign:
             raise InputError("sided", self.sided, "1 or 2")
         if not 0 < self.alpha / self.sided < self._highest_level:
             raise InputError("alpha", self.alpha, f"a number between 0 and {self._highest_level * self.sided:g}")
-        if self.beta is not None and not 0 < self.beta < 1 - self.alpha / self.sided:
-            raise InputError("beta", self.beta, "a number above 0 and below 1 - alpha")
+        if self.beta is not None and not _SMALLEST_BETA <= self.beta < 1 - self.alpha / self.sided:
+            raise InputError("beta", self.beta, f"a number of at least {_SMALLEST_BETA:g} and below 1 - alpha")
         efficacy, futility = self.efficacy, self.futility
         if isinstance(efficacy, SpendingFunction):
             object.__setattr__(self, "efficacy", efficacy.planned_at(fractions))
@@ -159,7 +160,7 @@ class PlannedDesign:
             return self.spending_drift
         region = self.region()
         try:
-            return crossing_drift(region, 1.0 - float(self.beta or 0.0), guess * 1.03)
+            return crossing_drift(region, float(self.beta or 0.0), guess * 1.03)
         except ArithmeticError:
             raise InputError("beta", self.beta, "an error that can be met with these bounds") from None
 

@@ -68,13 +68,13 @@ class _Rule:
 
     def alpha_spent(self, upper: Array, walk: Walk | None) -> Array:
         """Cumulative over both sides."""
-        if self.steps is not None:
+        counted = walk is not None and self.design.binding
+        if self.steps is not None and not (counted and np.abs(walk.alpha - self.steps).max() > 1e-12):
             steps = self.steps
         else:
-            steps = self._alpha(upper) if walk is None or not self.design.binding else walk.alpha
+            steps = walk.alpha if walk is not None and counted else self._alpha(upper)
         spent = np.cumsum(steps)
-        given_in_full = isinstance(self.efficacy, BoundaryFamily) and not self.efficacy.has_constant(spent.size)
-        if self.final and not given_in_full:
+        if self.final and abs(spent[-1] - self.level) <= 1e-9 * self.level:
             spent[-1] = self.level
         return self.design.sided * spent
 
@@ -95,6 +95,7 @@ class _Rule:
                 drift,
                 self.final,
                 design.binding,
+                lambda: self.free,
             )
 
         if not design.binding:
@@ -164,11 +165,11 @@ def solved(
     return Boundaries(information, walk.efficacy, walk.futility, alpha_spent, walk.beta_spent, final)
 
 
-def crossing_drift(region: Region, power: float, guess: float) -> float:
-    """Drift at which the probability of leaving above is `power`."""
+def crossing_drift(region: Region, beta: float, guess: float) -> float:
+    """Drift at which the probability of leaving above is 1 - beta."""
     from scipy.special import ndtri
 
-    target = float(ndtri(power))
+    target = -float(ndtri(beta))
     return rising_root(
         lambda drift: float(ndtri(region.exit_probabilities(np.array([drift])).upper.sum())) - target, guess
     )
