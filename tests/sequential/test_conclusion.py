@@ -13,10 +13,16 @@ from scipy.stats import kstest, norm
 from equipoise import Estimate, Scale
 from equipoise.errors import InputError
 from equipoise.sequential import Decision, GroupSequential, HwangShihDeCaniSpending, PocockSpending
+from equipoise.sequential.estimators import mean_of_likelihood_estimate
 
 TWO_SIDED = GroupSequential((0.4, 0.7, 1.0), 0.05, 2)
 ONE_SIDED = GroupSequential((0.4, 0.7, 1.0), 0.025, 1, PocockSpending(), HwangShihDeCaniSpending(-2), 0.1)
 BINDING = GroupSequential((0.4, 0.7, 1.0), 0.025, 1, PocockSpending(), HwangShihDeCaniSpending(-2), 0.1, True)
+
+
+def mean_estimate(trial, drift):
+    """Mean of the estimate at stopping."""
+    return float(mean_of_likelihood_estimate(trial.space, np.array([drift]))[0])
 
 
 def estimate(z, fraction=1.0, **more):
@@ -54,7 +60,7 @@ def test_median_coverage_and_bias_by_simulation(design, drift):
     assert np.mean(medians > drift) == pytest.approx(0.5, abs=noise * 0.5)
     naive = np.array([conclusion.observed.effect for conclusion in conclusions])
     adjusted = np.array([conclusion.bias_adjusted for conclusion in conclusions])
-    exact = conclusions[0].trial.mean_estimate(drift)
+    exact = mean_estimate(conclusions[0].trial, drift)
     # the exact bias of the naive estimate takes most of the noise out of the bias of the adjusted one
     left = exact - drift + (adjusted - naive).mean()
     assert abs(left) < 0.5 * abs(exact - drift)
@@ -73,7 +79,7 @@ def test_mean_estimate_by_simulation(design, drift):
     crossed = (z >= trial.upper) | (z <= trial.region.lower)
     crossed[:, -1] = True
     estimates = (scores / trial.information)[np.arange(len(z)), crossed.argmax(axis=1)]
-    assert trial.mean_estimate(drift) == pytest.approx(estimates.mean(), abs=3.5 * estimates.std() / len(z) ** 0.5)
+    assert mean_estimate(trial, drift) == pytest.approx(estimates.mean(), abs=3.5 * estimates.std() / len(z) ** 0.5)
 
 
 @pytest.mark.parametrize("design", [TWO_SIDED, BINDING], ids=["two-sided", "binding"])
@@ -111,7 +117,7 @@ def test_interval_inverts_the_stage_wise_tail():
         (conclusion.interval.upper, 0.975),
     ):
         assert conclusion.trial.tail(2.6, effect) == pytest.approx(tail, abs=1e-12)
-    assert conclusion.trial.mean_estimate(conclusion.bias_adjusted) == pytest.approx(2.6 / 0.7**0.5, abs=1e-12)
+    assert mean_estimate(conclusion.trial, conclusion.bias_adjusted) == pytest.approx(2.6 / 0.7**0.5, abs=1e-12)
 
 
 @pytest.mark.parametrize("freedom", [4.0, 30.0, math.inf])
@@ -301,4 +307,60 @@ def test_far_against_the_experimental_arm_the_limits_are_those_of_the_fixed_samp
 def test_a_result_beyond_all_doubt_still_has_its_repeated_p_value():
     design = GroupSequential(information=(0.75, 1.0), alpha=0.05, sided=2)
     assert 0 < design.conclude(Estimate(45.0, 1.0), look=1).repeated_p_value < 1e-200
-    assert design.conclude(Estimate(400.0, 1.0), look=2).repeated_p_value <= 2e-300
+    assert design.conclude(Estimate(90.0, 1.0), look=2).repeated_p_value <= 2e-300
+
+
+def test_t_statistics_cover_in_tiny_trials():
+    """Two arms of 4, then 8, an effect of 2.5 standard deviations: the t interval of a trial that may stop half way."""
+    design, rng, truth = GroupSequential((0.5, 1.0), 0.05, 2), np.random.default_rng(41), 2.5
+    covered, below = [], []
+    for _ in range(1200):
+        arms = rng.normal(size=(2, 8)) + np.array([[truth], [0.0]])
+        given = []
+        for patients in (4, 8):
+            first, second = arms[:, :patients]
+            spread = (first.var(ddof=1) + second.var(ddof=1)) / 2
+            error = math.sqrt(2 * spread / patients)
+            given.append(Estimate(first.mean() - second.mean(), error, 2 * patients - 2))
+        stopped = design.conclude(given[0])
+        if not stopped.decision.stops:
+            stopped = design.conclude(given)
+        covered.append(truth in stopped.interval)
+        below.append(stopped.median_unbiased < truth)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(below) == pytest.approx(0.5, abs=0.06)
+
+
+def test_effects_of_a_t_statistic_and_back():
+    for better in ("higher", "lower"):
+        seen = Estimate(-4.0, 1.5, 7.0, better=better, null_value=0.5)
+        for mean in (-3.0, 0.0, 1.2):
+            assert seen.mean_at_effect(seen.effect_at_mean(mean)) == pytest.approx(mean, abs=1e-12)
+        assert seen.effect_at_mean(0.0) == pytest.approx(0.5, abs=1e-12)
+        assert seen.effect_at_mean(seen.favourable_z) == pytest.approx(-4.0, abs=1e-12)
+    normal = Estimate(1.0, 0.5)
+    assert normal.effect_at_mean(1.5) == pytest.approx(0.75, abs=1e-15)
+    far = GroupSequential((0.5, 1.0)).conclude(Estimate(12.0, 1.0, 5.0), look=2)
+    assert far.interval.lower < far.median_unbiased < 12.0 < far.interval.upper
+    table = far.estimates()
+    assert table["median-unbiased, stage-wise"].effect == pytest.approx(far.median_unbiased, abs=1e-9)
+    assert table["bias-adjusted"].effect == pytest.approx(far.bias_adjusted, abs=1e-9)
+    assert table["maximum likelihood"].effect == pytest.approx(12.0, abs=1e-12)
+    assert table["maximum likelihood"].interval.upper == pytest.approx(far.observed_interval.upper, abs=1e-12)
+
+
+def test_following_with_a_look_added():
+    design = GroupSequential((0.5, 1.0), 0.05, 2)
+    looks = [Estimate(1.0, 1.0), Estimate(1.5, 0.8), Estimate(2.5, 0.7)]
+    followed = design.follow(looks, information=(0.4, 0.7, 1.0))
+    assert [str(found.decision) for found in followed] == ["continue", "continue", "stop for efficacy"]
+    open_ended = design.conclude([Estimate(1.0, 1.0), Estimate(3.0, 0.8)], information=(0.4, 0.7), final=False)
+    three = GroupSequential((0.4, 0.7, 1.0), 0.05, 2).conclude([Estimate(1.0, 1.0), Estimate(3.0, 0.8)])
+    assert open_ended.bias_adjusted == pytest.approx(three.bias_adjusted, abs=1e-9)
+
+
+def test_a_futility_stop_that_was_not_binding_ends_the_trial_there():
+    design = GroupSequential((0.5, 0.75, 1.0), 0.025, 1, futility=HwangShihDeCaniSpending(-2), beta=0.2)
+    conclusion = design.conclude(Estimate(0.2, 1.0), look=1)
+    assert conclusion.bias_adjusted == pytest.approx(0.2, abs=1e-12)
+    assert conclusion.estimates()["bias-adjusted"].effect == pytest.approx(0.2, abs=1e-12)

@@ -113,3 +113,63 @@ def test_z_of_twelve(look, z, sided):
     earlier = sided * ndtr(-design.efficacy_bounds[: look - 1]).max(initial=0)
     if z > 0 or sided == 2:
         assert conclusion.p_value >= earlier
+
+
+def test_a_wedge_look_close_to_the_one_before():
+    """The density has a hole there; the wedge must be found all the same."""
+    spending = eq.OBrienFlemingSpending()
+    planned = eq.GroupSequential((0.6, 0.8, 1.0), 0.05, 2, spending, spending, 0.2)
+    near, further = (planned.bounds_at((0.6, 0.8, time, 1.0), True) for time in (0.803, 0.81))
+    assert near.futility[2] == pytest.approx(further.futility[2], abs=0.01)
+    for times in ((0.6, 0.603, 1.0), (0.0215357, 0.0335534, 0.712523, 0.7199676, 1.0)):
+        design = eq.GroupSequential(times, 0.05, 2, spending, spending, 0.2)
+        assert design.power(design.drift) == pytest.approx(0.8, abs=1e-10)
+        spent = design.exit_probabilities(design.spending_drift).futility
+        np.testing.assert_allclose(np.cumsum(spent), design.beta_spent, atol=1e-10)
+
+
+def test_binding_futility_that_leaves_less_than_alpha():
+    """Bounds stay finite and what is said to be spent is what is spent."""
+    design = eq.GroupSequential((0.5, 1.0), 0.3, 1, eq.NoEarlyStopping(), eq.FixedBounds((0.6,)), 0.2, True)
+    assert np.isfinite(design.efficacy_bounds[-1])
+    assert design.alpha_spent[-1] < 0.3
+    exits = design.exit_probabilities(0.0)
+    assert exits.upper.sum() == pytest.approx(design.alpha_spent[-1], abs=1e-12)
+    plan = eq.GroupSequential(
+        (0.3921, 1.0), 0.001, 2, eq.PowerSpending(5), eq.FixedBounds((0.38,), "predictive power"), 0.2, True
+    )
+    found = plan.bounds_at((0.373, 0.956, 1.0), True)
+    assert np.isfinite(found.efficacy).all()
+    reached = found.region(2, True).exit_probabilities(np.zeros(1))
+    assert 2 * reached.upper.sum() == pytest.approx(found.alpha_spent[-1], abs=1e-12)
+
+
+@pytest.mark.parametrize("z", [30.0, 60.0, 99.0])
+@pytest.mark.parametrize("freedom", [math.inf, 5000.0, 50.0])
+def test_absurdly_large_effects(z, freedom):
+    design = eq.GroupSequential((0.3, 0.6, 1.0), 0.05, 2)
+    first, last = (design.conclude(eq.Estimate(z, 1.0, freedom), look=look) for look in (1, 3))
+    assert first.decision is last.decision is eq.Decision.EFFICACY
+    assert first.interval.lower < z < first.interval.upper
+    # the stage-wise ordering ranks a late stop below every earlier one, however large
+    assert last.interval.lower < last.median_unbiased < last.interval.upper
+    with pytest.raises(eq.InputError, match="within 100 standard errors"):
+        design.conclude(eq.Estimate(1e6, 1.0), look=1)
+
+
+def test_t_so_far_out_that_its_tail_underflows():
+    for freedom in (30.0, 400.0, 5000.0):
+        edge = 36.4
+        at = eq.Estimate(eq.Estimate(0.0, 1.0, freedom).quantile(edge), 1.0, freedom)
+        assert at.z == pytest.approx(edge, rel=1e-9)
+        steps = [eq.Estimate(at.effect * factor, 1.0, freedom).z for factor in (1.0, 1.05, 1.1, 1.2, 1.5)]
+        assert np.isfinite(steps).all()
+        assert np.all(np.diff(steps) > 0)
+    # nearly normal: z of t as the expansion has it, t (1 - (t^2 + 1) / (4 f)) to first order
+    assert eq.Estimate(45.0, 1.0, 1e7).z == pytest.approx(45.0 * (1 - (45.0**2 + 1) / 4e7), rel=1e-7)
+
+
+def test_alpha_of_a_thousand_million_millionth():
+    design = eq.GroupSequential((0.5, 1.0), 1e-15, 2)
+    conclusion = design.conclude(eq.Estimate(9.0, 1.0), look=2)
+    assert conclusion.interval.lower < 9.0 < conclusion.interval.upper

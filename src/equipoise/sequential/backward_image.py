@@ -86,9 +86,6 @@ class AdaptedEffects:
         self.time = float(design.information[look - 1])
         self.sign = 1.0 if observed.better == "higher" else -1.0
         self.trial = StoppedTrial(bounds.region(1, rest.binding), bounds.information.size)
-        # drift per unit of information fraction, before and after the change, of an effect of 1
-        self.before = math.sqrt(self.interim.information / self.time)
-        self.after = math.sqrt(observed.information / float(bounds.information[-1]))
         total = self.interim.information + observed.information
         pooled = self.interim.information * self.interim.effect + observed.information * observed.effect
         self.centre = self.sign * (pooled / total - observed.null_value)
@@ -109,10 +106,10 @@ class AdaptedEffects:
 
     def tail(self, effect: float) -> float:
         """Probability under an effect of an outcome of the whole trial at least as high as its backward image."""
-        held = self.against(self.observed, effect) + effect / self.observed.standard_error
-        ahead = self.trial.tail(held, effect * self.after)
-        stands = self.against(self.interim, effect) + effect / self.interim.standard_error
-        drift = effect * self.before
+        held, stands = self.against(self.observed, 0.0), self.against(self.interim, 0.0)
+        mean, before = held - self.against(self.observed, effect), stands - self.against(self.interim, effect)
+        ahead = self.trial.tail(held, mean / math.sqrt(float(self.bounds.information[-1])))
+        drift = before / math.sqrt(self.time)
         look, z = backward_image(self.region, stands, self.look, ahead, drift)
         return StoppedTrial(self.region, look).tail(z, drift)
 

@@ -288,7 +288,7 @@ def _spread(spent: Array, look: int, beta: float) -> Array:
 
 
 def _half_width(state: SubDensity, information: float, increment: float, drift: float, upper: float) -> float:
-    """Half-width of the wedge into which a trial falls at the next look with probability `increment`, at most `upper`."""
+    """Half-width, at most `upper`, of the wedge into which a trial falls at the next look with this probability."""
     from scipy.special import ndtri
 
     if increment <= 0:

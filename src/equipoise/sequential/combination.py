@@ -10,9 +10,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, numbers
 from ..errors import InputError
 from ..text_table import text_table
-from .decision import Decision
+from .decision import Decision, decide
 from .design import GroupSequential
 from .nested import at_level, nested
 from .region import Region
@@ -51,6 +52,7 @@ class InverseNormal(CombinationTest):
     weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        instance("design", self.design, GroupSequential, "a GroupSequential design")
         if self.design.sided == 2 and self.design.binding and self.design.futility is not None:
             raise InputError(
                 "design.binding", True, "False: two-sided combination tests keep their level without futility"
@@ -59,14 +61,24 @@ class InverseNormal(CombinationTest):
             increments = np.diff(self.design.information, prepend=0.0)
             object.__setattr__(self, "weights", tuple(np.sqrt(increments).tolist()))
             return
-        weights = tuple(float(weight) for weight in self.weights)
-        if len(weights) != self.design.looks or not all(0 < weight < math.inf for weight in weights):
-            raise InputError("weights", weights, f"{self.design.looks} positive numbers, one a stage")
-        times = np.cumsum(np.square(weights))
+        looks = self.design.looks
+        right = f"{looks} positive numbers, one a stage" if looks > 1 else "1 positive number"
+        weights = numbers("weights", self.weights, right)
+        if weights.size != looks or not np.all(weights > 0):
+            raise InputError("weights", self.weights, right)
+        times = np.cumsum(np.square(weights / weights.max()))
         times /= times[-1]
+        if not np.all(np.diff(times, prepend=0.0) > 0):
+            raise InputError("weights", self.weights, "weights of which none vanishes beside the others")
         object.__setattr__(self, "weights", tuple(np.sqrt(np.diff(times, prepend=0.0)).tolist()))
         if not np.allclose(times, self.design.information, rtol=0, atol=1e-14):
-            object.__setattr__(self, "design", replace(self.design, information=tuple(times.tolist())))
+            try:
+                design = replace(self.design, information=tuple(times.tolist()))
+            except InputError as error:
+                if error.field != "information":
+                    raise
+                raise InputError("weights", self.weights, "weights of which none vanishes beside the others") from None
+            object.__setattr__(self, "design", design)
 
     @property
     def looks(self) -> int:
@@ -104,16 +116,17 @@ class InverseNormal(CombinationTest):
 
     def thresholds_at(self, level: float) -> Array:
         """Bounds on Z_k of the same rule at another one-sided level, futility left out; shape (looks,)."""
-        return at_level(self._nested, level).efficacy_bounds
+        return at_level(self._nested, self._one_sided(level)).efficacy_bounds
 
     def evidence(self, scores: Array) -> float:
         """Z_k of the stages with these favourable z, shape (stages so far,)."""
+        scores = self._so_far(scores)
         weights = np.array(self.weights)[: scores.size]
         return float(weights @ scores) / float(np.linalg.norm(weights))
 
     def shown(self, evidence: float) -> float:
         """Z_k itself."""
-        return evidence
+        return number("evidence", evidence, "a number", infinite=True)
 
     @property
     def _respects_futility(self) -> bool:
@@ -122,7 +135,11 @@ class InverseNormal(CombinationTest):
     def decide(self, stages: Sequence[Stage]) -> Decision:
         """What the rule says after the latest of `stages`."""
         scores = self._some(stages)
-        return self.design.decide(self.evidence(scores), scores.size)
+        index = scores.size - 1
+        futility = None if self.design.futility_bounds is None else float(self.design.futility_bounds[index])
+        return decide(
+            self.design, self.evidence(scores), float(self.thresholds[index]), futility, index + 1 == self.looks
+        )
 
     def _region(self, means: Array) -> Region:
         """Where Z_k less its mean has to stay, for stages whose z have `means` (stages,), as many looks as those."""
@@ -143,8 +160,9 @@ class InverseNormal(CombinationTest):
         scores, means, evidence
             As in `CombinationTest.tail`.
         """
+        scores, means = self._so_far(scores), self._means_of(scores, means)
         region = self._region(means)
-        region.upper[-1] = evidence
+        region.upper[-1] = number("evidence", evidence, "a number", infinite=True)
         return float(region.exit_probabilities(np.zeros(1)).upper.sum())
 
     def conditional_power(self, stages: Sequence[Stage], means: Sequence[float] | Array) -> Array:
@@ -156,18 +174,14 @@ class InverseNormal(CombinationTest):
             The stages so far, fewer than planned.
         means
             Mean of z of each stage to come, effect * sqrt(information of the stage), in order; shape (stages to come,).
-            Fewer means answer for as many looks.
+            Fewer means answer for as many looks; a number counts as one.
 
         Returns
         -------
         Cumulative over the looks to come, of the shape of `means`. Futility bounds count if they are binding.
         """
         scores = self.scores(stages)
-        ahead = np.asarray(means, dtype=np.float64)
-        if not 0 < ahead.size <= self.looks - scores.size:
-            raise InputError("means", means, f"a mean for each of {self.looks - scores.size} stages to come")
-        if not np.all(np.isfinite(ahead)):
-            raise InputError("means", means, "finite numbers")
+        ahead = self._ahead(scores, means)
         if np.any(scores == -math.inf):
             return np.zeros(ahead.size)
         region = self._region(np.concatenate((np.zeros(scores.size), ahead)))
@@ -184,7 +198,7 @@ class InverseNormal(CombinationTest):
         ]
         return "\n".join(
             [
-                f"Inverse normal combination test, {self.looks} stages, {sides} alpha {self.design.alpha:g}",
+                f"Inverse normal combination test, {self.looks} stage{'s' * (self.looks > 1)}, {sides} alpha {self.design.alpha:g}",
                 f"Efficacy: {self.design.efficacy.name}",
                 text_table(["stage", "weight", "efficacy z"], rows),
             ]

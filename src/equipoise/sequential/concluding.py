@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ..errors import InputError
@@ -14,6 +13,8 @@ from .design import GroupSequential
 from .inference import StoppedTrial
 
 __all__ = ["conclude"]
+
+_MOST = 100.0
 
 
 def _checked(
@@ -32,6 +33,10 @@ def _checked(
         raise InputError("look", look, f"{len(given)}, the number of estimates given, or a single estimate")
     if look < 1 or (look > design.looks and information is None):
         raise InputError("look", look, f"a look from 1 to {design.looks}, or with the information at every look")
+    for estimate in given:
+        if not abs(estimate.favourable_z) <= _MOST:
+            figures = f"effect {estimate.effect:g} with standard error {estimate.standard_error:g}"
+            raise InputError("estimates", figures, f"an effect within {_MOST:g} standard errors of the null value")
     for name in ("better", "null_value", "scale"):
         values = {getattr(estimate, name) for estimate in given}
         if len(values) > 1:
@@ -82,11 +87,11 @@ def conclude(
 
     Notes
     -----
-    For a hypothesised effect v the drift is such that z has mean (v - null) / SE at look k and that times
-    sqrt(t_j / t_k) at look j. With finite degrees of freedom the z held against v is the normal score of the t
-    statistic (effect - v) / SE, plus that mean. At the first look the interval is then exactly the t interval and the
-    median-unbiased estimate the observed effect; at later looks rpact instead multiplies limits found on the z scale by
-    SE, as if the degrees of freedom were infinite. The bias adjustment is normal theory on the observed effect itself.
+    Everything is found on the scale of z and then read as effects (`Estimate.effect_at_mean`): the effect v at which z
+    has mean m is the one whose own test, (effect - v) / SE as a normal or t statistic, gives z - m. At look j the mean
+    is then m sqrt(t_j / t_k). At the first look the interval is exactly the t interval and the median-unbiased estimate
+    the observed effect; at later looks rpact instead multiplies limits found on the z scale by SE, as if the degrees of
+    freedom were infinite.
 
     Raises
     ------
@@ -107,7 +112,6 @@ def conclude(
     decision = decide(design, z, efficacy, futility, final)
 
     level = 1 - 2 * design.level
-    sign = 1.0 if observed.better == "higher" else -1.0
     plain = boundaries if design.futility is None else without_futility(design).bounds_at(fractions, final)
     half = observed.quantile(float(plain.efficacy[-1])) * observed.standard_error
     repeated = Interval(
@@ -115,27 +119,19 @@ def conclude(
     )
 
     later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
+    if not (final or later) and fractions[-1] < 1:
+        later = [1.0]
     whole = design.bounds_at([*fractions, *later], True) if later else boundaries
     trial = StoppedTrial(whole.region(design.sided, design.binding), look)
 
     p_value = median = interval = adjusted = None
     if decision.stops:
 
-        def effect_at(mean: float) -> float:
-            return observed.null_value + sign * mean * observed.standard_error
-
-        def z_against(mean: float) -> float:
-            return sign * observed.z_against(effect_at(mean))
-
         p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
-        middle, *ends = (
-            effect_at(float(mean))
-            for mean in trial.standardised_effects((0.5, design.level, 1 - design.level), z_against)
-        )
-        median = observed.possible(middle)
-        interval = Interval(observed.possible(min(ends)), observed.possible(max(ends)), level)
-        root = math.sqrt(fractions[-1])
-        adjusted = observed.possible(effect_at(trial.bias_adjusted(sign * observed.statistic / root) * root))
+        means = trial.means(z, (0.5, design.level, 1 - design.level))
+        median, *ends = (observed.effect_at_mean(float(mean)) for mean in means)
+        interval = Interval(min(ends), max(ends), level)
+        adjusted = observed.effect_at_mean(trial.bias_adjusted(z))
     return Conclusion(
         look=look,
         decision=decision,

@@ -121,21 +121,14 @@ class Conclusion:
         root = rising_root(lambda level: excess(min(level, highest)), max(min(-z, highest), lowest), tolerance=1e-12)
         return plain.sided * float(ndtr(root))
 
-    @property
-    def normal_standard_error(self) -> float:
-        """Standard error of the normal estimate with the same effect and the same z; with a t statistic the wider."""
-        if math.isinf(self.observed.degrees_of_freedom) or self.z == 0:
-            return self.observed.standard_error
-        return abs((self.observed.effect - self.observed.null_value) / self.z)
-
     def estimates(self, level: float | None = None, estimators: Sequence[Estimator] | None = None) -> EstimateTable:
         """Every estimate of the effect once the trial has stopped, each with the interval it brings.
 
         Maximum likelihood (as observed); median-unbiased by the stage-wise, sample-mean and likelihood-ratio orderings;
         bias-adjusted (Whitehead 1986); unbiased (Emerson & Fleming 1990); conditional maximum likelihood and
         conditional median-unbiased given the look (Fan, DeMets & Lan 2004). Review: Robertson et al. 2023, Stat Med
-        42:122 and 42:2496. All is normal theory on z: a t statistic enters as a normal estimate of the same effect and
-        the same p-value, its standard error `normal_standard_error`; `interval` is by the t distribution itself.
+        42:122 and 42:2496. All is found on the scale of z, which a t statistic enters by its p-value, and read as
+        effects by the t distribution (`Estimate.effect_at_mean`).
 
         Parameters
         ----------
@@ -158,11 +151,10 @@ class Conclusion:
         )
         if not 0 < chosen < 1:
             raise InputError("level", level, "a confidence level between 0 and 1")
-        sign = 1.0 if self.observed.better == "higher" else -1.0
-        unit = sign * self.normal_standard_error * math.sqrt(self.information[-1])
+        root = math.sqrt(self.information[-1])
 
         def effect_of(drift: float) -> float:
-            return self.observed.possible(self.observed.null_value + unit * drift)
+            return self.observed.effect_at_mean(root * drift)
 
         rows = []
         for found in estimates(self.trial.region, self.look, self.z, chosen, estimators or ESTIMATORS):
@@ -173,10 +165,7 @@ class Conclusion:
             rows.append(EffectEstimate(found.estimator, effect_of(found.estimate), interval))
         note = ""
         if math.isfinite(self.observed.degrees_of_freedom):
-            freedom = self.observed.degrees_of_freedom
-            note = (
-                f"t with {freedom:.4g} df taken as normal with the same p-value (SE {self.normal_standard_error:.4g})"
-            )
+            note = f"z is the normal score of t with {self.observed.degrees_of_freedom:.4g} df; effects are by that t"
         return EstimateTable(tuple(rows), self.observed.scale, self.observed.null_value, note)
 
     def plot(self, scale: str = "effect") -> Figure:
@@ -275,7 +264,7 @@ class Conclusion:
         ]
         if math.isfinite(self.observed.degrees_of_freedom):
             freedom = f"{self.observed.degrees_of_freedom:.4g} df"
-            lines.append(f"z is the normal score of t with {freedom}; limits are by that t, the bias adjustment is not")
+            lines.append(f"z is the normal score of t with {freedom}; effects are by that t")
         if self.observed.label:
             lines.insert(0, self.observed.label)
         return "\n".join(lines)

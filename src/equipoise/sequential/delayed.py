@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, numbers
 from ..errors import InputError
 from ..plain import plain
 from ..text_table import text_table
+from .any_shape import any_shape, flag
 from .delayed_region import DelayedOutcomes, DelayedRegion
 from .design import GroupSequential
 from .roots import rising_root
@@ -63,8 +65,7 @@ class DelayedResponse:
     pipeline: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.design, GroupSequential):
-            raise InputError("design", self.design, "a GroupSequential design")
+        instance("design", self.design, GroupSequential, "a one-sided GroupSequential design with futility bounds")
         if self.design.sided != 1:
             raise InputError("design.sided", self.design.sided, "1, for delayed-response tests are one-sided")
         if self.design.futility is None:
@@ -132,12 +133,20 @@ class DelayedResponse:
             out.
         final
             Whether look k ends the trial, so that everything left is spent there.
+
+        Raises
+        ------
+        InputError
+            When fractions do not rise from look to look, or one at a decision analysis does not fit that of its look.
         """
+        final = flag("final", final)
         boundaries = self.design.bounds_at(information, final)
         upper, lower = boundaries.efficacy, boundaries.futility
         if lower is None:
             lower = np.full(upper.shape, -math.inf)
-        decided = np.append(np.asarray(pipeline, dtype=np.float64), boundaries.information[len(pipeline) :])
+        times = boundaries.information
+        waiting = times[:-1] if final else times
+        decided = np.append(checked_pipeline(pipeline, waiting.tolist()), times[waiting.size :])
         return DelayedRegion.balanced(boundaries.information, lower, upper, decided, self.design.binding)
 
     def outcome_probabilities(self, drift: npt.ArrayLike) -> DelayedOutcomes:
@@ -148,9 +157,7 @@ class DelayedResponse:
         DelayedOutcomes
             Arrays of shape (..., looks).
         """
-        drifts = np.asarray(drift, dtype=np.float64)
-        if not np.all(np.isfinite(drifts)):
-            raise InputError("drift", drift, "finite numbers")
+        drifts = any_shape("drift", drift)
         found = self.region.outcomes(drifts.ravel())
         shape = (*drifts.shape, self.design.looks)
         parts = (found.confirmed, found.lost, found.gained, found.accepted)
@@ -273,10 +280,13 @@ def checked_pipeline(
     InputError
         When they are too few or too many, below that of their look or too near it to be told apart, or above `limit`.
     """
-    fractions = tuple(float(fraction) for fraction in np.atleast_1d(np.asarray(pipeline, dtype=np.float64)))
+    expected = f"{len(information)} information fractions, one for each look at which recruitment may stop"
+    if len(information) < 2:
+        expected = "one information fraction, for the look at which recruitment may stop"
+        expected = expected if len(information) else "none, for there is no look at which recruitment may stop"
+    fractions = tuple(numbers("pipeline", pipeline, expected).tolist())
     if len(fractions) != len(information):
-        expected = f"{len(information)} information fractions, one for each look at which recruitment may stop"
-        raise InputError("pipeline", fractions, expected)
+        raise InputError("pipeline", pipeline, expected)
     for before, after in zip(information, fractions, strict=True):
         if not (after == before or before * (1 + _LEAST) <= after < math.inf) or after > limit:
             top = f", at most {limit:g}" if limit < math.inf else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +43,7 @@ class DecidedTrial:
             self._held[centre] = self.region.stages(centre, span, self.region.binding)
         return self._held[centre]
 
-    def tail(self, z: float, drift: float = 0.0, rejected: bool | None = None) -> float:
+    def tail(self, z: float, drift: float = 0.0) -> float:
         """Probability under `drift` of an outcome at least as high as z at this decision analysis.
 
         Outcomes are ordered by the look T of the stop, then by z at the decision: rejections are highest, the earliest
@@ -51,7 +51,6 @@ class DecidedTrial:
         at termination; stage-wise ordering with the critical values as dividing points). So it is the probability of
         rejecting after an earlier look, or of stopping at this one and a larger z, or, when z does not reject, of
         recruiting on. Without binding futility it is an upper bound, earlier looks counting as in the error spent.
-        `rejected` says on which side of the critical value the outcome counts, by default that of z.
         """
         at_drift = np.array([drift])
         stages, region = self._stages(drift), self.region
@@ -60,31 +59,17 @@ class DecidedTrial:
             total += float(stage.exceeding(critical * math.sqrt(stage.pipeline), at_drift)[0])
         here = stages[-1]
         total += float(here.exceeding(z * math.sqrt(here.pipeline), at_drift)[0])
-        if not (z >= region.critical[-1] if rejected is None else rejected):
+        if z < region.critical[-1]:
             total += float(here.continuing(at_drift)[0])
         return min(total, 1.0)
 
-    def standardised_effect(self, probability: float, z_against: Callable[[float], float], rejected: bool) -> float:
-        """The mean of z at the decision analysis under which `tail` equals `probability`.
-
-        Parameters
-        ----------
-        probability
-            Upper tail probability of the outcome, between 0 and 1.
-        z_against
-            z of the test that the mean of z has a given value.
-        rejected
-            Whether the outcome rejects; a t statistic moves when held against other means, the decision does not.
-        """
+    def mean(self, z: float, probability: float) -> float:
+        """The mean of z at the decision analysis under which `tail(z)` equals `probability`."""
         from scipy.special import ndtri
 
         target = float(ndtri(probability))
         root = math.sqrt(self.region.pipeline[-1])
-
-        def excess(mean: float) -> float:
-            return float(ndtri(self.tail(z_against(mean) + mean, mean / root, rejected))) - target
-
-        return rising_root(excess, z_against(0.0) + target)
+        return rising_root(lambda mean: float(ndtri(self.tail(z, mean / root))) - target, z + target)
 
 
 @dataclass(frozen=True)
@@ -267,17 +252,10 @@ def conclude_delayed(
 
     z, critical = decision.favourable_z, float(region.critical[-1])
     rejected = z >= critical
-    sign = 1.0 if decision.better == "higher" else -1.0
     trial = DecidedTrial(region)
 
-    def effect_at(mean: float) -> float:
-        return decision.null_value + sign * mean * decision.standard_error
-
-    def z_against(mean: float) -> float:
-        return sign * decision.z_against(effect_at(mean))
-
     def effect(probability: float) -> float:
-        return decision.possible(effect_at(trial.standardised_effect(probability, z_against, rejected)))
+        return decision.effect_at_mean(trial.mean(z, probability))
 
     ends = effect(design.level), effect(1 - design.level)
     level = 1 - 2 * design.level

@@ -151,7 +151,8 @@ class GroupSequential(PlannedDesign):
         conclusions: list[Conclusion] = []
         for look in range(1, len(estimates) + 1):
             fractions = None if information is None else information[:look]
-            conclusions.append(self.conclude(estimates[:look], information=fractions))
+            ends = None if look == len(estimates) else False
+            conclusions.append(self.conclude(estimates[:look], information=fractions, final=ends))
             decision = conclusions[-1].decision
             if decision.rejects or (decision.stops and (self.binding or self.futility is None)):
                 break

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers, whole
 from ..errors import InputError
 from ..text_table import text_table
+from .any_shape import flag
 from .decision import Decision
 from .roots import rising_root
 from .shifted_product import shifted_tail
@@ -27,7 +30,7 @@ _METHODS = ("equal alpha", "full alpha", "no interaction", "user alpha")
 
 @dataclass(frozen=True)
 class FisherCombination(CombinationTest):
-    """Reject at look k when p_1^g_1 ... p_k^g_k <= c_k (Bauer & Koehne 1994, Biometrics 50:1029; Wassmer 1999).
+    """Reject at look k when p_1^g_1 ... p_k^g_k <= c_k (Bauer & Köhne 1994, Biometrics 50:1029; Wassmer 1999).
 
     Wassmer 1999, Biom J 41:279; Wassmer & Brannath 2016, section 6.3. One-sided. The exponents are g_k =
     sqrt((t_k - t_{k-1}) / t_1), t the planned information fractions: 1 throughout for stages of equal size.
@@ -41,8 +44,8 @@ class FisherCombination(CombinationTest):
     method
         "equal alpha": the same level, of the test of the product alone, at every look. "full alpha": that level is
         alpha at the last look and c_k = c_K before it, which only stops where the product could not recover (Bauer &
-        Koehne 1994 for two stages). "no interaction": c_K as without early stops, c_k = c_{k+1} / alpha0_k^g_{k+1} in
-        between, and c_1 such that alpha is used up; for two stages Bauer & Koehne's test with a futility bound.
+        Köhne 1994 for two stages). "no interaction": c_K as without early stops, c_k = c_{k+1} / alpha0_k^g_{k+1} in
+        between, and c_1 such that alpha is used up; for two stages Bauer & Köhne's test with a futility bound.
         "user alpha": alpha spent as given.
     alpha0
         Stop for futility at look k when p_k >= alpha0_k; one a look but the last, or one for all.
@@ -65,23 +68,31 @@ class FisherCombination(CombinationTest):
     cumulative_alpha: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        fractions = tuple(float(fraction) for fraction in self.information)
+        right = "information fractions above 0, rising, the last 1"
+        fractions = tuple(numbers("information", self.information, right).tolist())
         if not fractions or not np.all(np.diff((0.0, *fractions)) > 0) or fractions[-1] != 1:
-            raise InputError("information", fractions, "information fractions above 0, rising, the last 1")
+            raise InputError("information", self.information, right)
         object.__setattr__(self, "information", fractions)
-        if not 0 < self.alpha < 0.5:
+        alpha = number("alpha", self.alpha, "a number between 0 and 0.5")
+        if not 0 < alpha < 0.5:
             raise InputError("alpha", self.alpha, "a number between 0 and 0.5")
-        if self.method not in _METHODS:
+        object.__setattr__(self, "alpha", alpha)
+        if not isinstance(self.method, str) or self.method not in _METHODS:
             raise InputError("method", self.method, "one of " + ", ".join(_METHODS))
+        object.__setattr__(self, "binding", flag("binding", self.binding))
         interim = len(fractions) - 1
         if self.alpha0 is not None:
-            given = self.alpha0 if isinstance(self.alpha0, Sequence) else (self.alpha0,) * interim
-            alpha0 = tuple(float(value) for value in given)
-            if len(alpha0) != interim or not all(self.alpha < value <= 1 for value in alpha0):
-                raise InputError(
-                    "alpha0", alpha0, f"{interim} numbers above alpha and at most 1, one a look but the last"
-                )
-            object.__setattr__(self, "alpha0", alpha0)
+            right = f"{interim} numbers above alpha and at most 1, one a look but the last, or one for all"
+            if interim == 1:
+                right = "a number above alpha and at most 1, for the first look"
+            elif not interim:
+                right = "None, for there is no look but the last"
+            given = numbers("alpha0", self.alpha0, right)
+            if given.size == 1 and isinstance(self.alpha0, Real):
+                given = np.repeat(given, interim)
+            if not interim or given.size != interim or not np.all((given > alpha) & (given <= 1)):
+                raise InputError("alpha0", self.alpha0, right)
+            object.__setattr__(self, "alpha0", tuple(given.tolist()))
         if self.binding and self.alpha0 is None:
             raise InputError("alpha0", None, "p-values at which to stop for futility, for that is to be binding")
         if self.method == "no interaction" and not (self.binding and interim):
@@ -91,13 +102,15 @@ class FisherCombination(CombinationTest):
         if (self.method == "user alpha") != (self.cumulative_alpha is not None):
             raise InputError("cumulative_alpha", self.cumulative_alpha, "cumulative alpha for 'user alpha', else None")
         if self.cumulative_alpha is not None:
-            spent = tuple(float(value) for value in self.cumulative_alpha)
-            object.__setattr__(self, "cumulative_alpha", spent)
+            right = f"{len(fractions)} numbers from 0 to alpha, never falling, some left for the last look"
+            if not interim:
+                right = "alpha alone, for there is but one look"
+            spent = numbers("cumulative_alpha", self.cumulative_alpha, right)
             steps = np.diff(spent, prepend=0.0)
             fits = len(spent) == len(fractions) and bool(np.all(steps >= 0)) and steps[-1] > 0
             if not fits or not math.isclose(spent[-1], self.alpha):
-                right = f"{len(fractions)} numbers from 0 to alpha, never falling, some left for the last look"
-                raise InputError("cumulative_alpha", spent, right)
+                raise InputError("cumulative_alpha", self.cumulative_alpha, right)
+            object.__setattr__(self, "cumulative_alpha", tuple(spent.tolist()))
 
     @property
     def looks(self) -> int:
@@ -208,6 +221,7 @@ class FisherCombination(CombinationTest):
         Futility is left out, so that what follows is valid whether or not it is obeyed; "no interaction" cannot do
         without, and "user alpha" spends the same shares.
         """
+        level = self._one_sided(level)
         if level == self.alpha and not self.binding:
             return self.thresholds
         if self.method == "no interaction":
@@ -235,11 +249,12 @@ class FisherCombination(CombinationTest):
         """-log of the weighted product of the p-values of these favourable z, shape (stages so far,)."""
         from scipy.special import log_ndtr
 
+        scores = self._so_far(scores)
         return float(-self.exponents[: scores.size] @ log_ndtr(-scores))
 
     def shown(self, evidence: float) -> float:
         """The product."""
-        return math.exp(-evidence)
+        return math.exp(-number("evidence", evidence, "a number", infinite=True))
 
     @property
     def _respects_futility(self) -> bool:
@@ -261,7 +276,7 @@ class FisherCombination(CombinationTest):
 
     def orders_effects(self, look: int) -> bool:
         """At the first four looks."""
-        return look <= 4
+        return 1 <= whole("look", look) <= min(self.looks, 4)
 
     def tail(self, scores: Array, means: Array, evidence: float) -> float:
         """Probability of an outcome at least as high as this one in the stage-wise ordering, under an effect.
@@ -280,7 +295,8 @@ class FisherCombination(CombinationTest):
         InputError
             At a later look than the fourth for means other than zero.
         """
-        looks = scores.size
+        scores, means = self._so_far(scores), self._means_of(scores, means)
+        evidence, looks = number("evidence", evidence, "a number", infinite=True), scores.size
         if not means.any():
             thresholds = np.append(self.thresholds[: looks - 1], evidence)
             return float(first_passages(self.exponents[:looks], thresholds, self._floors[:looks]).sum())
@@ -298,19 +314,14 @@ class FisherCombination(CombinationTest):
             The stages so far, fewer than planned.
         means
             Mean of z of each stage to come, effect * sqrt(information of the stage), in order; shape (stages to come,).
-            Fewer means answer for as many looks.
+            Fewer means answer for as many looks; a number counts as one.
 
         Returns
         -------
         Cumulative over the looks to come, of the shape of `means`. Futility bounds count if they are binding.
         """
         scores = self.scores(stages)
-        ahead = np.asarray(means, dtype=np.float64)
-        now = scores.size
-        if not 0 < ahead.size <= self.looks - now:
-            raise InputError("means", means, f"a mean for each of {self.looks - now} stages to come")
-        if not np.all(np.isfinite(ahead)):
-            raise InputError("means", means, "finite numbers")
+        ahead, now = self._ahead(scores, means), scores.size
         looks = slice(now, now + ahead.size)
         exponents, floors = self.exponents[looks], self._floors[looks]
         thresholds = self.thresholds[looks] - self.evidence(scores)
@@ -324,7 +335,8 @@ class FisherCombination(CombinationTest):
         )
 
     def __str__(self) -> str:
-        lines = [f"Fisher's combination test, {self.looks} stages, one-sided alpha {self.alpha:g}, {self.method}"]
+        stages = f"{self.looks} stage{'s' * (self.looks > 1)}"
+        lines = [f"Fisher's combination test, {stages}, one-sided alpha {self.alpha:g}, {self.method}"]
         if isinstance(self.alpha0, tuple):
             force = "binding" if self.binding else "non-binding"
             lines.append("Futility: p at least " + ", ".join(f"{value:g}" for value in self.alpha0) + f", {force}")

@@ -30,7 +30,8 @@ class FixedBounds:
 
     As efficacy bounds: one z-value (or one-sided nominal p-value) a look. If the last look is left out its bound is
     solved so that alpha is spent exactly; if it is given, the bounds spend what they spend, which must not exceed
-    alpha; if it is less, p-values between the two do not reject. As futility bounds: one value for each look but the last, whose futility bound is its efficacy bound.
+    alpha; if it is less, p-values between the two do not reject. As futility bounds: one value for each look but the
+    last, whose futility bound is its efficacy bound. A futility bound above the efficacy bound is cut to it.
 
     Parameters
     ----------

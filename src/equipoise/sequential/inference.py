@@ -7,7 +7,7 @@ planned maximum and drift theta per unit of it. Outcomes are pairs (look at whic
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,16 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditional import conditional_mean
-from .estimators import BiasAdjusted, mean_of_likelihood_estimate
+from .estimators import BiasAdjusted
 from .orderings import StageWise
 from .region import Region
-from .root_arrays import rising_roots
-from .sample_space import Exit, SampleSpace, Stop
+from .sample_space import Exit, SampleSpace, Stop, sample_space
 
 __all__ = ["StoppedTrial"]
 
 Array = npt.NDArray[np.float64]
-Chosen = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -67,41 +65,34 @@ class StoppedTrial:
         scores = np.array([z * math.sqrt(self.information[self.look - 1])])
         return float(StageWise().upper_tail(self.space, self.look, scores, np.array([drift]))[0])
 
-    def standardised_effect(self, probability: float, z_against: Callable[[float], float]) -> float:
-        """The mean of z at this look under which `tail` equals `probability`; see `standardised_effects`."""
-        return float(self.standardised_effects((probability,), z_against)[0])
-
-    def standardised_effects(self, probabilities: Sequence[float], z_against: Callable[[float], float]) -> Array:
-        """Means of z at this look under which `tail` equals each of `probabilities`: limits, or at 1/2 the median.
+    def means(self, z: float, probabilities: Sequence[float]) -> Array:
+        """Means of z at this look under which `tail(z)` equals each of `probabilities`: limits, or at 1/2 the median.
 
         Parameters
         ----------
+        z
+            Seen at this look.
         probabilities
-            Upper tail probabilities of the outcome, between 0 and 1, shape (effects,).
-        z_against
-            z of the test that the mean of z has a given value. For a normal statistic z less that value; with a t
-            statistic its normal score, so that limits at the first look are those of the t distribution.
+            Upper tail probabilities of the outcome, between 0 and 1, shape (means,).
         """
-        from scipy.special import ndtri
-
-        targets = ndtri(np.asarray(probabilities, dtype=np.float64))
+        asked = np.asarray(probabilities, dtype=np.float64)
         root = math.sqrt(self.information[self.look - 1])
+        found = np.empty(asked.shape)
+        # so near 1 a tail has no digits left, and its complement is asked for
+        upper = asked > 1 - 1e-6
+        if not upper.all():
+            some = np.full(int((~upper).sum()), z)
+            found[~upper] = StageWise().drift_at(self.space, self.look, some, asked[~upper])
+        if upper.any():
+            some = np.full(int(upper.sum()), -z)
+            found[upper] = -StageWise().drift_at(self.space.mirrored, self.look, some, 1 - asked[upper])
+        return found * root
 
-        def excess(means: Array, chosen: Chosen) -> Array:
-            scores = np.array([z_against(float(mean)) for mean in means]) + means
-            tails = StageWise().upper_tail(self.space, self.look, scores * root, means / root)
-            return ndtri(tails) - targets[chosen]
-
-        return rising_roots(excess, z_against(0.0) + targets)
-
-    def mean_estimate(self, drift: float) -> float:
-        """Mean of the maximum likelihood estimate of the drift, S_T / t_T at the look T where a trial stops."""
-        return float(mean_of_likelihood_estimate(self.space, np.array([drift]))[0])
-
-    def bias_adjusted(self, observed: float) -> float:
-        """Drift whose mean estimate is the `observed` one: theta + bias(theta) = observed (`BiasAdjusted`)."""
-        z = observed * math.sqrt(self.information[self.look - 1])
-        return float(BiasAdjusted().estimate(self.space, self.look, np.array([z]))[0])
+    def bias_adjusted(self, z: float) -> float:
+        """Mean of z at this look under which the estimate at stopping averages the one observed (`BiasAdjusted`)."""
+        space = sample_space(self.region, self.look, z)
+        root = math.sqrt(self.information[self.look - 1])
+        return float(BiasAdjusted().estimate(space, self.look, np.array([z]))[0]) * root
 
     def mean_estimate_given_stop(self, drifts: Array) -> Array:
         """Mean estimate of the drift among trials that stop above at this look, under each of `drifts` (drifts,)."""

@@ -196,14 +196,12 @@ def overrunning(
     else:
         decision = Decision.HARM if below <= design.level else Decision.NOT_REJECTED
 
-    sign = 1.0 if final.better == "higher" else -1.0
-
     def effect(probability: float) -> float:
         from scipy.special import ndtri
 
         target = float(ndtri(probability))
         mean = rising_root(lambda mean: float(ndtri(tail(mean, 1.0))) - target, z + target)
-        return final.possible(final.null_value + sign * mean * final.standard_error)
+        return final.effect_at_mean(mean)
 
     ends = effect(design.level), effect(1 - design.level)
     level = 1 - 2 * design.level
@@ -268,7 +266,7 @@ def _deletion(region: Region, final: Estimate, fractions: list[float]) -> Callab
     root = math.sqrt(fractions[-1])
 
     def tail(mean: float, side: float) -> float:
-        return trial.tail(side * (_against(final, final, mean) + mean), side * mean / root)
+        return trial.tail(side * final.favourable_z, side * mean / root)
 
     return tail
 
@@ -283,20 +281,13 @@ def _combination(
     before, after = fractions[-2:]
 
     def tail(mean: float, side: float) -> float:
-        at_stop = mean * final.standard_error / stopped.standard_error
-        z_stop = _against(stopped, final, mean)
-        at_end = _against(final, final, mean)
+        at_stop = stopped.mean_at_effect(final.effect_at_mean(mean))
+        z_stop, at_end = stopped.favourable_z - at_stop, final.favourable_z - mean
         late = (at_end * math.sqrt(after) - z_stop * math.sqrt(before)) / math.sqrt(after - before)
         score = side * math.sqrt(1 - weight) * late
         if weight > 0:
-            p_stop = trial.tail(side * (z_stop + at_stop), side * at_stop / math.sqrt(before))
+            p_stop = trial.tail(side * stopped.favourable_z, side * at_stop / math.sqrt(before))
             score -= math.sqrt(weight) * float(ndtri(p_stop))
         return float(ndtr(-score))
 
     return tail
-
-
-def _against(estimate: Estimate, final: Estimate, mean: float) -> float:
-    """z, positive if favourable, of the test of the effect at which z with all data has this mean."""
-    sign = 1.0 if final.better == "higher" else -1.0
-    return sign * estimate.z_against(final.null_value + sign * mean * final.standard_error)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checks import number, numbers
 from ..errors import InputError
 
 __all__ = ["DiscretePrior", "NormalPrior"]
@@ -22,16 +23,23 @@ class NormalPrior:
         Of the drift.
     variance
         Of the drift, infinite for the flat prior. A prior worth a fraction f of the planned information has 1 / f.
+
+    Raises
+    ------
+    InputError
+        When the mean is not finite, or the variance below 0.
     """
 
     mean: float = 0.0
     variance: float = math.inf
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.mean):
-            raise InputError("mean", self.mean, "a finite drift")
-        if not self.variance >= 0:
-            raise InputError("variance", self.variance, "a variance of 0 or more; infinite for a flat prior")
+        object.__setattr__(self, "mean", number("mean", self.mean, "a finite drift"))
+        right = "a variance of 0 or more; infinite for a flat prior"
+        variance = number("variance", self.variance, right, infinite=True)
+        if variance < 0:
+            raise InputError("variance", self.variance, right)
+        object.__setattr__(self, "variance", variance)
 
 
 @dataclass(frozen=True)
@@ -44,16 +52,24 @@ class DiscretePrior:
         The values.
     weights
         How probable each is; they are divided by their sum.
+
+    Raises
+    ------
+    InputError
+        When a drift is not finite, or there is not one weight of 0 or more for each, above 0 in all.
     """
 
     drifts: tuple[float, ...]
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        drifts, weights = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (self.drifts, self.weights))
-        if drifts.ndim != 1 or not drifts.size or not np.all(np.isfinite(drifts)):
+        drifts = numbers("drifts", self.drifts, "finite drifts")
+        if not drifts.size:
             raise InputError("drifts", self.drifts, "finite drifts")
-        if weights.shape != drifts.shape or not np.all(weights >= 0) or not 0 < weights.sum() < math.inf:
-            raise InputError("weights", self.weights, f"{drifts.size} weights, none below 0, not all 0")
+        right = f"{drifts.size} weights, none below 0, not all 0" if drifts.size > 1 else "one weight above 0"
+        weights = numbers("weights", self.weights, right)
+        if weights.shape != drifts.shape or not np.all(weights >= 0) or not weights.any():
+            raise InputError("weights", self.weights, right)
+        weights = weights / weights.max()
         object.__setattr__(self, "drifts", tuple(drifts.tolist()))
         object.__setattr__(self, "weights", tuple((weights / weights.sum()).tolist()))

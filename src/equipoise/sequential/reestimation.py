@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number
 from ..errors import InputError
 from ..estimate import Estimate
+from .any_shape import any_shape, flag
 from .design import GroupSequential
 from .roots import rising_root
-from .stages import Stage
+from .stages import Stage, as_stages
 from .stagewise import CombinationTest
 
 __all__ = ["PromisingZone", "Reestimation", "Zone", "adjusted_final_bound", "reestimate"]
@@ -88,14 +90,18 @@ def reestimate(
     Raises
     ------
     InputError
-        When a limit is out of range, no stage is left, no effect can be observed in p-values, or the target needs
-        infinite information.
+        When an argument is of another kind, a limit is out of range, no stage is left, no effect can be observed in
+        p-values, or the target needs infinite information.
     """
     from scipy.special import ndtri
 
-    left = test.looks - len(stages)
-    if left < 1:
+    instance("test", test, CombinationTest, "a combination test such as InverseNormal(design)")
+    stages = as_stages(stages)
+    if test.looks - len(stages) < 1:
         raise InputError("stages", len(stages), f"fewer stages than the {test.looks} planned")
+    target = number("target", target, "a conditional power between 0 and 1")
+    minimum = number("minimum", minimum, "a finite number of at least 0")
+    maximum = number("maximum", maximum, "a number above 0, not below the minimum; infinite for no limit", infinite=True)
     if not 0 < target < 1:
         raise InputError("target", target, "a conditional power between 0 and 1")
     if not 0 <= minimum < math.inf:
@@ -104,8 +110,7 @@ def reestimate(
         raise InputError("maximum", maximum, "a number above 0, not below the minimum")
     if effect is None:
         effect = _observed(stages)
-    if not math.isfinite(effect):
-        raise InputError("effect", effect, "a finite number")
+    effect = number("effect", effect)
     shares = np.diff(test.information, prepend=0.0)[len(stages) :]
     shares = shares / shares.sum()
 
@@ -167,19 +172,31 @@ def adjusted_final_bound(design: GroupSequential, z: npt.ArrayLike, information:
         At the last but one look, positive in favour of the experimental arm, any shape.
     information
         Final information as a multiple of the planned maximum, above t; of a shape that fits `z`.
+
+    Raises
+    ------
+    InputError
+        When z or information is not finite, or information is not above t.
     """
     time, bound = _penultimate(design)
-    final = np.asarray(information, dtype=np.float64)
+    score = any_shape("z", z) * math.sqrt(time)
+    final = any_shape("information", information, f"finite numbers, more than the {time:g} of the last but one look")
     if not np.all(final > time):
         raise InputError("information", information, f"more than the {time:g} of the last but one look")
-    score = np.asarray(z, dtype=np.float64) * math.sqrt(time)
+    try:
+        np.broadcast_shapes(score.shape, final.shape)
+    except ValueError:
+        raise InputError("information", information, f"a shape that fits that of z, {score.shape}") from None
     result = (np.sqrt((final - time) / (1 - time)) * (bound - score) + score) / np.sqrt(final)
     return float(result) if result.ndim == 0 else result
 
 
 def _penultimate(design: GroupSequential) -> tuple[float, float]:
-    if design.sided != 1 or design.looks < 2:
-        raise InputError("design", f"{design.looks} looks, sided {design.sided}", "one side and at least two looks")
+    instance("design", design, GroupSequential, "a one-sided GroupSequential design of at least two looks")
+    if design.sided != 1:
+        raise InputError("design.sided", design.sided, "1, for sample size is raised in one-sided designs")
+    if design.looks < 2:
+        raise InputError("design.looks", design.looks, "at least 2")
     return float(design.information[-2]), float(design.efficacy_bounds[-1])
 
 
@@ -225,12 +242,15 @@ class PromisingZone:
 
     def __post_init__(self) -> None:
         _penultimate(self.design)
-        if not self.maximum > 1:
-            raise InputError("maximum", self.maximum, "a multiple of the planned information above 1")
-        if not 0.5 < self.target < 1:
-            raise InputError("target", self.target, "a conditional power between 0.5 and 1")
-        if self.smallest is not None and not 0 < self.smallest < self.target:
-            raise InputError("smallest", self.smallest, "a conditional power between 0 and the target")
+        right = "a multiple of the planned information above 1"
+        if not number("maximum", self.maximum, right, infinite=True) > 1:
+            raise InputError("maximum", self.maximum, right)
+        right = "a conditional power between 0.5 and 1"
+        if not 0.5 < number("target", self.target, right) < 1:
+            raise InputError("target", self.target, right)
+        right = "a conditional power between 0 and the target"
+        if self.smallest is not None and not 0 < number("smallest", self.smallest, right) < self.target:
+            raise InputError("smallest", self.smallest, right)
 
     @property
     def time(self) -> float:
@@ -246,7 +266,7 @@ class PromisingZone:
         """Of rejecting at the last look as planned, if the trend observed at the last but one goes on; shape of z."""
         from scipy.special import ndtr
 
-        given = np.asarray(z, dtype=np.float64)
+        given = any_shape("z", z)
         result = ndtr(-self._critical(given) + given * math.sqrt((1 - self.time) / self.time))
         return float(result) if np.ndim(result) == 0 else result
 
@@ -301,15 +321,21 @@ class PromisingZone:
         return low, self._z_of(self.target)
 
     def zone(self, z: float) -> Zone:
-        """Where z of the last but one look lies."""
-        low, high = self.z_limits
+        """Where z of the last but one look lies.
+
+        Raises
+        ------
+        InputError
+            When z is not a finite number.
+        """
+        z, (low, high) = number("z", z), self.z_limits
         if z < low:
             return Zone.UNFAVOURABLE
         return Zone.PROMISING if z < high else Zone.FAVOURABLE
 
     def information(self, z: npt.ArrayLike) -> Any:
         """Final information as a multiple of the planned maximum, given z of the last but one look; shape of z."""
-        given = np.asarray(z, dtype=np.float64)
+        given = any_shape("z", z)
         low, high = self.z_limits
         promising = (given >= low) & (given < high) & (given > 0)
         needed = np.clip(self._needed(np.where(promising, given, high)), 1.0, self.maximum)
@@ -334,6 +360,7 @@ class PromisingZone:
         """
         from scipy.special import ndtr
 
+        adjusted = flag("adjusted", adjusted)
         early, z, mass = self._interim(drift)
         final = np.asarray(self.information(z))
         bound = self.final_bound(z) if adjusted else self.bound
@@ -350,8 +377,7 @@ class PromisingZone:
 
     def _interim(self, drift: float) -> tuple[float, Array, Array]:
         """Probability of an earlier rejection; z and quadrature mass of trials going on at the last but one look."""
-        if not math.isfinite(drift):
-            raise InputError("drift", drift, "a finite number")
+        drift = number("drift", drift)
         region = self.design.region()
         looks = region.looks - 1
         at = np.array([drift])

@@ -18,7 +18,7 @@ from .spending import (
     UserSpending,
 )
 
-__all__ = ["RULES", "parameters_of", "stopping_rule"]
+__all__ = ["ALIASES", "RULES", "parameters_of", "stopping_rule"]
 
 RULES: dict[str, Any] = {
     "obrien-fleming": OBrienFlemingSpending,
@@ -33,6 +33,7 @@ RULES: dict[str, Any] = {
     "fixed": FixedBounds,
     "none": NoEarlyStopping,
 }
+ALIASES = {"obrien-fleming-spending": "obrien-fleming", "pocock-spending": "pocock"}
 _WITHOUT = (OBrienFleming, Pocock)
 
 
@@ -50,8 +51,8 @@ def stopping_rule(name: str, **parameters: Any) -> SpendingFunction | BoundaryFa
     Parameters
     ----------
     name
-        Error spending: "obrien-fleming", "pocock", "power" (`rho`), "hwang-shih-decani" (`gamma`), "user"
-        (`cumulative`, `information`), "none". Classical, for efficacy: "classical-obrien-fleming", "classical-pocock",
+        Error spending: "obrien-fleming", "pocock" (also "obrien-fleming-spending", "pocock-spending"), "power" (`rho`),
+        "hwang-shih-decani" (`gamma`), "user" (`cumulative`, `information`), "none". Classical, for efficacy: "classical-obrien-fleming", "classical-pocock",
         "wang-tsiatis" (`delta`), "haybittle-peto" (`bound`). "fixed" (`values`, `scale`).
     parameters
         Those of the family.
@@ -61,6 +62,7 @@ def stopping_rule(name: str, **parameters: Any) -> SpendingFunction | BoundaryFa
     InputError
         When the family or a parameter is unknown or missing.
     """
+    name = ALIASES.get(name, name)
     if name not in RULES:
         raise InputError("stopping rule", name, "one of " + ", ".join(RULES))
     known = parameters_of(name)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers
+from ..errors import InputError
 from .weighted_product import power
 
 __all__ = ["shifted_tail"]
@@ -36,6 +38,11 @@ def shifted_tail(exponents: Array, thresholds: Array, floors: Array, means: Arra
     evidence
         -log of the weighted product of the u_j.
 
+    Raises
+    ------
+    InputError
+        When they are not numbers of that shape.
+
     Notes
     -----
     The last two stages are integrated in closed form, those before by nested Gauss-Legendre quadrature, cut where
@@ -43,7 +50,13 @@ def shifted_tail(exponents: Array, thresholds: Array, floors: Array, means: Arra
     """
     from scipy.special import log_ndtr, ndtr, ndtri_exp
 
+    exponents = numbers("exponents", exponents, "positive numbers, one a look")
+    if not exponents.size or not np.all(exponents > 0):
+        raise InputError("exponents", exponents, "positive numbers, one a look")
     looks = exponents.size
+    thresholds = _sized("thresholds", thresholds, looks - 1, infinite=True)
+    floors, means = _sized("floors", floors, looks - 1), _sized("means", means, looks)
+    evidence = number("evidence", evidence, "a number", infinite=True)
     if looks == 1:
         return math.exp(-max(evidence, 0.0) / float(exponents[0]))
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
@@ -110,6 +123,14 @@ def shifted_tail(exponents: Array, thresholds: Array, floors: Array, means: Arra
     # evidence from which the last stage, or the last two given that the trial goes on, no longer matter
     sufficient = (evidence, evidence + float(exponents[-2]) * log_most)
     return min(early + float(ahead(0, np.zeros(1), np.zeros(1))[0]), 1.0)
+
+
+def _sized(field: str, given: Array, size: int, infinite: bool = False) -> Array:
+    right = f"{size} numbers"
+    found = numbers(field, given, right, infinite=infinite)
+    if found.size != size:
+        raise InputError(field, given, right)
+    return found
 
 
 def _cut(edges: Array, function: Callable[[Array], Array]) -> Array:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval, Scale
 from .roots import rising_root
 
-__all__ = ["Stage", "StageEffects", "StageTest", "stage_estimates"]
+__all__ = ["Stage", "StageEffects", "StageTest", "as_stages", "stage_estimates"]
 
 Array = npt.NDArray[np.float64]
 
@@ -33,6 +34,11 @@ class StageTest:
         Whether a higher or a lower effect favours the experimental arm.
     null_value
         The effect under the null hypothesis.
+
+    Raises
+    ------
+    InputError
+        When an attribute is of another kind, or z_against does not give a number.
     """
 
     z_against: Callable[[float], float]
@@ -40,22 +46,62 @@ class StageTest:
     better: Better = "higher"
     null_value: float = 0.0
 
+    def __post_init__(self) -> None:
+        if isinstance(self.z_against, type) or not callable(self.z_against):
+            raise InputError("z_against", self.z_against, "a function of the effect that gives a normal score")
+        instance("scale", self.scale, Scale, "a Scale such as Scale.MEAN_DIFFERENCE")
+        if not isinstance(self.better, str) or self.better not in ("higher", "lower"):
+            raise InputError("better", self.better, "'higher' or 'lower'")
+        low, high = self.scale.limits
+        null = number("null_value", self.null_value)
+        if not low < null < high:
+            raise InputError("null_value", self.null_value, f"an effect between {low:g} and {high:g}")
+        object.__setattr__(self, "null_value", null)
+
     @property
     def favourable_z(self) -> float:
         """Normal score of the test of no effect, positive where the data favour the experimental arm."""
-        z = self.z_against(self.null_value)
+        expected = "a number: the normal score of the test of no effect"
+        z = number("z_against(null_value)", self.z_against(self.null_value), expected, infinite=True)
         return z if self.better == "higher" else -z
 
     def possible(self, effect: float) -> float:
         """The nearest effect that the scale allows."""
         low, high = self.scale.limits
-        return min(max(effect, low), high)
+        return min(max(number("effect", effect, "a number", infinite=True), low), high)
 
 
 Stage = Estimate | StageTest | float
+_KINDS = "an Estimate, a StageTest or a one-sided p-value for each stage"
 
 
-def stage_estimates(cumulative: Sequence[Estimate]) -> list[Estimate]:
+def as_stages(stages: Stage | Iterable[Stage]) -> list[Stage]:
+    """The stages as a list; a single one counts as one stage.
+
+    Raises
+    ------
+    InputError
+        When one is of another kind, or a p-value is not above 0 and at most 1.
+    """
+    if isinstance(stages, (Estimate, StageTest)) or not isinstance(stages, Iterable):
+        given = [stages]
+    elif isinstance(stages, str | bytes | dict | set | frozenset | type):
+        raise InputError("stages", stages, _KINDS)
+    else:
+        try:
+            given = list(stages)
+        except TypeError:
+            raise InputError("stages", stages, _KINDS) from None
+    for stage in given:
+        if isinstance(stage, (Estimate, StageTest)):
+            continue
+        number("stages", stage, _KINDS)
+        if not 0 < stage <= 1:
+            raise InputError("stage p-value", stage, "a number above 0 and at most 1")
+    return given
+
+
+def stage_estimates(cumulative: Estimate | Sequence[Estimate]) -> list[Estimate]:
     """Estimates of each stage alone from cumulative ones, by independent increments of the score.
 
     With cumulative information I_k and estimate e_k, stage k has information I_k - I_{k-1} and estimate
@@ -66,11 +112,17 @@ def stage_estimates(cumulative: Sequence[Estimate]) -> list[Estimate]:
     Raises
     ------
     InputError
-        When information does not rise.
+        When one is no Estimate, they differ in scale, direction or null value, or information does not rise.
     """
+    if not isinstance(cumulative, Iterable) and not isinstance(cumulative, Estimate):
+        raise InputError("cumulative", cumulative, "an Estimate for each look")
+    given = [cumulative] if isinstance(cumulative, Estimate) else list(cumulative)
+    for one in given:
+        instance("cumulative", one, Estimate, "an Estimate for each look")
+    _alike("cumulative", given)
     stages: list[Estimate] = []
     before: Estimate | None = None
-    for now in cumulative:
+    for now in given:
         if before is None:
             stages.append(now)
         else:
@@ -83,20 +135,22 @@ def stage_estimates(cumulative: Sequence[Estimate]) -> list[Estimate]:
     return stages
 
 
+def _alike(field: str, stages: Sequence[Estimate | StageTest]) -> None:
+    for name in ("better", "null_value", "scale"):
+        values = {getattr(stage, name) for stage in stages}
+        if len(values) > 1:
+            raise InputError(f"{field}.{name}", sorted(values), "the same at every stage")
+
+
 class StageEffects:
     """Hypothesised effects, measured in the favourable direction from the null value."""
 
     def __init__(self, stages: Sequence[Estimate | StageTest]) -> None:
-        if not stages:
-            raise InputError("stages", list(stages), "an Estimate or StageTest for each stage")
-        for stage in stages:
-            if not isinstance(stage, (Estimate, StageTest)):
-                raise InputError("stages", stage, "an Estimate or StageTest for each stage")
-        for name in ("better", "null_value", "scale"):
-            values = {getattr(stage, name) for stage in stages}
-            if len(values) > 1:
-                raise InputError(f"stages.{name}", sorted(values), "the same at every stage")
-        self.stages = stages
+        given = as_stages(stages)
+        self.stages = stages = [stage for stage in given if isinstance(stage, (Estimate, StageTest))]
+        if not stages or len(stages) < len(given):
+            raise InputError("stages", given, "an Estimate or StageTest for each stage")
+        _alike("stages", stages)
         first = stages[0]
         self.scale, self.null = first.scale, first.null_value
         self.sign = 1.0 if first.better == "higher" else -1.0

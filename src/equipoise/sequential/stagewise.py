@@ -2,7 +2,7 @@
 
 The data of a stage are summarised by its own p-value, of the patients (or events) of that stage alone. Under no effect
 it is uniform whatever was decided from the stages before, so a rule for combining p-values that was fixed beforehand
-keeps its type I error however the later stages were redesigned (Bauer & Koehne 1994, Biometrics 50:1029; Brannath,
+keeps its type I error however the later stages were redesigned (Bauer & Köhne 1994, Biometrics 50:1029; Brannath,
 Posch & Bauer 2002, JASA 97:236). A stage p-value enters as its normal score z = Phi^-1(1 - p), positive in favour of
 the experimental arm.
 """
@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers, whole
 from ..errors import InputError
 from ..estimate import Estimate, Interval, Scale
 from ..plain import plain
 from .decision import Decision
 from .effects import effects_table, interval_dict
 from .roots import rising_root
-from .stages import Stage, StageEffects, StageTest
+from .stages import Stage, StageEffects, StageTest, as_stages
 
 __all__ = ["CombinationConclusion", "CombinationTest"]
 
@@ -120,7 +121,7 @@ class CombinationTest(ABC):
     """A rule that combines independent stages; a new rule is the abstract members below.
 
     Every method takes `stages`, one for each stage so far: an `Estimate` from that stage's data alone, a `StageTest`,
-    or a one-sided p-value in favour of the experimental arm. The evidence that a rule accumulates is a number that
+    or a one-sided p-value in favour of the experimental arm; a single one counts as the first stage. The evidence that a rule accumulates is a number that
     rises in every stage's z, and the trial rejects when it reaches the threshold of the look.
     """
 
@@ -186,7 +187,7 @@ class CombinationTest(ABC):
 
     def orders_effects(self, look: int) -> bool:
         """Whether `tail` is offered at a look, from 1, for means other than zero: for estimates after stopping."""
-        return True
+        return 1 <= whole("look", look) <= self.looks
 
     @abstractmethod
     def conditional_power(self, stages: Sequence[Stage], means: Sequence[float] | Array) -> Array:
@@ -209,10 +210,11 @@ class CombinationTest(ABC):
 
         It is computed as if the trial went on, whether or not this look has crossed its bound.
         """
-        left = self.looks - len(stages)
+        given = as_stages(stages)
+        left = self.looks - len(given)
         if left < 1:
-            raise InputError("stages", len(stages), f"fewer stages than the {self.looks} planned")
-        return float(self.conditional_power(stages, np.zeros(left))[-1])
+            raise InputError("stages", len(given), f"fewer stages than the {self.looks} planned")
+        return float(self.conditional_power(given, np.zeros(left))[-1])
 
     def scores(self, stages: Sequence[Stage]) -> Array:
         """Favourable z of each stage, shape (stages,).
@@ -220,20 +222,17 @@ class CombinationTest(ABC):
         Raises
         ------
         InputError
-            When there are more stages than planned or a p-value is not above 0 and at most 1.
+            When there are more stages than planned, one is of another kind, or a p-value is not above 0 and at most 1.
         """
         from scipy.special import ndtri
 
-        if len(stages) > self.looks:
-            raise InputError("stages", len(stages), f"at most {self.looks} stages, as planned")
-        scores = []
-        for stage in stages:
-            if isinstance(stage, (Estimate, StageTest)):
-                scores.append(stage.favourable_z)
-                continue
-            if not 0 < stage <= 1:
-                raise InputError("stage p-value", stage, "a number above 0 and at most 1")
-            scores.append(-float(ndtri(stage)))
+        given = as_stages(stages)
+        if len(given) > self.looks:
+            many = f"{self.looks} stages" if self.looks > 1 else "1 stage"
+            raise InputError("stages", len(given), f"at most {many}, as planned")
+        scores = [
+            stage.favourable_z if isinstance(stage, (Estimate, StageTest)) else -float(ndtri(stage)) for stage in given
+        ]
         return np.array(scores, dtype=np.float64)
 
     def statistics(self, stages: Sequence[Stage]) -> Array:
@@ -277,8 +276,9 @@ class CombinationTest(ABC):
 
         Jennison & Turnbull 1989, JRSS B 51:305; for combination tests Lehmacher & Wassmer 1999, Biometrics 55:1286.
         """
+        look = self._some(stages).size
         effects = StageEffects(stages)
-        threshold = float(self.thresholds_at(self.attained_level)[len(stages) - 1])
+        threshold = float(self.thresholds_at(self.attained_level)[look - 1])
         if math.isinf(threshold):
             return effects.interval(math.inf, -math.inf, 1 - 2 * self.level)
         worst = effects.solve(lambda effect: threshold - self.evidence(effects.scores(effect)))
@@ -295,6 +295,7 @@ class CombinationTest(ABC):
         """
         from scipy.special import ndtr
 
+        stages = as_stages(stages)
         scores = self._some(stages)
         look = scores.size
         for before in range(1, look):
@@ -351,6 +352,41 @@ class CombinationTest(ABC):
         return effects.solve(excess)
 
     def _some(self, stages: Sequence[Stage]) -> Array:
-        if not len(stages):
-            raise InputError("stages", list(stages), "at least one stage")
-        return self.scores(stages)
+        scores = self.scores(stages)
+        if not scores.size:
+            raise InputError("stages", [], "at least one stage")
+        return scores
+
+    def _so_far(self, scores: Array) -> Array:
+        """Favourable z as somebody gave them, checked."""
+        right = f"a z-value for each of 1 to {self.looks} stages" if self.looks > 1 else "a z-value for the one stage"
+        given = numbers("scores", scores, right, infinite=True)
+        if given.size > self.looks:
+            raise InputError("scores", scores, right)
+        return given
+
+    def _means_of(self, scores: Array, means: Array) -> Array:
+        """Means of those z, checked."""
+        right = "a finite mean for each of the scores"
+        given = numbers("means", means, right)
+        if not given.size or given.size != np.size(scores):
+            raise InputError("means", means, right)
+        return given
+
+    def _ahead(self, scores: Array, means: Sequence[float] | Array) -> Array:
+        """Means of the stages to come, checked."""
+        left = self.looks - scores.size
+        if not left:
+            raise InputError("stages", scores.size, f"fewer stages than the {self.looks} planned")
+        right = f"a finite mean for each of {left} stages to come" if left > 1 else "a finite mean for the stage to come"
+        given = numbers("means", means, right)
+        if not 0 < given.size <= left:
+            raise InputError("means", means, right)
+        return given
+
+    def _one_sided(self, level: float) -> float:
+        """A one-sided level, checked."""
+        right = "a one-sided level between 0 and 0.5"
+        if not 0 < number("level", level, right) < 0.5:
+            raise InputError("level", level, right)
+        return float(level)

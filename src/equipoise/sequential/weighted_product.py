@@ -20,6 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import chebyshev
 
+from ..checks import numbers
+from ..errors import InputError
+
 __all__ = ["first_passages", "power"]
 
 Array = npt.NDArray[np.float64]
@@ -88,6 +91,20 @@ def _subdivided(breaks: list[float], widest: float) -> Array:
     return np.array(edges)
 
 
+def _checked(exponents: Array, thresholds: Array, floors: Array, means: Array | None = None) -> None:
+    positive, looks = "positive numbers, one a look", np.size(exponents)
+    if not looks or not np.all(numbers("exponents", exponents, positive) > 0):
+        raise InputError("exponents", exponents, positive)
+    if numbers("thresholds", thresholds, f"{looks} numbers, one a look", infinite=True).size != looks:
+        raise InputError("thresholds", thresholds, f"{looks} numbers, one a look")
+    least = f"{looks} numbers of at least 0, one a look"
+    given = numbers("floors", floors, least)
+    if given.size != looks or not np.all(given >= 0):
+        raise InputError("floors", floors, least)
+    if means is not None and numbers("means", means, f"{looks} finite numbers, one a look").size != looks:
+        raise InputError("means", means, f"{looks} finite numbers, one a look")
+
+
 def first_passages(exponents: Array, thresholds: Array, floors: Array | None = None) -> Array:
     """Probability of first reaching the threshold at each look, shape (looks,), all p-values being uniform.
 
@@ -102,12 +119,19 @@ def first_passages(exponents: Array, thresholds: Array, floors: Array | None = N
         y_k at or below which a trial that does not reject stops for futility, shape (looks,); that of the last look has
         no effect. By default 0 throughout.
 
+    Raises
+    ------
+    InputError
+        When they are not numbers of that shape.
+
     Notes
     -----
     Cost: looks x (panels x 24 points), some tenths of a millisecond.
     """
+    floors = np.zeros(np.size(exponents)) if floors is None else floors
+    _checked(exponents, thresholds, floors)
+    exponents, thresholds, floors = (np.atleast_1d(given) for given in (exponents, thresholds, floors))
     looks = exponents.size
-    floors = np.zeros(looks) if floors is None else floors
     thresholds = np.where(thresholds < _UNDERFLOW * exponents.max(), thresholds, math.inf)
     passages = np.zeros(looks)
     finite = thresholds[np.isfinite(thresholds)]
@@ -157,9 +181,16 @@ def power(exponents: Array, thresholds: Array, floors: Array, means: Array) -> f
         As in `first_passages`, shape (looks,).
     means
         Shape (looks,).
+
+    Raises
+    ------
+    InputError
+        When they are not numbers of that shape.
     """
     from scipy.special import log_ndtr, ndtr, ndtri_exp
 
+    _checked(exponents, thresholds, floors, means)
+    exponents, thresholds, floors, means = (np.atleast_1d(given) for given in (exponents, thresholds, floors, means))
     looks = exponents.size
     finite = thresholds[np.isfinite(thresholds)]
     if not finite.size:
