@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
@@ -28,10 +31,14 @@ __all__ = [
     "echo_table",
     "found_protocol",
     "group_sequential",
+    "listed",
     "numbers",
+    "options_given",
+    "options_named",
     "read_trial",
+    "refuse_beside_protocol",
     "rule_of",
-    "rule_options_given",
+    "scale_of",
     "sized",
 ]
 
@@ -55,8 +62,9 @@ EfficacyOption = Annotated[
     typer.Option(
         "--efficacy",
         metavar="RULE",
-        help="Error spending: obrien-fleming, pocock, power:3, hwang-shih-decani:-4, user:0.2/0.6/1, none. Classical:"
-        " classical-obrien-fleming, classical-pocock, wang-tsiatis:0.25, haybittle-peto:3. Bounds: fixed:3/2.5, or"
+        help="Error spending: obrien-fleming and pocock (also obrien-fleming-spending, pocock-spending), power:3,"
+        " hwang-shih-decani:-4, user:0.2/0.6/1, none. Classical: classical-obrien-fleming, classical-pocock,"
+        " wang-tsiatis:0.25, haybittle-peto:3. Bounds: fixed:3/2.5, fixed:none/2 for a look without bound, or"
         " fixed:0.001/0.01@p-value.",
     ),
 ]
@@ -80,16 +88,82 @@ OPTION_OF = {
     "efficacy": "--efficacy",
     "futility": "--futility",
     "binding": "--binding",
+    "design.sided": "--sided",
+    "design.futility": "--futility",
+    "design.beta": "--beta",
+    "effect": "--effect",
+    "standard_error": "--se",
+    "degrees_of_freedom": "--df",
+    "better": "--better",
+    "look": "--look",
+    "pipeline": "--pipeline",
+    "power": "--beta",
+    "scale": "--scale",
+    "path": "--plot",
 }
-_LISTS = ("cumulative", "values")
+_OF_THE_RULE = ("power", "beta", "information", "efficacy", "futility")
+_LISTS = {"cumulative": "shares, as 0.2/0.6/1", "values": "bounds, as 3/2.5, or none for a look without"}
 
 
-def numbers(option: str, text: str, separator: str = ",") -> tuple[float, ...]:
-    """Numbers in one argument."""
+@contextmanager
+def options_named(**others: str) -> Iterator[None]:
+    """Let errors name the option at fault: that of `OPTION_OF`, or of `others`, by the field."""
     try:
-        return tuple(float(part) for part in text.split(separator))
+        yield
+    except InputError as error:
+        # a protocol or data with several faults names none of them
+        name = {**OPTION_OF, **others}.get(getattr(error, "field", ""))
+        if name is None:
+            raise
+        raise InputError(name, error.value, error.expected) from None
+
+
+def options_given(ctx: typer.Context, *names: str) -> list[str]:
+    """Options of these parameters that stand on the command line, whatever their value."""
+    found = []
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        if name in names and source is not None and not source.name.startswith("DEFAULT"):
+            found.append(parameter.opts[0])
+    return found
+
+
+def refuse_beside_protocol(ctx: typer.Context, protocol: str, *allowed: str) -> None:
+    """Refuse every option that a protocol settles itself.
+
+    Raises
+    ------
+    InputError
+        Naming the options given that are not of the parameters `allowed`.
+    """
+    others = {parameter.name or "" for parameter in ctx.command.params} - {"protocol", *allowed}
+    if given := options_given(ctx, *others):
+        kind = "an option" if len(given) == 1 else "options"
+        raise InputError("PROTOCOL", protocol, f"a protocol without {listed(given)}, {kind} of a rule alone")
+
+
+def listed(names: list[str]) -> str:
+    """Names in a row, with 'and' before the last."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def numbers(option: str, text: str, example: str = "0.75,1") -> tuple[float, ...]:
+    """Numbers in one argument, separated by commas."""
+    try:
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise InputError(option, text, f"numbers separated by '{separator}', as 0.75{separator}1") from None
+        raise InputError(option, text, f"numbers separated by ',', as {example}") from None
+
+
+def scale_of(option: str, text: str, scale: str) -> str:
+    """A scale by its name, with spaces or hyphens; `text` is the whole argument, for the message."""
+    from .sequential import SCALES
+
+    by_name = {name.replace(" ", "-"): name for name in SCALES}
+    if scale.replace(" ", "-") not in by_name:
+        raise InputError(option, text, "a scale that is one of " + ", ".join(by_name))
+    return by_name[scale.replace(" ", "-")]
 
 
 def rule_of(option: str, text: str) -> Any:
@@ -101,33 +175,42 @@ def rule_of(option: str, text: str) -> Any:
         When the name is unknown or the parameter missing or not a number; it names the option.
     """
     from .sequential import RULES, parameters_of, stopping_rule
+    from .sequential.rules import ALIASES
 
-    rule, _, scale = text.partition("@")
-    name, _, values = rule.partition(":")
+    rule, at, scale = text.partition("@")
+    given_name, _, values = rule.partition(":")
+    name = ALIASES.get(given_name, given_name)
     if name not in RULES:
-        raise InputError(option, text, "one of " + ", ".join(RULES))
+        raise InputError(option, text, "one of " + ", ".join((*RULES, *ALIASES)))
     known = tuple(key for key in parameters_of(name) if key not in ("information", "scale"))
     given: dict[str, Any] = {}
     if values and not known:
-        raise InputError(option, text, f"{name} without a parameter")
+        raise InputError(option, text, f"{given_name} without a parameter")
     if values:
-        parsed = numbers(option, values, "/")
-        if known[0] in _LISTS:
-            given[known[0]] = parsed
-        elif len(parsed) == 1:
-            given[known[0]] = parsed[0]
-        else:
-            raise InputError(option, text, f"one number, {known[0]}, after '{name}:'")
+        given[known[0]] = _parameter(option, text, name, known[0], values)
     elif known and (name == "power" or parameters_of(name)[known[0]] or name == "hwang-shih-decani"):
         raise InputError(option, text, f"{name}:{known[0].upper()}, with its parameter")
-    if scale:
+    if at:
         if "scale" not in parameters_of(name):
-            raise InputError(option, text, f"{name} without a scale")
-        given["scale"] = "p-value" if scale == "p-value" else scale.replace("-", " ")
+            raise InputError(option, text, f"{given_name} without a scale")
+        given["scale"] = scale_of(option, text, scale)
     try:
         return stopping_rule(name, **given)
     except InputError as error:
         raise InputError(option, text, f"{error.field} to be {error.expected}") from None
+
+
+def _parameter(option: str, text: str, name: str, key: str, values: str) -> Any:
+    """The parameter of a rule: a number, or several, None for 'none' among bounds."""
+    try:
+        parsed = tuple(
+            None if part == "none" and key == "values" else float(part)
+            for part in (values.split("/") if key in _LISTS else [values])
+        )
+    except ValueError:
+        right = _LISTS.get(key, f"one number, {key}")
+        raise InputError(option, text, f"{right}, after '{name}:'") from None
+    return parsed if key in _LISTS else parsed[0]
 
 
 def group_sequential(
@@ -136,7 +219,7 @@ def group_sequential(
     """The design that the options describe; errors name the option."""
     from .sequential import GroupSequential
 
-    try:
+    with options_named():
         return GroupSequential(
             information=numbers("--fractions", fractions),
             alpha=alpha,
@@ -146,13 +229,6 @@ def group_sequential(
             beta=beta,
             binding=binding,
         )
-    except InputError as error:
-        raise InputError(OPTION_OF.get(error.field, error.field), error.value, error.expected) from None
-
-
-def rule_options_given(*options: str | float | None) -> bool:
-    """Whether any option that describes a rule without a protocol was given."""
-    return any(option not in ("", None) for option in options)
 
 
 def sized(text: str, rule: GroupSequential) -> Any:
@@ -161,35 +237,76 @@ def sized(text: str, rule: GroupSequential) -> Any:
     Raises
     ------
     InputError
-        When the endpoint, an assumption or its value is not as it should be; it names the option.
+        When the endpoint, an assumption or its value is not as it should be; it names the option and the key.
     """
     from dataclasses import MISSING, fields
+    from typing import get_type_hints
 
-    from .endpoints import Counts, Means, Rates
+    from .endpoints import Counts, Means, Rates, Survival
 
-    kinds: dict[str, Any] = {"means": Means, "rates": Rates, "counts": Counts}
+    kinds: dict[str, Any] = {"means": Means, "rates": Rates, "counts": Counts, "survival": Survival}
     name, _, rest = text.partition(":")
     if name not in kinds:
-        raise InputError("--size", text, f"one of {', '.join(kinds)}, then a colon and its assumptions")
+        right = f"one of {', '.join(kinds)}, then a colon and its assumptions; repeated measures are planned in Python"
+        raise InputError("--size", text, right)
     known = {field.name: field for field in fields(kinds[name]) if field.init}
+    hints = get_type_hints(kinds[name].__init__)
     given: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
-        key, _, value = part.partition("=")
+        key, _, value = (piece.strip() for piece in part.partition("="))
         if key not in known:
             raise InputError("--size", part, f"one of {', '.join(known)}")
-        try:
-            given[key] = float(value)
-        except ValueError:
-            given[key] = value.replace("-", " ")
+        if key in given:
+            raise InputError("--size", part, f"{key} once")
+        given[key] = _assumption(key, value, hints[key])
     missing = [key for key, field in known.items() if key not in given and field.default is MISSING]
     if missing:
-        raise InputError("--size", text, f"{', '.join(missing)} as well")
+        raise InputError("--size", text, f"{listed(missing)} as well; {name} knows {', '.join(known)}")
     try:
         return kinds[name](**given).sample_size(rule)
     except InputError as error:
+        if error.field in _OF_THE_RULE:
+            raise
         raise InputError("--size", text, f"{error.field} to be {error.expected}") from None
-    except TypeError:
-        raise InputError("--size", text, "a number where one is needed") from None
+    except ArithmeticError:
+        raise InputError("--size", text, "assumptions that a trial can have") from None
+
+
+def _assumption(key: str, text: str, hint: Any) -> Any:
+    """The value of an assumption, by the type that its endpoint gives it."""
+    from .endpoints import Accrual
+
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    several = any(get_origin(kind) is tuple for kind in kinds)
+    choices: dict[str, Any] = {}
+    if get_origin(hint) is Literal:
+        choices = {word.replace(" ", "-"): word for word in get_args(hint)}
+        text = text.replace(" ", "-")
+    elif bool in kinds:
+        choices = {"true": True, "false": False}
+    try:
+        if choices:
+            return choices[text]
+        if int in kinds:
+            return int(text)
+        if several and "/" in text:
+            return tuple(float(part) for part in text.split("/"))
+        value = float(text)
+        if float in kinds:
+            return value
+        if not 0 < value < float("inf"):
+            raise ValueError
+        return Accrual.uniform(value)
+    except (KeyError, ValueError):
+        if choices:
+            right = f"one of {', '.join(choices)}"
+        elif int in kinds:
+            right = "a whole number"
+        elif float in kinds:
+            right = "a number, or several as 0.5/1/2" if several else "a number"
+        else:
+            right = "a time above 0"
+        raise InputError("--size", f"{key}={text}", f"{key} to be {right}") from None
 
 
 def found_protocol(name: str) -> Protocol:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,9 +24,13 @@ from .cli_options import (
     echo_table,
     found_protocol,
     group_sequential,
+    listed,
     numbers,
+    options_given,
+    options_named,
     read_trial,
-    rule_options_given,
+    refuse_beside_protocol,
+    scale_of,
     sized,
 )
 from .errors import InputError
@@ -33,7 +38,6 @@ from .errors import InputError
 __all__ = ["conclude", "design", "monitor"]
 
 MOST_STANDARD_ERRORS = 1e8
-OPTION_OF = {"standard_error": "--se", "look": "--stopped-at", "observed": "--observed"}
 
 OptionalProtocol = Annotated[
     str, typer.Argument(metavar="[PROTOCOL]", help="A protocol file or a trial of the gallery; or give --fractions.")
@@ -50,7 +54,9 @@ BetterOption = Annotated[
 DfOption = Annotated[float, typer.Option("--df", help="Degrees of freedom; infinite (normal) by default.")]
 
 
+@options_named()
 def design(
+    ctx: typer.Context,
     protocol: OptionalProtocol = "",
     fractions: FractionsOption = "",
     alpha: AlphaOption = 0.05,
@@ -65,7 +71,10 @@ def design(
             "--size",
             metavar="ENDPOINT",
             help="Sample size for a power of 1 - beta, as means:effect=0.5,standard_deviation=1 or"
-            " rates:experimental=0.6,control=0.4 or counts:experimental=0.7,control=1,dispersion=0.5,exposure=1.",
+            " rates:experimental=0.6,control=0.4 or counts:experimental=0.7,control=1,dispersion=0.5,exposure=0.5/1 or"
+            " survival:control=0.06,hazard_ratio=0.65,accrual=18,follow_up=12,dropout=0.005. Assumptions are named as"
+            " in Python (Means, Rates, Counts, Survival with uniform accrual and constant hazards); an unknown one is"
+            " answered by all there are. Repeated measures are planned from Python (RepeatedMeasures).",
         ),
     ] = "",
     pipeline: Annotated[
@@ -75,17 +84,26 @@ def design(
         ),
     ] = "",
     plot: PlotOption = None,
-    scale: Annotated[str, typer.Option("--scale", help="Of the plot: z, p-value, effect or conditional power.")] = "z",
+    scale: Annotated[
+        str,
+        typer.Option(
+            "--scale",
+            help="Of the plot of a rule alone: z, p-value, effect, conditional-power, conditional-power-at-trend or"
+            " predictive-power.",
+        ),
+    ] = "z",
     json: JsonOption = False,
 ) -> None:
     """Boundaries, error spent, power or sample size, what to expect: of a protocol, or of a rule alone."""
     if protocol:
-        if rule_options_given(fractions, futility, beta, size, pipeline):
-            raise InputError("PROTOCOL", protocol, "a protocol, or the options of a rule alone, not both")
+        refuse_beside_protocol(ctx, protocol, "plot", "json")
         _design_of(protocol, plot, json)
         return
     if not fractions:
         raise InputError("--fractions", "", "information fractions of the looks, as 0.75,1, or a protocol")
+    shown_on = scale_of("--scale", scale, scale)
+    if plot is None and options_given(ctx, "scale"):
+        raise InputError("--scale", scale, "a file to draw to as well, --plot FILE")
     rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
     found: dict[str, Any] = {"version": __version__, "design": rule.to_dict()}
     shown = [str(rule)]
@@ -96,17 +114,14 @@ def design(
     if pipeline:
         from .sequential import DelayedResponse
 
-        try:
-            delayed = DelayedResponse(rule, numbers("--pipeline", pipeline))
-            found["delayed"] = delayed.to_dict()
-        except InputError as error:
-            name = "--pipeline" if error.field == "pipeline" else error.field
-            raise InputError(name, error.value, error.expected) from None
+        delayed = DelayedResponse(rule, numbers("--pipeline", pipeline, "0.85"))
+        found["delayed"] = delayed.to_dict()
         shown.append(str(delayed))
     if plot is not None:
         from .report import save_figure
 
-        save_figure(rule.plot(scale=scale), plot)
+        with options_named(look="--scale", drift="--beta"):
+            save_figure(rule.plot(scale=shown_on), plot)
     if json:
         echo_json(found)
     else:
@@ -134,11 +149,18 @@ def _design_of(protocol: str, plot: Path | None, json: bool) -> None:
         typer.echo(f"wrote {plot}", err=json)
 
 
+@options_named()
 def monitor(
+    ctx: typer.Context,
     protocol: OptionalProtocol = "",
     data: DataArgument = "",
     look: Annotated[
-        int | None, typer.Option("--look", help="The look, from 1; by default the latest the data reach.")
+        int | None,
+        typer.Option(
+            "--look",
+            help="With data: take all data as this look, from 1; by default the looks are found by their dates."
+            " Without: the look of the figures; by default the first, or as --observed has it.",
+        ),
     ] = None,
     known_at: KnownAtOption = "",
     z: Annotated[float | None, typer.Option("--z", help="Without data: z at the look, positive if favourable.")] = None,
@@ -168,17 +190,20 @@ def monitor(
 ) -> None:
     """An interim look for the committee: decision, repeated interval, conditional and predictive power."""
     if protocol:
-        if rule_options_given(fractions, futility, beta, promising, observed) or z is not None or effect is not None:
-            raise InputError("PROTOCOL", protocol, "a protocol and data, or the options of a rule alone, not both")
+        refuse_beside_protocol(ctx, protocol, "data", "look", "known_at", "plot", "json")
         _monitor_data(protocol, data, look, known_at, plot, json)
         return
     if not fractions:
         raise InputError("--fractions", "", "information fractions of the looks, as 0.5,0.75,1, or a protocol")
+    if known_at:
+        raise InputError("--known-at", known_at, "a protocol and its data as well")
+    if z is not None and (beside := options_given(ctx, "effect", "se", "df", "better")):
+        raise InputError("--z", z, f"a z-value alone, without {listed(beside)}, or --effect and --se, not both")
     rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
-    information = numbers("--observed", observed) if observed else None
-    number = look or (1 if information is None else len(information))
+    number, information = _look(rule, "--look", look, observed)
+    zone = _promising(rule, number, information, promising) if promising else None
     estimate = _estimate(z, effect, se, df, better)
-    conclusion = _concluded(rule, estimate, number, information, "--look")
+    conclusion = _concluded(rule, estimate, number, information)
     found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
     bounds = f"efficacy bound {conclusion.efficacy_bound:.4f}"
     if conclusion.futility_bound is not None:
@@ -202,21 +227,14 @@ def monitor(
         raise InputError(
             "--plot", str(plot), "a look with another ahead of it, for there is nothing to draw at the last"
         )
-    if promising:
-        from .sequential import PromisingZone
-
-        parts = numbers("--promising", promising)
-        try:
-            zone = PromisingZone(rule, *parts[:2])
-            information_needed = float(zone.information(conclusion.z))
-            found["promising_zone"] = {
-                "zone": str(zone.zone(conclusion.z)),
-                "conditional_power": float(zone.conditional_power(conclusion.z)),
-                "smallest_conditional_power": zone.smallest_conditional_power,
-                "final_information": information_needed,
-            }
-        except InputError as error:
-            raise InputError("--promising", promising, f"{error.field} to be {error.expected}") from None
+    if zone is not None:
+        information_needed = float(zone.information(conclusion.z))
+        found["promising_zone"] = {
+            "zone": str(zone.zone(conclusion.z)),
+            "conditional_power": float(zone.conditional_power(conclusion.z)),
+            "smallest_conditional_power": zone.smallest_conditional_power,
+            "final_information": information_needed,
+        }
         shown += [
             "",
             str(zone),
@@ -228,6 +246,30 @@ def monitor(
         typer.echo("\n".join(shown))
     if plot is not None:
         typer.echo(f"wrote {plot}", err=json)
+
+
+def _promising(rule: Any, look: int, information: tuple[float, ...] | None, text: str) -> Any:
+    """The promising zone, at the last but one look as planned."""
+    from .sequential import PromisingZone
+
+    planned = rule.information[:look]
+    as_planned = information is None or all(map(math.isclose, information, planned))
+    if rule.looks < 2:
+        raise InputError("--promising", text, "a rule with a look before the last")
+    if rule.sided != 1:
+        raise InputError("--promising", text, "a one-sided rule, --sided 1")
+    if look != rule.looks - 1 or not as_planned:
+        where = f"look {rule.looks - 1} of {rule.looks}, at information fraction {rule.information[-2]:g}"
+        raise InputError("--promising", text, f"the last but one look, held at the information planned: {where}")
+    parts = numbers("--promising", text, "2,0.9")
+    if len(parts) > 2:
+        raise InputError("--promising", text, "one number or two, the largest information and the conditional power")
+    try:
+        zone = PromisingZone(rule, *parts)
+        _ = zone.z_limits, zone.smallest_conditional_power
+        return zone
+    except InputError as error:
+        raise InputError("--promising", text, f"{error.field} to be {error.expected}") from None
 
 
 def _monitor_data(protocol: str, data: str, look: int | None, known_at: str, plot: Path | None, json: bool) -> None:
@@ -249,6 +291,7 @@ def _monitor_data(protocol: str, data: str, look: int | None, known_at: str, plo
         typer.echo(f"wrote {plot}", err=json)
 
 
+@options_named(look="--stopped-at")
 def conclude(
     effect: Annotated[float, typer.Option("--effect", help="Observed effect, experimental minus control.")],
     se: Annotated[float, typer.Option("--se", help="Its standard error.")],
@@ -274,20 +317,19 @@ def conclude(
 ) -> None:
     """What a trial known only from its paper may honestly claim, given that it could stop early."""
     rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
-    information = numbers("--observed", observed) if observed else None
-    number = stopped_at if stopped_at is not None else 1 if information is None else len(information)
+    number, information = _look(rule, "--stopped-at", stopped_at, observed)
     estimate = _estimate(None, effect, se, df, better)
-    conclusion = _concluded(rule, estimate, number, information, "--stopped-at")
+    conclusion = _concluded(rule, estimate, number, information)
     found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
     from .terminal import conclusion_text
 
     shown = [conclusion_text(rule, conclusion)]
-    if estimates and conclusion.decision.stops:
-        table = conclusion.estimates()
-        found["estimates"] = table.to_dict()
-        shown += ["", str(table)]
+    if estimates:
+        table = conclusion.estimates() if conclusion.decision.stops else None
+        found["estimates"] = None if table is None else table.to_dict()
+        shown += ["", "No estimators to list: they need a trial that has stopped." if table is None else str(table)]
     if overrun:
-        found["overrun"], text = _overrun(rule, estimate, number, overrun, df)
+        found["overrun"], text = _overrun(rule, estimate, number, information, overrun, df)
         shown += ["", text]
     if json:
         echo_json(found)
@@ -295,16 +337,22 @@ def conclude(
         typer.echo("\n".join(shown))
 
 
-def _overrun(rule: Any, stopped: Any, look: int, text: str, df: float) -> tuple[dict[str, Any], str]:
+def _overrun(
+    rule: Any, stopped: Any, look: int, information: tuple[float, ...] | None, text: str, df: float
+) -> tuple[dict[str, Any], str]:
     from .estimate import Estimate
     from .sequential import overrunning
 
-    figures = numbers("--overrun", text)
+    figures = numbers("--overrun", text, "-9.9,3.2")
     if len(figures) != 2:
         raise InputError("--overrun", text, "the effect with all data and its standard error, as -9.9,3.2")
     try:
-        whole = Estimate(*figures, df, better=stopped.better, label=stopped.label)
-        result = overrunning(rule, stopped, whole, look=look)
+        whole = Estimate(*figures, df, better=stopped.better)
+        if information is not None:
+            gained = whole.information / stopped.information
+            # rounding of two equal standard errors is no loss of information
+            information = (*information, information[-1] * (1.0 if abs(gained - 1.0) < 1e-12 else gained))
+        result = overrunning(rule, stopped, whole, look=look, information=information)
     except InputError as error:
         raise InputError("--overrun", text, f"{error.field} to be {error.expected}") from None
     return result.to_dict(), str(result)
@@ -314,29 +362,43 @@ def _estimate(z: float | None, effect: float | None, se: float | None, df: float
     from .estimate import Estimate
 
     if z is not None:
-        if effect is not None or se is not None:
-            raise InputError("--z", z, "a z-value, or --effect and --se, not both")
-        return Estimate(z, 1.0, label="z")
+        with options_named(effect="--z"):
+            return Estimate(z, 1.0, label="z")
     if effect is None or se is None:
         raise InputError("--effect", effect, "an effect with --se, or --z")
     direction = better or ("lower" if effect < 0 else "higher")
-    try:
-        return Estimate(effect, se, df, better=direction, label="effect")  # type: ignore[arg-type]
-    except InputError as error:
-        raise InputError(OPTION_OF.get(error.field, error.field), error.value, error.expected) from None
+    with options_named():
+        return Estimate(effect, se, df, better=direction)  # type: ignore[arg-type]
 
 
-def _concluded(rule: Any, estimate: Any, look: int, information: tuple[float, ...] | None, option: str) -> Any:
+def _look(rule: Any, option: str, look: int | None, observed: str) -> tuple[int, tuple[float, ...] | None]:
+    """The look, and the information at the looks up to it where that is not as planned."""
+    information = numbers("--observed", observed, "0.4,0.8") if observed else None
+    if look is not None and look < 1:
+        raise InputError(option, look, f"a look from 1 to {rule.looks}")
+    if information is None:
+        number = 1 if look is None else look
+        if number > rule.looks:
+            right = f"a look from 1 to {rule.looks}, or --observed with the information at every look"
+            raise InputError(option, number, right)
+        return number, None
+    if look is not None and look != len(information):
+        one = "one fraction" if look == 1 else f"{look} fractions, one a look"
+        right = f"{one}, up to the look of {option} {look}; or leave {option} out"
+        raise InputError("--observed", observed, right)
+    return len(information), information
+
+
+def _concluded(rule: Any, estimate: Any, look: int, information: tuple[float, ...] | None) -> Any:
+    option = "--z" if estimate.label == "z" else "--effect"
     try:
         if abs(estimate.effect) > MOST_STANDARD_ERRORS * estimate.standard_error:
             raise ArithmeticError
-        return rule.conclude(estimate, look=look, information=information)
-    except InputError as error:
-        name = {"look": option, "information": "--observed"}.get(error.field, error.field)
-        raise InputError(name, error.value, error.expected) from None
+        with options_named(information="--observed" if information else "--fractions", estimates=option):
+            return rule.conclude(estimate, look=look, information=information)
     except ArithmeticError:
         freedom = estimate.degrees_of_freedom
         figures = (
             f"{estimate.effect:g} with standard error {estimate.standard_error:g} and {freedom:g} degrees of freedom"
         )
-        raise InputError("effect", figures, "figures that a trial can have") from None
+        raise InputError(option, figures, "figures that a trial can have") from None

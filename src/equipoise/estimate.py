@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from .checks import number
 from .errors import InputError
 
 __all__ = ["Better", "Estimate", "Interval", "Scale"]
@@ -104,14 +105,24 @@ class Estimate:
     label: str = ""
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.effect):
-            raise InputError("effect", self.effect, "a finite number")
-        if not (math.isfinite(self.standard_error) and self.standard_error > 0):
+        taken = {
+            "effect": number("effect", self.effect),
+            "standard_error": number("standard_error", self.standard_error, "a finite number above 0"),
+            "degrees_of_freedom": number(
+                "degrees_of_freedom", self.degrees_of_freedom, "a number above 0, or infinity", infinite=True
+            ),
+            "null_value": number("null_value", self.null_value),
+        }
+        if not taken["standard_error"] > 0:
             raise InputError("standard_error", self.standard_error, "a finite number above 0")
-        if not self.degrees_of_freedom > 0:
+        if not taken["degrees_of_freedom"] > 0:
             raise InputError("degrees_of_freedom", self.degrees_of_freedom, "a number above 0, or infinity")
-        if not math.isfinite(self.null_value):
-            raise InputError("null_value", self.null_value, "a finite number")
+        for name, value in taken.items():
+            object.__setattr__(self, name, value)
+        try:
+            object.__setattr__(self, "scale", Scale(self.scale))
+        except ValueError:
+            raise InputError("scale", self.scale, "one of " + ", ".join(Scale)) from None
         if self.better not in ("higher", "lower"):
             raise InputError("better", self.better, "'higher' or 'lower'")
 

@@ -31,7 +31,8 @@ from equipoise.sequential import (
     PocockSpending,
 )
 from equipoise.sequential.combination import InverseNormal
-from equipoise.sequential.decision import Decision
+from equipoise.sequential.decision import Decision, decide
+from equipoise.sequential.nested import at_level, nested
 from equipoise.sequential.stages import StageTest, stage_estimates
 
 CASES = cases_of("two_arm_combination_test", "inverse_normal")
@@ -337,8 +338,8 @@ def test_it_prints_and_speaks_json():
         (lambda: InverseNormal(TWO).decide([math.nan]), "above 0 and at most 1"),
         (lambda: InverseNormal(TWO).conclude([1e-6, 0.4]), "a stage after which the trial continues"),
         (lambda: InverseNormal(TWO).repeated_interval([0.5]), "an Estimate or StageTest"),  # type: ignore[list-item]
-        (lambda: InverseNormal(TWO).conditional_power([0.1], [1.0, 2.0]), "a mean for each of 1 stages"),
-        (lambda: InverseNormal(TWO).conditional_power([0.1], [math.nan]), "finite numbers"),
+        (lambda: InverseNormal(TWO).conditional_power([0.1], [1.0, 2.0]), "a finite mean for the stage to come"),
+        (lambda: InverseNormal(TWO).conditional_power([0.1], [math.nan]), "means is"),
         (lambda: InverseNormal(TWO).conditional_rejection_probability([0.1, 0.2]), "fewer stages"),
         (
             lambda: InverseNormal(TWO).conclude([Estimate(1, 1), Estimate(1, 1, better="lower")]),
@@ -355,3 +356,81 @@ def test_it_prints_and_speaks_json():
 def test_bad_input_is_refused_in_words(action, message):
     with pytest.raises(InputError, match=message):
         action()
+
+
+TEST = InverseNormal(TWO)
+ONE_STAGE = Estimate(1.0, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: InverseNormal(None), "design is None"),
+        (lambda: InverseNormal(GroupSequential), "design is"),
+        (lambda: InverseNormal(TWO, (1e-300, 1.0)), "weights is .* none vanishes"),
+        (lambda: InverseNormal(TWO, ("1", None)), "weights is"),
+        (lambda: InverseNormal(TWO, [[1.0, 1.0]]), "weights is"),
+        (lambda: InverseNormal(TWO, {1.0, 2.0}), "weights is"),
+        (lambda: TEST.conclude(["0.1"]), "stages is '0.1'"),
+        (lambda: TEST.conclude("0.1"), "stages is '0.1'"),
+        (lambda: TEST.conclude({0.1, 0.2}), "stages is"),
+        (lambda: TEST.conclude(None), "stages is None"),
+        (lambda: TEST.conclude(Estimate), "stages is <class"),
+        (lambda: TEST.conclude([[0.1, 0.2]]), "stages is"),
+        (lambda: TEST.conclude(np.array(0.1)), "stages is"),
+        (lambda: TEST.decide([True]), "stages is True"),
+        (lambda: TEST.decide([np.array([0.1])]), "stages is"),
+        (lambda: TEST.decide([0.0]), "stage p-value is 0.0"),
+        (lambda: TEST.repeated_interval([ONE_STAGE] * 3), "stages is 3; expected at most 2"),
+        (lambda: TEST.conditional_rejection_probability([0.1, 0.2]), "fewer stages"),
+        (lambda: TEST.conditional_power([0.1], [[1.0]]), "means is"),
+        (lambda: TEST.conditional_power([0.1], "1"), "means is"),
+        (lambda: TEST.conditional_power([0.1], None), "means is"),
+        (lambda: TEST.conditional_power([0.1, 0.2], [1.0]), "fewer stages"),
+        (lambda: TEST.evidence("1"), "scores is"),
+        (lambda: TEST.evidence(np.ones(3)), "scores is"),
+        (lambda: TEST.shown(None), "evidence is None"),
+        (lambda: TEST.tail(np.ones(2), np.ones(1), 1.0), "means is"),
+        (lambda: TEST.tail(np.ones(2), np.ones(2), None), "evidence is None"),
+        (lambda: TEST.thresholds_at("0.01"), "level is"),
+        (lambda: TEST.thresholds_at(0.5), "level is 0.5"),
+        (lambda: TEST.orders_effects("1"), "look is '1'"),
+        (lambda: stage_estimates([1.0, 2.0]), "cumulative is 1.0"),
+        (lambda: stage_estimates(1.0), "cumulative is 1.0"),
+        (lambda: stage_estimates([ONE_STAGE, Estimate(1, 0.4, better="lower")]), "cumulative.better"),
+        (lambda: StageTest(2.0), "z_against is 2.0"),
+        (lambda: StageTest(float), "z_against is"),
+        (lambda: StageTest(lambda value: 1.0, "mean"), "scale is 'mean'"),
+        (lambda: StageTest(lambda value: 1.0, better=["higher"]), "better is"),
+        (lambda: StageTest(lambda value: 1.0, null_value=None), "null_value is None"),
+        (lambda: StageTest(lambda value: 1.0, Scale.RISK_DIFFERENCE, null_value=1.5), "null_value is 1.5"),
+        (lambda: StageTest(lambda value: 1.0).possible("1"), "effect is '1'"),
+        (lambda: TEST.decide([StageTest(lambda value: math.nan)]), "z_against"),
+        (lambda: TEST.decide([StageTest(lambda value: "2")]), "z_against"),
+        (lambda: nested(None), "design is None"),
+        (lambda: at_level(TWO, "0.01"), "level is '0.01'"),
+        (lambda: at_level(None, 0.01), "rule is None"),
+        (lambda: decide(None, 1.0, 2.0, None, False), "design is None"),
+        (lambda: decide(TWO, math.nan, 2.0, None, False), "z is nan"),
+        (lambda: decide(TWO, "1", 2.0, None, False), "z is '1'"),
+        (lambda: decide(TWO, 1.0, None, None, False), "efficacy is None"),
+        (lambda: decide(TWO, 1.0, 2.0, "0", False), "futility is '0'"),
+        (lambda: decide(TWO, 1.0, 2.0, None, 1), "last is 1; expected True or False"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()
+
+
+def test_weights_count_by_their_ratios_however_large():
+    assert InverseNormal(TWO, (1e300, 1e300)) == InverseNormal(TWO, (1.0, 1.0)) == InverseNormal(TWO, (1e-300, 1e-300))
+
+
+def test_a_single_stage_needs_no_list():
+    for stage in (ONE_STAGE, 0.1, StageTest(ONE_STAGE.z_against)):
+        assert TEST.conclude(stage).to_dict() == TEST.conclude([stage]).to_dict()
+        assert TEST.decide(stage) is TEST.decide([stage])
+    assert stage_estimates(ONE_STAGE) == [ONE_STAGE]
+    assert TEST.conditional_power(0.1, 1.0) == pytest.approx(TEST.conditional_power([0.1], [1.0]), rel=0, abs=0)
+    assert "1 stage, " in str(InverseNormal(GroupSequential((1.0,), 0.025, 1)))

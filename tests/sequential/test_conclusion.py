@@ -276,7 +276,7 @@ def test_refusals():
         ([fine, fine], {"look": 3}, "look"),
         ([fine, estimate(1.0, better="lower")], {}, "estimates.better"),
         ([fine, estimate(1.0, null_value=0.2)], {}, "estimates.null_value"),
-        (fine, {"information": (0.4, 0.7)}, "information"),
+        (fine, {"look": 1, "information": (0.4, 0.7)}, "information"),
         (fine, {"look": 2, "information": (0.7, 0.4)}, "information"),
     ]:
         with pytest.raises(InputError) as caught:

@@ -288,3 +288,29 @@ def test_refusals():
         conditional_power(OPEN, 1.0, 1.0, np.zeros(1))
     with pytest.raises(InputError, match="information is 1"):
         predictive_power(OPEN, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: b_value("1", 0.5), "z is '1'"),
+        (lambda: b_value(1.0, -0.5), "information is -0.5"),
+        (lambda: trend(1.0, 0), "information is 0"),
+        (lambda: expected_b_value(1.0, 0.5, "1"), "drift is '1'"),
+        (lambda: expected_b_value(1.0, 0.5, 1.0, 0.2), "end is 0.2"),
+        (lambda: conditional_power(None, 1.0, 0.2, np.zeros(1)), "region is None"),
+        (lambda: conditional_power(OPEN, math.nan, 0.2, np.zeros(1)), "z is nan"),
+        (lambda: conditional_power(OPEN, 1.0, 0.2, None), "drifts is None"),
+        (lambda: conditional_power(OPEN, 1.0, 0.2, np.zeros(1), ["any"]), "by is"),
+        (lambda: conditional_error(OPEN, 1.0, 0.2, 3), "sided is 3"),
+        (lambda: predictive_power(OPEN, 1.0, 0.2, None), "mean is None"),
+        (lambda: predictive_power(OPEN, 1.0, 0.2, 0.0, -1.0), "variance is -1.0"),
+        (lambda: posterior_weights(np.ones(2), np.ones(3), 1.0, 0.2), "weights is"),
+        (lambda: posterior_weights(np.ones(2), np.zeros(2), 1.0, 0.2), "weights is"),
+        (lambda: reverse_conditional_power(1.0, 0.5, None), "bound is None"),
+        (lambda: reverse_conditional_power(1.0, 1.0, 2.0), "end is 1.0"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()

@@ -241,3 +241,27 @@ def test_refuses_what_it_cannot_use(changes: dict[str, Any], field: str) -> None
 def test_refuses_a_drift_that_is_not_finite() -> None:
     with pytest.raises(InputError, match="drift"):
         three_looks().power(math.nan)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda test: DelayedResponse(GroupSequential, (0.5,)), "design is"),
+        (lambda test: DelayedResponse(test.design, None), "pipeline is None"),
+        (lambda test: DelayedResponse(test.design, "0.5"), "pipeline is '0.5'"),
+        (lambda test: DelayedResponse(test.design, [test.pipeline]), "pipeline is"),
+        (lambda test: test.bounds_at([0.3, 0.6], [0.4, math.nan], False), "pipeline is"),
+        (lambda test: test.bounds_at([0.3, 0.6], None, False), "pipeline is None"),
+        (lambda test: test.bounds_at([0.3, 0.6], [0.4], False), "pipeline is .* 2 information fractions"),
+        (lambda test: test.bounds_at([0.3, 0.6], [0.4, 0.5], False), "pipeline is 0.5"),
+        (lambda test: test.bounds_at([0.3, 0.6], [0.4, 0.7], True), "pipeline is .* one information fraction"),
+        (lambda test: test.bounds_at([0.3, 0.6], [0.4, 0.7], None), "final is None"),
+        (lambda test: test.power("1"), "drift is '1'"),
+        (lambda test: test.power(None), "drift is None"),
+        (lambda test: test.expected_information([[1.0], [1.0, 2.0]]), "drift is"),
+        (lambda test: test.outcome_probabilities(True), "drift is True"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action(three_looks())

@@ -278,8 +278,8 @@ def test_it_prints():
         ({"information": (0.5, 0.4)}, "the last 1"),
         ({"alpha": 0.5}, "between 0 and 0.5"),
         ({"method": "best"}, "one of equal alpha"),
-        ({"alpha0": (0.5, 0.5)}, "1 numbers above alpha"),
-        ({"alpha0": 0.01}, "1 numbers above alpha"),
+        ({"alpha0": (0.5, 0.5)}, "a number above alpha and at most 1"),
+        ({"alpha0": 0.01}, "a number above alpha and at most 1"),
         ({"binding": True}, "p-values at which to stop"),
         ({"method": "no interaction"}, "counts on alpha0"),
         ({"method": "user alpha"}, "cumulative alpha for 'user alpha'"),
@@ -292,3 +292,45 @@ def test_it_prints():
 def test_bad_input_is_refused_in_words(arguments, message):
     with pytest.raises(InputError, match=message):
         FisherCombination(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: FisherCombination(None), "information is None"),
+        (lambda: FisherCombination(("0.5", "x")), "information is"),
+        (lambda: FisherCombination(alpha=None), "alpha is None"),
+        (lambda: FisherCombination(alpha=np.array([0.025])), "alpha is"),
+        (lambda: FisherCombination(method=None), "method is None"),
+        (lambda: FisherCombination(method=["equal alpha"]), "method is"),
+        (lambda: FisherCombination(alpha0="0.5"), "alpha0 is '0.5'"),
+        (lambda: FisherCombination(alpha0=[[0.5]]), "alpha0 is"),
+        (lambda: FisherCombination(alpha0=True), "alpha0 is"),
+        (lambda: FisherCombination((1.0,), alpha0=0.5), "no look but the last"),
+        (lambda: FisherCombination(THIRDS, alpha0=(0.5,)), "2 numbers above alpha"),
+        (lambda: FisherCombination(binding=1), "binding is 1; expected True or False"),
+        (lambda: FisherCombination(method="user alpha", cumulative_alpha="0.01"), "cumulative_alpha is"),
+        (lambda: FisherCombination(method="user alpha", cumulative_alpha=0.01), "cumulative_alpha is"),
+        (lambda: FisherCombination().thresholds_at(None), "level is None"),
+        (lambda: FisherCombination().thresholds_at(0.6), "level is 0.6"),
+        (lambda: FisherCombination().evidence(None), "scores is None"),
+        (lambda: FisherCombination().shown("1"), "evidence is '1'"),
+        (lambda: FisherCombination().tail(np.ones(1), None, 1.0), "means is None"),
+        (lambda: FisherCombination().orders_effects(None), "look is None"),
+        (lambda: FisherCombination().conditional_power([0.1], [[1.0]]), "means is"),
+        (lambda: FisherCombination().conditional_power([0.1, 0.1], [1.0]), "fewer stages"),
+        (lambda: FisherCombination().decide("0.1"), "stages is '0.1'"),
+        (lambda: FisherCombination().conclude([None]), "stages is None"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()
+
+
+def test_one_futility_bound_for_all_looks_or_one_each():
+    assert (
+        FisherCombination(alpha0=np.array([0.5])) == FisherCombination(alpha0=0.5) == FisherCombination(alpha0=(0.5,))
+    )
+    assert FisherCombination(THIRDS, alpha0=0.5).alpha0 == (0.5, 0.5)
+    assert "test, 1 stage, one-sided" in str(FisherCombination((1.0,)))

@@ -47,7 +47,7 @@ def test_conditional_power_in_closed_form_before_the_last_look():
 @given(
     z=st.floats(-4, 3.5),
     step=st.floats(0.01, 3),
-    scale=st.sampled_from(SCALES),
+    scale=st.sampled_from(tuple(SCALES)),
     look=st.integers(1, 3),
     sided=st.sampled_from([1, 2]),
 )
@@ -135,3 +135,30 @@ def test_refusals_of_bad_arrays():
         on_scale(0.0, "z", 1, TIMES, UPPER, None, 3)
     with pytest.raises(InputError, match="z is nan"):
         on_scale(math.nan, "p-value", 1, TIMES, UPPER, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("0", "z", 1, TIMES, UPPER, None), "z is '0'"),
+        ((None, "z", 1, TIMES, UPPER, None), "z is None"),
+        ((0.0, ["z"], 1, TIMES, UPPER, None), "scale is"),
+        ((0.0, "z", True, TIMES, UPPER, None), "look is True"),
+        ((0.0, "z", "1", TIMES, UPPER, None), "look is '1'"),
+        ((0.0, "z", 1, None, UPPER, None), "information is None"),
+        ((0.0, "z", 1, [TIMES], UPPER, None), "information is"),
+        ((0.0, "z", 1, TIMES, "2", None), "efficacy is '2'"),
+        ((0.0, "effect", 1, TIMES, UPPER, "3"), "drift is '3'"),
+        ((0.0, "conditional power", 1, TIMES, UPPER, np.array([3.0])), "drift is"),
+        ((0.0, "z", 1, TIMES, UPPER, None, "1"), "sided is '1'"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(arguments, message):
+    with pytest.raises(InputError, match=message):
+        on_scale(*arguments)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, math.nan, np.array([0.5])])
+def test_values_on_a_scale_are_numbers(value):
+    with pytest.raises(InputError, match="bound on the scale 'p-value' is"):
+        z_bound(value, "p-value", 1, TIMES, UPPER, None)

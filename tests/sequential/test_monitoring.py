@@ -187,3 +187,60 @@ def test_refusals():
         DiscretePrior((), ())
     with pytest.raises(InputError, match="weights is"):
         DiscretePrior((0.0, 1.0), (0.0, 0.0))
+
+
+SEEN = Monitoring.of(FUTILE, 1.2, look=2)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: Monitoring.of(None, 1.0), "design is None"),
+        (lambda: FUTILE.monitor(Estimate(1.0, 0.5), look=1), "z is Estimate.*expected a finite number"),
+        (lambda: FUTILE.monitor("1"), "z is '1'"),
+        (lambda: FUTILE.monitor(np.array([1.0])), "z is"),
+        (lambda: FUTILE.monitor(1.0, look="1"), "look is '1'"),
+        (lambda: FUTILE.monitor(1.0, look=True), "look is True"),
+        (lambda: FUTILE.monitor(1.0, look=1.5), "look is 1.5"),
+        (lambda: FUTILE.monitor(1.0, information="0.5"), "information is '0.5'"),
+        (lambda: FUTILE.monitor(1.0, information=[]), "information is"),
+        (lambda: FUTILE.monitor(1.0, information=[[0.5]]), "information is"),
+        (lambda: FUTILE.monitor(1.0, information=[0.5, 0.4]), "information is"),
+        (lambda: FUTILE.monitor(1.0, later=[]), "later is"),
+        (lambda: FUTILE.monitor(1.0, later=[0.1, 1.0]), "later is"),
+        (lambda: FUTILE.monitor(1.0, later=[1.0, 1.2]), "later is"),
+        (lambda: FUTILE.monitor(1.0, later="1"), "later is '1'"),
+        (lambda: Monitoring.of(FUTILE, 1.0, planned_drift="3"), "planned_drift is '3'"),
+        (lambda: Monitoring(FUTILE, 1, 1.0, None), "boundaries is None"),
+        (lambda: Monitoring(FUTILE, 4, 1.0, FUTILE.planned), "look is 4"),
+        (lambda: SEEN.conditional_power(None), "drift is None"),
+        (lambda: SEEN.conditional_power([[1.0], [2.0, 3.0]]), "drift is"),
+        (lambda: SEEN.conditional_power(1.0, None), "by is None"),
+        (lambda: SEEN.conditional_power(1.0, respect_futility="no"), "respect_futility is 'no'"),
+        (lambda: SEEN.expected_b_value(True), "drift is True"),
+        (lambda: SEEN.predictive_power(NormalPrior), "prior is"),
+        (lambda: SEEN.predictive_power(respect_futility=1), "respect_futility is 1"),
+        (lambda: SEEN.posterior_weights(NormalPrior()), "prior is"),
+        (lambda: SEEN.stopping_probabilities(respect_futility=None), "respect_futility is None"),
+        (lambda: NormalPrior(None), "mean is None"),
+        (lambda: NormalPrior(0.0, "1"), "variance is '1'"),
+        (lambda: DiscretePrior("1", (1.0,)), "drifts is '1'"),
+        (lambda: DiscretePrior((), ()), "drifts is"),
+        (lambda: DiscretePrior([[1.0]], (1.0,)), "drifts is"),
+        (lambda: DiscretePrior((1.0, 2.0), None), "weights is None"),
+        (lambda: DiscretePrior((1.0, 2.0), (math.inf, 1.0)), "weights is"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()
+
+
+def test_weights_of_a_prior_count_by_their_ratios_however_large():
+    assert DiscretePrior((0.0, 1.0), (1e308, 1e308)).weights == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("design", [FUTILE, BINDING, WEDGE, PLAIN])
+def test_reverse_conditional_power_is_predictive_power_by_the_last_look(design):
+    seen = design.monitor(1.3, look=2)
+    assert seen.reverse_conditional_power == pytest.approx(seen.predictive_power(by="last"), rel=1e-13)

@@ -12,6 +12,7 @@ from scipy.integrate import quad
 from scipy.special import ndtr, ndtri
 from stopping_regions import ONE_LOOK, REGIONS, TWO_LOOKS, simulated, unit
 
+from equipoise.errors import InputError
 from equipoise.sequential.orderings import LikelihoodRatio, SampleMean, ScoreTest, StageWise
 from equipoise.sequential.region import Region
 from equipoise.sequential.sample_space import Exit, SampleSpace, sample_space
@@ -227,3 +228,35 @@ def test_extreme_outcomes_stay_finite():
             values = np.array(ordering.estimate_and_interval(SampleSpace(region), look, np.array([z]), 0.95))
             assert np.all(np.isfinite(values))
             assert values[1] < values[0] < values[2]
+
+
+SPACE = SampleSpace(ONE_LOOK)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: StageWise().p_value(None, 1, 1.0), "space is None"),
+        (lambda: StageWise().p_value(SPACE, 0, 1.0), "look is 0"),
+        (lambda: StageWise().p_value(SPACE, True, 1.0), "look is True"),
+        (lambda: StageWise().p_value(SPACE, 1, math.nan), "z is nan"),
+        (lambda: StageWise().p_value(SPACE, 1, 1.0, None), "drift is None"),
+        (lambda: StageWise().p_value(SPACE, 1, 1.0, sided=3), "sided is 3"),
+        (lambda: StageWise().drift_at(SPACE, 1, "1", 0.5), "z is '1'"),
+        (lambda: StageWise().drift_at(SPACE, 1, np.ones(1), 1.5), "probability is 1.5"),
+        (lambda: StageWise().drift_at(SPACE, 1, np.ones(2), np.full(3, 0.5)), "probability is"),
+        (lambda: StageWise().interval(SPACE, 1, np.ones(1), 95), "level is 95"),
+        (lambda: StageWise().interval(SPACE, 1, [[1.0]], 0.95), "z is"),
+        (lambda: LikelihoodRatio(about="0"), "about is '0'"),
+        (lambda: ScoreTest(about=math.nan), "about is nan"),
+        (lambda: SampleSpace(None), "region is None"),
+        (lambda: SampleSpace(Region), "region is"),
+        (lambda: list(SPACE.stops(0)), "look is 0"),
+        (lambda: sample_space(None, 1, 1.0), "region is None"),
+        (lambda: sample_space(ONE_LOOK, "1", 1.0), "look is '1'"),
+        (lambda: sample_space(ONE_LOOK, 1, None), "z is None"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()

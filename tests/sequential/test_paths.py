@@ -7,6 +7,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.sequential import decide
+from equipoise.sequential.paths import decide_paths
 
 DESIGNS = [
     eq.GroupSequential((0.3, 0.6, 1.0), 0.025, 1, futility=eq.PowerSpending(2), beta=0.1),
@@ -70,3 +71,29 @@ def test_following_a_trial():
     strict = eq.GroupSequential((0.3, 0.6, 1.0), 0.025, 1, futility=eq.PowerSpending(2), beta=0.1, binding=True)
     assert len(strict.follow(looks)) == 1
     assert decide(design, 9.0, 2.0, None, False) is eq.Decision.EFFICACY
+
+
+RULE = eq.GroupSequential((0.5, 1.0), 0.025, 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: RULE.decisions([[1, 2], [3]]), "z is"),
+        (lambda: RULE.decisions("12"), "z is '12'"),
+        (lambda: RULE.decisions([["1", "2"]]), "z is"),
+        (lambda: RULE.decisions([[True, False]]), "z is"),
+        (lambda: RULE.decisions(None), "z is"),
+        (lambda: decide_paths(None, 1, [[1.0, 2.0]]), "bounds is None"),
+        (lambda: decide_paths(RULE.planned, 3, [[1.0, 2.0]]), "sided is 3"),
+        (lambda: RULE.decisions([[1.0, 2.0]]).of("stop"), "decision is 'stop'"),
+        (lambda: RULE.decisions([[1.0, 2.0]]).of([]), "decision is"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(eq.InputError, match=message):
+        action()
+
+
+def test_none_stands_for_a_look_not_taken():
+    assert RULE.decisions([[None, 2.5]]).look.tolist() == RULE.decisions([[np.nan, 2.5]]).look.tolist() == [2]

@@ -165,7 +165,7 @@ def test_regions_reach_from_the_bound_to_the_end_of_the_picture():
     assert (futility.y0, futility.y1) == (low, design.futility_bounds[0])
 
 
-@pytest.mark.parametrize("scale", SCALES[1:])
+@pytest.mark.parametrize("scale", list(SCALES)[1:])
 def test_bounds_on_other_scales_are_those_of_the_scale(scale):
     efficacy, futility = drawn_bounds(bounds_figure(FIVE, scale))
     looks = 5 if scale in ("p-value", "effect") else 4

@@ -225,3 +225,51 @@ def test_refuses():
         coverage(TWO_LOOKS, Unbiased(), 0.0)
     with pytest.raises(InputError, match="look"):
         estimator_properties(REGIONS["nothing spent first"], MaximumLikelihood(), 0.0).given_look(1)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: estimator_properties(None, BiasAdjusted(), 0.0), "region is None"),
+        (lambda: estimator_properties(ONE_LOOK, BiasAdjusted, 0.0), "estimator is"),
+        (lambda: estimator_properties(ONE_LOOK, BiasAdjusted(), []), "drifts is"),
+        (lambda: estimator_properties(ONE_LOOK, BiasAdjusted(), "0"), "drifts is '0'"),
+        (lambda: estimator_properties(ONE_LOOK, BiasAdjusted(), 0.0, None), "tolerance is None"),
+        (lambda: estimator_properties(ONE_LOOK, MaximumLikelihood(), 0.0).given_look("1"), "look is '1'"),
+        (lambda: coverage(ONE_LOOK, MaximumLikelihood(), 0.0, level=95), "level is 95"),
+        (lambda: coverage(ONE_LOOK, MaximumLikelihood(), 0.0, level="0.95"), "level is"),
+        (lambda: coverage(ONE_LOOK, "mle", 0.0), "estimator is 'mle'"),
+        (lambda: coverage(ONE_LOOK, MaximumLikelihood(), [math.nan]), "drifts is"),
+        (lambda: probability_above(ONE_LOOK, MaximumLikelihood(), [[0.0]]), "drifts is"),
+        (lambda: probability_above(ONE_LOOK, None, 0.0), "estimator is None"),
+        (lambda: estimates(None, 1, 1.0), "region is None"),
+        (lambda: estimates(ONE_LOOK, 0, 1.0), "look is 0"),
+        (lambda: estimates(ONE_LOOK, True, 1.0), "look is True"),
+        (lambda: estimates(ONE_LOOK, 9, 1.0), "look is 9"),
+        (lambda: estimates(ONE_LOOK, 1, math.nan), "z is nan"),
+        (lambda: estimates(ONE_LOOK, 1, "1"), "z is '1'"),
+        (lambda: estimates(ONE_LOOK, 1, 1.0, 95), "level is 95"),
+        (lambda: estimates(ONE_LOOK, 1, 1.0, 0.95, ["mle"]), "estimators is 'mle'"),
+        (lambda: estimates(ONE_LOOK, 1, 1.0, 0.95, "mle"), "estimators is 'mle'"),
+        (lambda: estimates(ONE_LOOK, 1, 1.0, 0.95, None), "estimators is None"),
+        (lambda: estimates(ONE_LOOK, 1, 1.0, 0.95, [BiasAdjusted]), "estimators is"),
+        (lambda: MedianUnbiased("stage-wise"), "ordering is 'stage-wise'"),
+        (lambda: MedianUnbiased(StageWise), "ordering is"),
+        (lambda: ConditionalLikelihood("whole"), "given is 'whole'"),
+        (lambda: ConditionalMedian(None), "given is None"),
+        (lambda: Unbiased().estimate(ONE_LOOK, 1, np.ones(1)), "space is"),
+        (lambda: MaximumLikelihood().estimate(SampleSpace(ONE_LOOK), 0, np.ones(1)), "look is 0"),
+        (lambda: BiasAdjusted().estimate(SampleSpace(ONE_LOOK), 1, "1"), "z is '1'"),
+        (lambda: MaximumLikelihood().interval(SampleSpace(ONE_LOOK), 1, np.ones(1), 1.0), "level is 1.0"),
+        (lambda: ConditionalMedian().interval(SampleSpace(ONE_LOOK), 1, np.ones(1), None), "level is None"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()
+
+
+def test_a_single_estimator_needs_no_list():
+    assert estimates(ONE_LOOK, 1, 1.0, estimators=MaximumLikelihood()) == estimates(
+        ONE_LOOK, 1, 1.0, estimators=[MaximumLikelihood()]
+    )

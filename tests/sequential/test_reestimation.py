@@ -185,8 +185,8 @@ def test_zones_and_information():
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (lambda: PromisingZone(GroupSequential((0.5, 1.0), 0.05, 2)), "one side and at least two looks"),
-        (lambda: PromisingZone(GroupSequential((1.0,), 0.025, 1)), "one side and at least two looks"),
+        (lambda: PromisingZone(GroupSequential((0.5, 1.0), 0.05, 2)), "sided is 2"),
+        (lambda: PromisingZone(GroupSequential((1.0,), 0.025, 1)), "looks is 1; expected at least 2"),
         (lambda: PromisingZone(TWO, 1.0), "above 1"),
         (lambda: PromisingZone(TWO, 2.0, 0.4), "between 0.5 and 1"),
         (lambda: PromisingZone(TWO, 2.0, 0.9, 0.95), "between 0 and the target"),
@@ -201,5 +201,49 @@ def test_zones_and_information():
     ],
 )
 def test_bad_input_is_refused_in_words(action, message):
+    with pytest.raises(InputError, match=message):
+        action()
+
+
+ZONE = PromisingZone(TWO)
+SEEN = Estimate(1.0, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: reestimate(TWO, [SEEN]), "test is"),
+        (lambda: reestimate(InverseNormal, [SEEN]), "test is"),
+        (lambda: reestimate(InverseNormal(TWO), None), "stages is None"),
+        (lambda: reestimate(InverseNormal(TWO), [SEEN], "1"), "effect is '1'"),
+        (lambda: reestimate(InverseNormal(TWO), [SEEN], target=None), "target is None"),
+        (lambda: reestimate(InverseNormal(TWO), [SEEN], minimum=None), "minimum is None"),
+        (lambda: reestimate(InverseNormal(TWO), [SEEN], maximum=None), "maximum is None"),
+        (lambda: reestimate(InverseNormal(TWO), [SEEN], maximum=math.nan), "maximum is nan"),
+        (lambda: PromisingZone(InverseNormal(TWO)), "design is"),
+        (lambda: PromisingZone(GroupSequential), "design is"),
+        (lambda: PromisingZone(TWO, None), "maximum is None"),
+        (lambda: PromisingZone(TWO, 2.0, "0.9"), "target is '0.9'"),
+        (lambda: PromisingZone(TWO, smallest="0.3"), "smallest is '0.3'"),
+        (lambda: ZONE.zone(math.nan), "z is nan"),
+        (lambda: ZONE.zone("1"), "z is '1'"),
+        (lambda: ZONE.zone(np.array([1.0])), "z is"),
+        (lambda: ZONE.information(math.nan), "z is nan"),
+        (lambda: ZONE.information([[1.0], [2.0, 3.0]]), "z is"),
+        (lambda: ZONE.final_bound(math.nan), "z is nan"),
+        (lambda: ZONE.conditional_power(math.nan), "z is nan"),
+        (lambda: ZONE.conditional_power("1"), "z is '1'"),
+        (lambda: ZONE.conditional_power(None), "z is None"),
+        (lambda: ZONE.power(None), "drift is None"),
+        (lambda: ZONE.power(1.0, adjusted=1), "adjusted is 1"),
+        (lambda: ZONE.expected_information("1"), "drift is '1'"),
+        (lambda: adjusted_final_bound(TWO, math.nan, 1.5), "z is nan"),
+        (lambda: adjusted_final_bound(TWO, 1.0, math.nan), "information is nan"),
+        (lambda: adjusted_final_bound(TWO, 1.0, math.inf), "information is inf"),
+        (lambda: adjusted_final_bound(TWO, [1.0, 2.0], [1.5, 1.5, 1.5]), "information is .* fits that of z"),
+        (lambda: adjusted_final_bound(None, 1.0, 1.5), "design is None"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
     with pytest.raises(InputError, match=message):
         action()

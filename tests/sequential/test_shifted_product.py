@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import log_ndtr, ndtr, ndtri_exp
 
+from equipoise.errors import InputError
 from equipoise.sequential.shifted_product import shifted_tail
 from equipoise.sequential.weighted_product import first_passages
 
@@ -67,3 +68,18 @@ def test_extreme_effects(looks):
             assert 0 <= ours <= 1
             if expected is not None:
                 assert ours == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None, THRESHOLDS, FLOORS, np.zeros(4), 5.0), "exponents is"),
+        ((np.ones(4), "1", FLOORS, np.zeros(4), 5.0), "thresholds is"),
+        ((np.ones(4), THRESHOLDS, FLOORS[:2], np.zeros(4), 5.0), "floors is"),
+        ((np.ones(4), THRESHOLDS, FLOORS, np.zeros(3), 5.0), "means is"),
+        ((np.ones(4), THRESHOLDS, FLOORS, np.zeros(4), None), "evidence is None"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(arguments, message):
+    with pytest.raises(InputError, match=message):
+        shifted_tail(*arguments)

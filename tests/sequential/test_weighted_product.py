@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import gammaincc, log_ndtr, ndtr, ndtri, ndtri_exp
 
+from equipoise.errors import InputError
 from equipoise.sequential.weighted_product import first_passages, power
 
 ONES = np.ones(6)
@@ -125,3 +126,20 @@ def test_power_rises_with_the_means():
     assert np.all(np.diff(values) > 0)
     assert values[0] < 1e-10
     assert values[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: first_passages(None, np.ones(2)), "exponents is"),
+        (lambda: first_passages(np.zeros(2), np.ones(2)), "exponents is"),
+        (lambda: first_passages(np.ones(2), "1"), "thresholds is"),
+        (lambda: first_passages(np.ones(2), np.ones(3)), "thresholds is"),
+        (lambda: first_passages(np.ones(2), np.ones(2), np.array([-1.0, 0.0])), "floors is"),
+        (lambda: power(np.ones(2), np.ones(2), None, np.ones(2)), "floors is None"),
+        (lambda: power(np.ones(2), np.ones(2), np.zeros(2), np.ones(1)), "means is"),
+    ],
+)
+def test_wrong_types_are_refused_by_name(action, message):
+    with pytest.raises(InputError, match=message):
+        action()

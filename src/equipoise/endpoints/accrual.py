@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import instance
 from ..errors import InputError
-from .event_times import EventTimes
+from .event_times import EventTimes, checked_law
+from .planning_checks import LARGEST, on_or_off, positive, real_array, real_numbers, settle
 
 __all__ = ["Accrual", "event_rate", "expected_events"]
 
@@ -42,34 +45,37 @@ class Accrual:
     relative: bool = False
 
     def __post_init__(self) -> None:
-        breaks = tuple(np.atleast_1d(np.asarray(self.breaks, dtype=np.float64)).tolist())
-        if len(breaks) < 2 or breaks[0] != 0 or not np.all(np.diff(breaks[:-1]) > 0) or not breaks[-1] > breaks[-2]:
-            raise InputError("breaks", self.breaks, "times that begin at 0 and rise, the last the end of accrual")
+        rising = "times that begin at 0 and rise, the last the end of accrual"
+        breaks = real_numbers("breaks", self.breaks, rising, infinite=True)
+        if len(breaks) < 2 or breaks[0] != 0 or not all(one < other for one, other in pairwise(breaks)):
+            raise InputError("breaks", self.breaks, rising)
+        if math.isfinite(breaks[-1]):
+            positive("breaks", breaks[-1])
         given = (1.0,) * (len(breaks) - 1) if self.intensities is None else self.intensities
-        intensities = tuple(np.atleast_1d(np.asarray(given, dtype=np.float64)).tolist())
+        expected = "finite numbers of at least 0, not all of them 0"
+        intensities = real_numbers("intensities", given, expected)
         if len(intensities) != len(breaks) - 1:
             raise InputError("intensities", self.intensities, f"{len(breaks) - 1}, one for each interval of accrual")
-        if not all(math.isfinite(value) and value >= 0 for value in intensities) or not any(intensities):
-            raise InputError("intensities", self.intensities, "finite numbers of at least 0, not all of them 0")
-        relative = self.relative or self.intensities is None
+        if not all(0 <= value <= LARGEST for value in intensities) or not any(intensities):
+            raise InputError("intensities", self.intensities, expected)
+        relative = on_or_off("relative", self.relative) or self.intensities is None
         if math.isinf(breaks[-1]):
             if relative:
                 raise InputError("breaks", self.breaks, "a finite end where only the shape of accrual is given")
             if intensities[-1] == 0:
                 raise InputError("intensities", self.intensities, "a last intensity above 0 where accrual is open")
-        object.__setattr__(self, "breaks", breaks)
-        object.__setattr__(self, "intensities", intensities)
-        object.__setattr__(self, "relative", relative)
+        settle(self, breaks=breaks, intensities=intensities, relative=relative)
 
     @classmethod
     def uniform(cls, duration: float, patients: float | None = None) -> Accrual:
         """Uniform accrual over `duration`; of that many patients, or with the intensity to be found."""
-        return cls((0.0, duration)) if patients is None else cls((0.0, duration), (patients / duration,))
+        end = positive("duration", duration)
+        return cls((0.0, end)) if patients is None else cls((0.0, end), (positive("patients", patients) / end,))
 
     @classmethod
     def open(cls, intensity: float) -> Accrual:
         """Patients at a constant intensity, for as long as it takes."""
-        return cls((0.0, math.inf), (intensity,))
+        return cls((0.0, math.inf), (positive("intensity", intensity),))
 
     @property
     def rates(self) -> Array:
@@ -93,7 +99,7 @@ class Accrual:
 
     def patients_by(self, time: ArrayLike) -> Array:
         """Patients randomised by calendar time `time`, in its shape."""
-        times = np.asarray(time, dtype=np.float64)[..., None]
+        times = real_array("time", time, "finite calendar times")[..., None]
         if np.any(np.isnan(times)) or (self.is_open and np.any(np.isposinf(times))):
             raise InputError("time", time, "finite calendar times")
         starts, ends = np.array(self.breaks[:-1]), np.array(self.breaks[1:])
@@ -101,14 +107,14 @@ class Accrual:
 
     def scaled(self, factor: float) -> Accrual:
         """The same course of accrual with every intensity multiplied, now in patients per unit of time."""
-        if not (math.isfinite(factor) and factor > 0):
-            raise InputError("factor", factor, "a finite number above 0")
-        return Accrual(self.breaks, tuple((factor * self.rates).tolist()))
+        return Accrual(self.breaks, tuple((positive("factor", factor) * self.rates).tolist()))
 
     def ending_at(self, time: float) -> Accrual:
         """Accrual cut off at a calendar time above 0, no later than its end."""
-        if not 0 < time <= self.end or math.isinf(time):
-            raise InputError("time", time, f"a finite time above 0, no later than the end of accrual, {self.end:g}")
+        expected = f"a finite time above 0, no later than the end of accrual, {self.end:g}"
+        time = positive("time", time, expected)
+        if time > self.end:
+            raise InputError("time", time, expected)
         kept = sum(start < time for start in self.breaks[:-1])
         return Accrual((*self.breaks[:kept], time), tuple(self.rates[:kept].tolist()), self.relative)
 
@@ -120,8 +126,7 @@ class Accrual:
         InputError
             When `patients` is not above 0, or more than come before accrual ends.
         """
-        if not (math.isfinite(patients) and patients > 0):
-            raise InputError("patients", patients, "a finite number above 0")
+        patients = positive("patients", patients)
         if self.relative:
             return self.scaled(patients / self.total)
         if patients > self.total * (1 + 1e-12):
@@ -167,7 +172,9 @@ def expected_events(time: ArrayLike, accrual: Accrual, event_times: EventTimes, 
     InputError
         When a time is not a number, or infinite while accrual is open.
     """
-    times = np.asarray(time, dtype=np.float64)
+    instance("accrual", accrual, Accrual, "an Accrual, such as Accrual.uniform(12)")
+    checked_law("event_times", event_times)
+    times = real_array("time", time, "calendar times; infinity only where accrual ends")
     forever = np.isposinf(times)
     if np.any(np.isnan(times)) or (accrual.is_open and np.any(forever)):
         raise InputError("time", time, "calendar times; infinity only where accrual ends")
@@ -181,6 +188,6 @@ def expected_events(time: ArrayLike, accrual: Accrual, event_times: EventTimes, 
 
 def event_rate(time: ArrayLike, accrual: Accrual, event_times: EventTimes, dropout: float = 0.0) -> Array:
     """Events to expect per unit of calendar time: the derivative of `expected_events`, same arguments, finite times."""
-    edges = np.asarray(time, dtype=np.float64)[..., None] - np.array(accrual.breaks)
+    edges = real_array("time", time, "finite calendar times")[..., None] - np.array(accrual.breaks)
     probability = event_times.probability(edges, dropout)
     return np.asarray((probability[..., :-1] - probability[..., 1:]) @ accrual.rates)

@@ -10,14 +10,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from numbers import Real
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .planning_checks import LARGEST, at_least_zero, finite, positive, real_array, real_numbers, settle
 
-__all__ = ["EventTimes", "PiecewiseExponential", "Weibull", "constant_hazard"]
+__all__ = [
+    "EventTimes",
+    "PiecewiseExponential",
+    "Weibull",
+    "checked_hazard",
+    "checked_law",
+    "constant_hazard",
+    "law_of",
+]
 
 Array = NDArray[np.float64]
 
@@ -48,29 +58,35 @@ def constant_hazard(probability: float, by: float) -> float:
 
     For a median, `constant_hazard(0.5, by=median)`; for a dropout of 5% by month 12, `constant_hazard(0.05, by=12)`.
     """
-    if not 0 <= probability < 1:
-        raise InputError("probability", probability, "a probability of at least 0 and below 1")
-    if not (math.isfinite(by) and by > 0):
-        raise InputError("by", by, "a time above 0")
-    return -math.log1p(-probability) / by
+    expected = "a probability of at least 0 and below 1"
+    if not 0 <= finite("probability", probability, expected) < 1:
+        raise InputError("probability", probability, expected)
+    return -math.log1p(-float(probability)) / positive("by", by, "a time above 0")
+
+
+def checked_law(name: str, given: Any) -> Any:
+    """Event times, which must have the members of `EventTimes`; raises `InputError` where they have not."""
+    members = ("probability", "area", "scaled", "median")
+    if isinstance(given, type) or not all(hasattr(given, member) for member in members):
+        raise InputError(name, given, "a hazard, PiecewiseExponential(...) or Weibull(...)")
+    return given
 
 
 def _checked_dropout(dropout: float) -> float:
-    if not (math.isfinite(dropout) and dropout >= 0):
-        raise InputError("dropout", dropout, "a finite hazard of at least 0")
-    return float(dropout)
+    return at_least_zero("dropout", dropout, "a finite hazard of at least 0")
 
 
-def _checked_ratio(hazard_ratio: float) -> float:
-    if not (math.isfinite(hazard_ratio) and hazard_ratio > 0):
-        raise InputError("hazard_ratio", hazard_ratio, "a finite number above 0")
-    return float(hazard_ratio)
+def _checked_shape(shape: float) -> float:
+    if not 0.01 <= positive("shape", shape) <= 100:
+        raise InputError("shape", shape, "a number from 0.01 to 100")
+    return float(shape)
 
 
 def _checked_times(follow_up: ArrayLike, finite: bool) -> Array:
-    times = np.asarray(follow_up, dtype=np.float64)
+    expected = "finite times" if finite else "times, or infinity"
+    times = real_array("follow_up", follow_up, expected)
     if np.any(np.isnan(times)) or (finite and np.any(np.isposinf(times))):
-        raise InputError("follow_up", follow_up, "finite times" if finite else "times, or infinity")
+        raise InputError("follow_up", follow_up, expected)
     return np.maximum(times, 0.0)
 
 
@@ -111,21 +127,22 @@ class PiecewiseExponential:
     breaks: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        hazards = tuple(np.atleast_1d(np.asarray(self.hazards, dtype=np.float64)).tolist())
-        breaks = tuple(np.atleast_1d(np.asarray(self.breaks, dtype=np.float64)).tolist())
-        if not hazards or not all(math.isfinite(h) and h >= 0 for h in hazards) or not any(hazards):
-            raise InputError("hazards", self.hazards, "finite hazards of at least 0, not all of them 0")
-        if not all(math.isfinite(b) for b in breaks) or not np.all(np.diff((0.0, *breaks)) > 0):
-            raise InputError("breaks", self.breaks, "finite times above 0, rising")
+        expected = "finite hazards of at least 0, not all of them 0"
+        hazards = real_numbers("hazards", self.hazards, expected)
+        if not all(0 <= h <= LARGEST for h in hazards) or not any(hazards):
+            raise InputError("hazards", self.hazards, expected)
+        expected = "finite times above 0, rising"
+        breaks = real_numbers("breaks", self.breaks, expected)
+        if not all(b <= LARGEST for b in breaks) or not np.all(np.diff((0.0, *breaks)) > 0):
+            raise InputError("breaks", self.breaks, expected)
         if len(breaks) != len(hazards) - 1:
             raise InputError("breaks", self.breaks, f"{len(hazards) - 1} breaks between {len(hazards)} hazards")
-        object.__setattr__(self, "hazards", hazards)
-        object.__setattr__(self, "breaks", breaks)
+        settle(self, hazards=hazards, breaks=breaks)
 
     @classmethod
     def from_median(cls, median: float) -> PiecewiseExponential:
         """The exponential law with that median."""
-        return cls((constant_hazard(0.5, median),))
+        return cls((math.log(2) / positive("median", median, "a time above 0"),))
 
     @property
     def median(self) -> float:
@@ -140,7 +157,7 @@ class PiecewiseExponential:
     def probability(self, follow_up: ArrayLike, dropout: float = 0.0) -> Array:
         """Probability of an event seen within `follow_up` (may be infinite) of randomisation; see `EventTimes`."""
         times = _checked_times(follow_up, finite=False)
-        starts, hazards, leaving, left, probability, _ = _pieces(self, dropout)
+        starts, hazards, leaving, left, probability, _ = _pieces(self, _checked_dropout(dropout))
         ever = probability[-1] + (left[-1] * hazards[-1] / leaving[-1] if hazards[-1] > 0 else 0.0)
         finite = np.where(np.isinf(times), 0.0, times)
         piece = np.searchsorted(starts, finite, side="right") - 1
@@ -151,14 +168,14 @@ class PiecewiseExponential:
     def area(self, follow_up: ArrayLike, dropout: float = 0.0) -> Array:
         """Integral of `probability` from 0 to `follow_up`; see `EventTimes`."""
         times = _checked_times(follow_up, finite=True)
-        starts, hazards, leaving, left, probability, area = _pieces(self, dropout)
+        starts, hazards, leaving, left, probability, area = _pieces(self, _checked_dropout(dropout))
         piece = np.searchsorted(starts, times, side="right") - 1
         x = times - starts[piece]
         return area[piece] + x * (probability[piece] + hazards[piece] * left[piece] * x * _second(leaving[piece] * x))
 
     def scaled(self, hazard_ratio: float) -> PiecewiseExponential:
         """The law with every hazard multiplied by `hazard_ratio`."""
-        ratio = _checked_ratio(hazard_ratio)
+        ratio = positive("hazard_ratio", hazard_ratio)
         return PiecewiseExponential(tuple(ratio * hazard for hazard in self.hazards), self.breaks)
 
     def __str__(self) -> str:
@@ -171,7 +188,7 @@ class PiecewiseExponential:
 def _pieces(law: PiecewiseExponential, dropout: float) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Start, hazard, hazard with dropout, and at the start: share still followed, probability, area."""
     hazards, starts = np.array(law.hazards), np.array((0.0, *law.breaks))
-    leaving = hazards + _checked_dropout(dropout)
+    leaving = hazards + dropout
     width = np.diff(starts)
     y = leaving[:-1] * width
     left = np.exp(-np.concatenate(([0.0], np.cumsum(y))))
@@ -203,7 +220,7 @@ class Weibull:
     rate
         Reciprocal of the scale, per unit of time, above 0.
     shape
-        Above 0.
+        From 0.01 to 100.
 
     Raises
     ------
@@ -215,17 +232,12 @@ class Weibull:
     shape: float
 
     def __post_init__(self) -> None:
-        for name in ("rate", "shape"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise InputError(name, value, "a finite number above 0")
+        settle(self, rate=positive("rate", self.rate), shape=_checked_shape(self.shape))
 
     @classmethod
     def from_median(cls, median: float, shape: float) -> Weibull:
         """The law of that shape with that median."""
-        if not (math.isfinite(median) and median > 0):
-            raise InputError("median", median, "a time above 0")
-        return cls(math.log(2) ** (1 / shape) / median, shape)
+        return cls(math.log(2) ** (1 / _checked_shape(shape)) / positive("median", median, "a time above 0"), shape)
 
     @property
     def median(self) -> float:
@@ -259,7 +271,19 @@ class Weibull:
 
     def scaled(self, hazard_ratio: float) -> Weibull:
         """The law whose hazard is `hazard_ratio` times this one's: the rate times hazard_ratio**(1 / shape)."""
-        return Weibull(self.rate * _checked_ratio(hazard_ratio) ** (1 / self.shape), self.shape)
+        return Weibull(self.rate * positive("hazard_ratio", hazard_ratio) ** (1 / self.shape), self.shape)
 
     def __str__(self) -> str:
         return f"Weibull, rate {self.rate:.5g}, shape {self.shape:g}"
+
+
+def checked_hazard(name: str, given: Any) -> float | EventTimes:
+    """A hazard above 0 as a float, or event times; raises `InputError` where it is neither."""
+    if isinstance(given, Real):
+        return positive(name, given, "a hazard above 0, PiecewiseExponential(...) or Weibull(...)")
+    return checked_law(name, given)
+
+
+def law_of(given: float | EventTimes) -> EventTimes:
+    """Event times; a hazard stands for the exponential law."""
+    return PiecewiseExponential((given,)) if isinstance(given, float) else cast(EventTimes, given)

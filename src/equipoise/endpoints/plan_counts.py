@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..estimate import Better
 from .accrual import Accrual
-from .planning_checks import check_choice, check_positive
+from .planning_checks import arm_patients, at_least_zero, choice, finite, positive, real_numbers, settle
 from .sample_size import Assumptions
 
 __all__ = ["Counts"]
@@ -69,29 +69,34 @@ class Counts(Assumptions):
     margin: float = 1.0
     better: Better = "lower"
     null_variance: Literal["control", "assumed", "restricted"] = "assumed"
+    _effect_name: ClassVar[str] = "experimental"
 
     def __post_init__(self) -> None:
-        check_positive(
-            experimental=self.experimental, control=self.control, allocation=self.allocation, margin=self.margin
+        settle(
+            self,
+            **{
+                name: positive(name, getattr(self, name))
+                for name in ("experimental", "control", "allocation", "margin")
+            },
+            dispersion=at_least_zero("dispersion", self.dispersion),
+            better=choice("better", self.better, ("higher", "lower")),
+            null_variance=choice("null_variance", self.null_variance, ("control", "assumed", "restricted")),
         )
-        check_choice("better", self.better, ("higher", "lower"))
-        check_choice("null_variance", self.null_variance, ("control", "assumed", "restricted"))
-        if not (math.isfinite(self.dispersion) and self.dispersion >= 0):
-            raise InputError("dispersion", self.dispersion, "a finite number of at least 0")
         if (self.exposure is None) == (self.accrual is None):
             raise InputError("exposure", self.exposure, "either an exposure, or accrual with follow_up")
         if self.exposure is not None:
-            times = np.atleast_1d(np.asarray(self.exposure, dtype=np.float64))
-            if times.ndim != 1 or not times.size or not np.all(np.isfinite(times) & (times > 0)):
-                raise InputError("exposure", self.exposure, "a finite time above 0, or several")
+            expected = "a finite time above 0, or several"
+            times = real_numbers("exposure", self.exposure, expected)
+            if not times or min(times) <= 0:
+                raise InputError("exposure", self.exposure, expected)
+            times = tuple(positive("exposure", time) for time in times)
             if self.follow_up is not None:
                 raise InputError("follow_up", self.follow_up, "nothing where the exposure is given")
-            object.__setattr__(self, "exposure", float(times[0]) if times.size == 1 else tuple(times.tolist()))
+            settle(self, exposure=times[0] if len(times) == 1 else times)
             return
-        if self.follow_up is None or not (math.isfinite(self.follow_up) and self.follow_up >= 0):
-            raise InputError("follow_up", self.follow_up, "a finite time of at least 0, with accrual")
+        settle(self, follow_up=at_least_zero("follow_up", self.follow_up, "a finite time of at least 0, with accrual"))
         if not isinstance(self.accrual, Accrual):
-            check_positive(accrual=self.accrual)
+            settle(self, accrual=positive("accrual", self.accrual, "a time above 0, or an Accrual"))
         elif self.accrual.is_open:
             raise InputError("accrual", self.accrual, "accrual that ends")
 
@@ -161,7 +166,7 @@ class Counts(Assumptions):
     def _variance(self, rates: tuple[float, float], per_arm: Array, time: float | None = None) -> float:
         """Variance of the log rate ratio at given rates, infinite before anybody has come."""
         weights = [self._weight(rate, time) for rate in rates]
-        if min(weights) <= 0:
+        if min(weights) <= 0 or np.any(per_arm <= 0):
             return math.inf
         return sum(1 / (count * weight) for count, weight in zip(per_arm.tolist(), weights, strict=True))
 
@@ -175,7 +180,9 @@ class Counts(Assumptions):
         time
             Calendar time since accrual began; by default at the trial's end.
         """
-        return 1.0 / self._variance((self.experimental, self.control), np.asarray(per_arm, dtype=np.float64), time)
+        if time is not None:
+            time = finite("time", time)
+        return 1.0 / self._variance((self.experimental, self.control), arm_patients(per_arm), time)
 
     def time_of(self, information: float, per_arm: Array | tuple[float, float]) -> float:
         """Calendar time at which the trial has so much information; raises `InputError` where it never has, or where
@@ -187,8 +194,9 @@ class Counts(Assumptions):
             raise InputError("accrual", None, "accrual and follow_up, for looks to have a calendar time")
         end = self._end
         most = self.information(per_arm, end)
-        if not 0 < information <= most * (1 + 1e-9):
-            raise InputError("information", information, f"above 0 and at most {most:.6g}, that at the trial's end")
+        expected = f"a number above 0 and at most {most:.6g}, that at the trial's end"
+        if not 0 < finite("information", information, expected) <= most * (1 + 1e-9):
+            raise InputError("information", information, expected)
         if information >= most:
             return end
 

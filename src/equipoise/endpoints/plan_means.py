@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -11,12 +12,19 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import check_choice, check_finite, check_positive
+from .planning_checks import choice, finite, positive, settle, whole_number
 from .sample_size import Assumptions
 
 __all__ = ["Means"]
 
 Array = npt.NDArray[np.float64]
+
+
+@lru_cache(maxsize=1)
+def _normal_nodes() -> tuple[Array, Array]:
+    """Gauss-Hermite nodes, and weights that sum to 1, for means over a standard normal variable."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    return nodes, weights / weights.sum()
 
 
 @dataclass(frozen=True)
@@ -68,18 +76,24 @@ class Means(Assumptions):
     test: Literal["t", "normal"] = "t"
 
     def __post_init__(self) -> None:
-        check_finite(effect=self.effect)
-        check_positive(standard_deviation=self.standard_deviation, allocation=self.allocation)
-        check_choice("better", self.better, ("higher", "lower"))
-        check_choice("groups", self.groups, (1, 2))
-        check_choice("measure", self.measure, ("difference", "ratio"))
-        check_choice("test", self.test, ("t", "normal"))
-        if self.margin is not None:
-            check_finite(margin=self.margin)
+        settle(
+            self,
+            effect=finite("effect", self.effect),
+            standard_deviation=positive("standard_deviation", self.standard_deviation),
+            allocation=positive("allocation", self.allocation),
+            better=choice("better", self.better, ("higher", "lower")),
+            groups=whole_number("groups", self.groups, "1 or 2"),
+            measure=choice("measure", self.measure, ("difference", "ratio")),
+            test=choice("test", self.test, ("t", "normal")),
+            margin=None if self.margin is None else finite("margin", self.margin),
+        )
+        if self.groups not in (1, 2):
+            raise InputError("groups", self.groups, "1 or 2")
         if self.measure == "ratio":
             if self.groups == 1:
                 raise InputError("measure", "ratio", "'difference' for one group")
-            check_positive(effect=self.effect, margin=self.null_value)
+            positive("effect", self.effect)
+            positive("margin", self.null_value)
 
     @property
     def null_value(self) -> float:
@@ -115,16 +129,26 @@ class Means(Assumptions):
     def _missed(self, level: float, per_arm: Array, noncentrality: float) -> float:
         """Normal score of the probability that the t statistic stays below its critical value.
 
-        By the noncentral t distribution; in the far tails, where that loses all its digits, by Johnson & Welch's normal
-        approximation (1940, Biometrika 31:362).
+        By the noncentral t distribution. Where its series fails, at a noncentrality above 100, by its definition: the
+        mean over the normal numerator of the chi-squared probability. In the far tails, where all digits are lost, and
+        beyond 10^7 degrees of freedom, where nothing else is, by Johnson & Welch's normal approximation (1940,
+        Biometrika 31:362).
         """
-        from scipy.special import nctdtr, ndtri, stdtrit
+        from scipy.special import chdtrc, nctdtr, ndtri, stdtrit
 
         freedom = float(per_arm.sum()) - self.groups
         if freedom <= 0:
             raise InputError("patients", float(per_arm.sum()), f"more than {self.groups}, for a t test")
+        if noncentrality < -38:
+            return -noncentrality
         critical = -float(stdtrit(freedom, level))
-        missed = float(nctdtr(freedom, noncentrality, critical))
+        if freedom > 1e7:
+            missed = 0.0
+        elif noncentrality > 100:
+            nodes, weights = _normal_nodes()
+            missed = float(weights @ chdtrc(freedom, freedom * ((nodes + noncentrality) / critical) ** 2))
+        else:
+            missed = float(nctdtr(freedom, noncentrality, critical))
         if 1e-13 < missed < 1 - 1e-13:
             return float(ndtri(missed))
         spread = math.sqrt(1 + critical**2 / (2 * freedom))

@@ -5,21 +5,41 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import check_choice, check_finite, check_positive
+from .planning_checks import choice, finite, on_or_off, positive, real_numbers, settle
 from .restricted_rates import contrast, contrast_variance, restricted_rates
-from .sample_size import Assumptions, Rule, asked_power
+from .sample_size import Assumptions, Rule, asked_power, checked_rule
 from .sample_size_result import SampleSize
 
 __all__ = ["Rates"]
 
 Array = npt.NDArray[np.float64]
+_MOST_EXACT = 1e9
+_MOST_SCANNED = 1e6
+
+
+def _proportion(name: str, value: Any) -> float:
+    expected = "a proportion above 0 and below 1"
+    found = positive(name, value, expected)
+    if found >= 1:
+        raise InputError(name, value, expected)
+    return found
+
+
+def _tail(events: Array, sizes: Array, rate: float) -> Array:
+    """Probability of so many events or more, continued between whole numbers by the incomplete beta function."""
+    from scipy.special import betainc
+
+    certain, never = events <= 0, events >= sizes + 1
+    inside = ~(certain | never)
+    found = betainc(np.where(inside, events, 1.0), np.where(inside, sizes - events + 1, 1.0), rate)
+    return np.where(certain, 1.0, np.where(never, 0.0, found))
 
 
 @dataclass(frozen=True)
@@ -66,15 +86,20 @@ class Rates(Assumptions):
     better: Better = "higher"
     test: Literal["score", "exact"] = "score"
     conservative: bool = True
+    _effect_name: ClassVar[str] = "experimental"
 
     def __post_init__(self) -> None:
-        check_positive(allocation=self.allocation)
-        check_choice("measure", self.measure, ("difference", "ratio", "odds ratio"))
-        check_choice("better", self.better, ("higher", "lower"))
-        check_choice("test", self.test, ("score", "exact"))
-        for name, rate in (("experimental", self.experimental), ("control", self.control)):
-            if rate is not None and not 0 < rate < 1:
-                raise InputError(name, rate, "a proportion above 0 and below 1")
+        settle(
+            self,
+            experimental=_proportion("experimental", self.experimental),
+            control=None if self.control is None else _proportion("control", self.control),
+            measure=choice("measure", self.measure, ("difference", "ratio", "odds ratio")),
+            allocation=positive("allocation", self.allocation),
+            margin=None if self.margin is None else finite("margin", self.margin),
+            better=choice("better", self.better, ("higher", "lower")),
+            test=choice("test", self.test, ("score", "exact")),
+            conservative=on_or_off("conservative", self.conservative),
+        )
         if self.control is None:
             if self.margin is None or not 0 < self.margin < 1:
                 raise InputError("margin", self.margin, "the proportion to test against, for one group")
@@ -83,11 +108,10 @@ class Rates(Assumptions):
         elif self.test == "exact":
             raise InputError("test", self.test, "'score' for two groups")
         if self.margin is not None:
-            check_finite(margin=self.margin)
             if self.measure == "difference" and not -1 < self.margin < 1:
                 raise InputError("margin", self.margin, "a difference above -1 and below 1")
             if self.measure != "difference":
-                check_positive(margin=self.margin)
+                positive("margin", self.margin)
 
     @property
     def groups(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -160,36 +184,77 @@ class Rates(Assumptions):
         size = ((-float(ndtri(level)) * null_error + float(ndtri(power)) * error) / distance) ** 2
         if self.test == "score":
             return size
-        last = math.ceil(2 * size) + 50
-        while True:
-            sizes = np.arange(1.0, last + 1)
-            enough = self._exact_power(level, sizes) >= power
-            if enough[last // 2 :].all():
-                return float(np.argmax(enough) + 1 if not self.conservative else np.flatnonzero(~enough)[-1] + 2)
-            last *= 2
+        if size > _MOST_EXACT:
+            raise InputError("experimental", self.experimental, f"a proportion further from {self.null_value:g}")
+        lowest, highest = self._exact_span(level, power, size)
+        if highest - lowest > _MOST_SCANNED:
+            raise InputError("experimental", self.experimental, f"a proportion further from {self.null_value:g}")
+        sizes = np.arange(float(lowest), highest + 1)
+        enough = self._exact_power(level, sizes) >= power
+        if not self.conservative:
+            return float(sizes[np.argmax(enough)])
+        short = sizes[~enough]
+        return float(short[-1] + 1 if short.size else lowest)
 
     def _mirrored(self) -> Rates:
         return replace(self, better="lower" if self.better == "higher" else "higher")
 
     def _rejects_from(self, level: float, sizes: Array) -> Array:
-        """Smallest number of favourable events at which the exact test rejects, by size; size + 1 if none does."""
-        from scipy.special import bdtrc
+        """Smallest number of favourable events at which the exact test rejects, by size; size + 1 if none does.
 
-        null = self.null_value if self.better == "higher" else 1 - self.null_value
-        low, high = np.zeros(sizes.shape), sizes + 1.0
+        By bisection, begun two events either side of the normal distribution's number where that holds it.
+        """
+        from scipy.special import ndtri
+
+        null = self._favourable_rate(self.null_value)
+        middle = np.floor(sizes * null - float(ndtri(level)) * np.sqrt(sizes * null * (1 - null)))
+        low, high = np.clip(middle - 2, 0.0, sizes), np.clip(middle + 4, 1.0, sizes + 1)
+        low = np.where(_tail(low, sizes, null) > level, low, 0.0)
+        high = np.where(_tail(high, sizes, null) <= level, high, sizes + 1)
         while np.any(high - low > 1):
             middle = np.floor((low + high) / 2)
-            rejects = np.where(middle > sizes, True, bdtrc(middle - 1, sizes.astype(np.int64), null) <= level)
+            rejects = _tail(middle, sizes, null) <= level
             low, high = np.where(rejects, low, middle), np.where(rejects, middle, high)
         return high
 
     def _exact_power(self, level: float, sizes: Array) -> Array:
         """Power of the exact binomial test with each of the sizes."""
-        from scipy.special import bdtrc
+        return _tail(self._rejects_from(level, sizes), sizes, self._favourable_rate(self.experimental))
 
-        rate = self.experimental if self.better == "higher" else 1 - self.experimental
-        first = self._rejects_from(level, sizes)
-        return np.where(first > sizes, 0.0, bdtrc(np.minimum(first, sizes) - 1, sizes.astype(np.int64), rate))
+    def _favourable_rate(self, rate: float) -> float:
+        return rate if self.better == "higher" else 1 - rate
+
+    def _exact_span(self, level: float, power: float, guess: float) -> tuple[int, int]:
+        """Sizes below the first of which the exact test cannot have the power, and above the last of which it must.
+
+        Let x be the number of events, not whole, at which the binomial tail, continued by the incomplete beta function,
+        is just the level. The test rejects from the next whole number, so its power lies between the tails at x + 1
+        and at x, which rise smoothly with the size.
+        """
+        from scipy.optimize import brentq
+
+        null, rate = self._favourable_rate(self.null_value), self._favourable_rate(self.experimental)
+
+        def tail_at(size: float, more: float) -> float:
+            def excess(events: float) -> float:
+                return float(_tail(np.array(events), np.array(size), null)) - level
+
+            events = float(brentq(excess, 0.0, size + 1.0, xtol=1e-9, rtol=1e-14))  # pyright: ignore[reportArgumentType]
+            return float(_tail(np.array(events + more), np.array(size), rate))
+
+        def reaching(more: float) -> int:
+            low, high = 1.0, max(guess, 2.0)
+            if tail_at(low, more) >= power:
+                return 1
+            while tail_at(high, more) < power:
+                low, high = high, 2 * high
+            while high - low > 0.5:
+                middle = (low + high) / 2
+                low, high = (low, middle) if tail_at(middle, more) >= power else (middle, high)
+            return math.ceil(high)
+
+        lowest, highest = reaching(0.0), reaching(1.0)
+        return (1 if highest < 5000 else max(lowest - 5, 1)), highest + 50
 
     def critical_effects(self, z: Array, information: Array, per_arm: Array) -> Array:
         """Effects at which the score test reaches the bounds with the control's assumed proportion; the scale's limit
@@ -240,11 +305,13 @@ class Rates(Assumptions):
         """See `Assumptions.sample_size`; the exact test's size is whole and its power that which it has."""
         if self.test != "exact":
             return super().sample_size(design, power)
-        size = self.fixed_size(design.level, asked_power(design, power))
+        size = self.fixed_size(design.level, asked_power(checked_rule(design), power))
         return replace(self.power(design, size), fixed_patients=size)
 
     def power(self, design: Rule, patients: float | Sequence[float]) -> SampleSize:
         """See `Assumptions.power`; the exact test wants whole patients."""
-        if self.test == "exact" and not np.all(np.asarray(patients) % 1 == 0):
-            raise InputError("patients", patients, "whole patients, for the exact test")
+        if self.test == "exact":
+            counts = np.array(real_numbers("patients", patients, "a number above 0"))
+            if np.any(counts % 1 != 0) or np.any(counts > _MOST_EXACT):
+                raise InputError("patients", patients, f"whole patients, at most {_MOST_EXACT:g}, for the exact test")
         return super().power(design, patients)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import check_choice, check_finite, check_positive
+from .planning_checks import LARGEST, SMALLEST, arm_patients, choice, finite, positive, real_array, settle, whole_number
 from .repeated_information import common_slope, given_baseline, mean_variance
 from .sample_size import Assumptions
 
@@ -67,10 +67,14 @@ class RepeatedMeasures(Assumptions):
     better: Better = "higher"
 
     def __post_init__(self) -> None:
-        check_finite(effect=self.effect, margin=self.margin)
-        check_positive(allocation=self.allocation)
-        check_choice("better", self.better, ("higher", "lower"))
-        check_choice("baseline", self.baseline, ("none", "by visit", "common"))
+        settle(
+            self,
+            effect=finite("effect", self.effect),
+            margin=finite("margin", self.margin),
+            allocation=positive("allocation", self.allocation),
+            better=choice("better", self.better, ("higher", "lower")),
+            baseline=choice("baseline", self.baseline, ("none", "by visit", "common")),
+        )
         matrices = _pair("covariance", self.covariance, 2)
         for matrix in matrices:
             _check_covariance(matrix)
@@ -82,11 +86,10 @@ class RepeatedMeasures(Assumptions):
             raise InputError("retention", self.retention, f"a share for each of {visits} visits")
         if not np.all((shares > 0) & (shares <= 1)) or np.any(np.diff(shares, axis=1) > 0):
             raise InputError("retention", self.retention, "shares above 0 and at most 1, never rising")
-        if not -visits <= self.visit < visits:
+        visit = whole_number("visit", self.visit, f"a visit from 0 to {visits - 1}")
+        if not -visits <= visit < visits:
             raise InputError("visit", self.visit, f"a visit from 0 to {visits - 1}")
-        object.__setattr__(self, "covariance", _tuples(matrices))
-        object.__setattr__(self, "retention", _tuples(shares))
-        object.__setattr__(self, "visit", self.visit % visits)
+        settle(self, covariance=_tuples(matrices), retention=_tuples(shares), visit=visit % visits)
 
     @property
     def scale(self) -> str:
@@ -144,7 +147,7 @@ class RepeatedMeasures(Assumptions):
 
     def information(self, per_arm: Sequence[float] | Array) -> float:
         """Information about the difference from these randomised patients, experimental and control."""
-        return float(self._standard_error(np.asarray(per_arm, dtype=np.float64))) ** -2
+        return float(self._standard_error(arm_patients(per_arm))) ** -2
 
     def fixed_drift(self, level: float, per_arm: Array) -> float:
         """z_{1 - level} + z_power of the fixed test: the mean of its z."""
@@ -168,15 +171,13 @@ class RepeatedMeasures(Assumptions):
 
 def _pair(name: str, value: Any, dimensions: int) -> Array:
     """One array for both arms, or one for each, as shape (2, ...)."""
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    what = "a matrix of shape (visits, visits)" if dimensions == 2 else "a share for each visit"
+    expected = f"{what}, or two of them, experimental and control"
+    array = real_array(name, value, expected)
     if array.ndim == dimensions:
         array = np.stack([array, array])
-    if array.ndim != dimensions + 1 or len(array) != 2 or not array.size or not np.all(np.isfinite(array)):
-        what = "a matrix of shape (visits, visits)" if dimensions == 2 else "a share for each visit"
-        raise InputError(name, value, f"{what}, or two of them, experimental and control")
+    if array.ndim != dimensions + 1 or len(array) != 2 or not array.size or not np.all(np.abs(array) <= LARGEST):
+        raise InputError(name, value, expected)
     return array
 
 
@@ -185,7 +186,7 @@ def _check_covariance(matrix: Array) -> None:
     if not square or not np.allclose(matrix, matrix.T, rtol=1e-10, atol=0):
         raise InputError("covariance", matrix.tolist(), "a symmetric matrix")
     scale = np.sqrt(np.abs(np.diag(matrix)))
-    if np.any(np.diag(matrix) <= 0) or np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] < 1e-12:
+    if np.any(np.diag(matrix) < SMALLEST) or np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] < 1e-12:
         raise InputError("covariance", matrix.tolist(), "a positive definite matrix")
 
 

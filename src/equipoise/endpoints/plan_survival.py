@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import instance
 from ..errors import InputError
 from ..estimate import Better
 from .accrual import Accrual, event_rate, expected_events
 from .event_formulas import FORMULAS, EventFormula, LogRankPrecision, pooled_hazard_ratio, precision
-from .event_times import EventTimes, PiecewiseExponential, Weibull
-from .rising_roots import rising_root, rising_roots
-from .sample_size import Rule, asked_power, drift_for, level_quantile, stopping
+from .event_times import EventTimes, PiecewiseExponential, Weibull, checked_hazard, law_of
+from .planning_checks import at_least_zero, choice, positive, real_numbers, settle
+from .positive_roots import positive_root, positive_roots
+from .sample_size import Rule, asked_power, checked_rule, drift_for, level_quantile, stopping
 from .survival_size import SurvivalExpectation, SurvivalSize
 
 __all__ = ["Survival"]
@@ -24,12 +28,20 @@ Array = NDArray[np.float64]
 Laws = tuple[EventTimes, EventTimes]
 
 
-def _law(given: float | EventTimes, name: str = "control") -> EventTimes:
-    if isinstance(given, (int, float)):
-        return PiecewiseExponential((float(given),))
-    if not all(hasattr(given, member) for member in ("probability", "area", "scaled", "median")):
-        raise InputError(name, given, "a hazard, PiecewiseExponential(...) or Weibull(...)")
-    return given
+def _most(name: str, value: Any) -> float:
+    if not 1e-9 <= positive(name, value) <= 1e15:
+        raise InputError(name, value, "a number from 1e-9 to 1e15")
+    return float(value)
+
+
+def _dropout(given: Any) -> float | tuple[float, float]:
+    expected = "a hazard of at least 0, or one for each arm"
+    hazards = [at_least_zero("dropout", hazard, expected) for hazard in real_numbers("dropout", given, expected)]
+    if isinstance(given, Real):
+        return hazards[0]
+    if len(hazards) != 2:
+        raise InputError("dropout", given, expected)
+    return hazards[0], hazards[1]
 
 
 @dataclass(frozen=True)
@@ -85,21 +97,19 @@ class Survival:
     formula: EventFormula = "schoenfeld"
 
     def __post_init__(self) -> None:
-        for name in ("hazard_ratio", "margin", "allocation"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(name, value, "a finite number above 0")
-        if self.follow_up is not None and not (math.isfinite(self.follow_up) and self.follow_up >= 0):
-            raise InputError("follow_up", self.follow_up, "a finite time of at least 0")
-        if self.better not in ("higher", "lower"):
-            raise InputError("better", self.better, "'higher' or 'lower'")
-        if self.formula not in FORMULAS:
-            raise InputError("formula", self.formula, f"one of {', '.join(FORMULAS)}")
-        if not isinstance(self.accrual, Accrual):
-            raise InputError("accrual", self.accrual, "an Accrual, such as Accrual.uniform(12)")
-        rates = np.asarray(self.dropout, dtype=np.float64)
-        if rates.shape not in ((), (2,)) or not np.all(np.isfinite(rates) & (rates >= 0)):
-            raise InputError("dropout", self.dropout, "a hazard of at least 0, or one for each arm")
+        settle(
+            self,
+            control=checked_hazard("control", self.control),
+            accrual=instance("accrual", self.accrual, Accrual, "an Accrual, such as Accrual.uniform(12)"),
+            hazard_ratio=None if self.hazard_ratio is None else positive("hazard_ratio", self.hazard_ratio),
+            experimental=None if self.experimental is None else checked_hazard("experimental", self.experimental),
+            follow_up=None if self.follow_up is None else at_least_zero("follow_up", self.follow_up),
+            dropout=_dropout(self.dropout),
+            margin=positive("margin", self.margin),
+            better=choice("better", self.better, ("higher", "lower")),
+            allocation=positive("allocation", self.allocation),
+            formula=choice("formula", self.formula, FORMULAS),
+        )
         _ = self.laws, precision(self.formula, self.effect, self.margin, self.allocation, self._direction)
 
     @property
@@ -108,8 +118,8 @@ class Survival:
         if self.hazard_ratio is not None:
             return float(self.hazard_ratio)
         control, experimental = (
-            _law(self.control),
-            None if self.experimental is None else _law(self.experimental, "experimental"),
+            law_of(self.control),
+            None if self.experimental is None else law_of(self.experimental),
         )
         if isinstance(control, PiecewiseExponential) and isinstance(experimental, PiecewiseExponential):
             pairs = zip(experimental.hazards, control.hazards, strict=False)
@@ -124,15 +134,13 @@ class Survival:
     @property
     def laws(self) -> Laws:
         """Event times of the experimental arm and of control under the assumed effect."""
-        control = _law(self.control)
-        return (
-            control.scaled(self.effect) if self.experimental is None else _law(self.experimental, "experimental")
-        ), control
+        control = law_of(self.control)
+        return (control.scaled(self.effect) if self.experimental is None else law_of(self.experimental)), control
 
     @property
     def null_laws(self) -> Laws:
         """Event times of both arms as the formula takes them for the variance under no effect."""
-        control = _law(self.control)
+        control = law_of(self.control)
         if self.formula == "lachin-foulkes":
             control = control.scaled(pooled_hazard_ratio(self.effect, self.margin, self.allocation))
         return control.scaled(self.margin), control
@@ -151,7 +159,7 @@ class Survival:
         dropout = f"; dropout hazard {rates[0]:.4g} and {rates[1]:.4g}" if rates.any() else ""
         return (
             f"Hazard ratio {self.effect:g}{null}, {direction} is better; {self.allocation:g} : 1; "
-            f"formula of {self.formula.title().replace('-', ' & ')}\nControl {_law(self.control)}{dropout}"
+            f"formula of {self.formula.title().replace('-', ' & ')}\nControl {law_of(self.control)}{dropout}"
         )
 
     def expected_events(self, time: ArrayLike, accrual: Accrual | None = None, laws: Laws | None = None) -> Array:
@@ -168,9 +176,12 @@ class Survival:
         """
         rates = np.broadcast_to(np.asarray(self.dropout, dtype=np.float64), 2)
         course = self.accrual if accrual is None else accrual
+        pair = self.laws if laws is None else laws
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InputError("laws", laws, "the event times of the experimental arm and of control")
         per_arm = [
             share * expected_events(time, course, law, float(rate))
-            for share, law, rate in zip(self.shares, self.laws if laws is None else laws, rates, strict=True)
+            for share, law, rate in zip(self.shares, pair, rates, strict=True)
         ]
         return np.stack(per_arm, axis=-1)
 
@@ -195,7 +206,7 @@ class Survival:
         """
         from scipy.special import ndtri
 
-        wanted = asked_power(design, power)
+        wanted = asked_power(checked_rule(design), power)
         if self._direction * math.log(self.effect / self.margin) <= 0:
             side = "below" if self.better == "lower" else "above"
             raise InputError("hazard_ratio", self.effect, f"a hazard ratio {side} the margin, {self.margin:g}")
@@ -237,6 +248,7 @@ class Survival:
             When patients and events leave the course of the trial open, or the patients can never have that many
             events.
         """
+        checked_rule(design)
         if events is None:
             accrual = self._with_patients(patients)
             if accrual is None or self.follow_up is None:
@@ -244,9 +256,7 @@ class Survival:
             time = accrual.end + self.follow_up
             seen = float(self.expected_events(time, accrual).sum())
         else:
-            if not (math.isfinite(events) and events > 0):
-                raise InputError("events", events, "a finite number above 0")
-            seen = float(events)
+            seen = _most("events", events)
             time, accrual = self._schedule(lambda time, accrual: seen, patients)
         return self._result(design, self._precision(time, accrual).drift(design, seen), seen, time, accrual, None)
 
@@ -270,7 +280,7 @@ class Survival:
         """Accrual once the number of patients is settled; None where it is not."""
         if patients is None:
             return self.accrual if self._settled else None
-        return self.accrual.with_patients(patients)
+        return self.accrual.with_patients(_most("patients", patients))
 
     def _schedule(self, needed: Callable[[float, Accrual], float], patients: float | None) -> tuple[float, Accrual]:
         """Time of the last look, and accrual, with which the events expected are those needed."""
@@ -285,7 +295,7 @@ class Survival:
             if not excess_at(math.inf) > 0:
                 most = float(self.expected_events(math.inf, settled).sum())
                 raise InputError("patients", patients or settled.total, f"more patients: these have {most:.6g} events")
-            return rising_root(excess_at, settled.end), settled
+            return positive_root(excess_at, settled.end), settled
         if self.follow_up is None:
             raise InputError("follow_up", None, "a follow-up, or the number of patients")
         after = self.follow_up
@@ -300,7 +310,7 @@ class Survival:
             return seen - needed(duration + after, course) if seen else -math.inf
 
         begin = max((*self.accrual.breaks[1:-1], 1e-3 * (after + 1.0)))
-        duration = rising_root(excess_of, begin)
+        duration = positive_root(excess_of, begin)
         return duration + after, self.accrual.ending_at(duration)
 
     def _analysis_times(self, events: Array, accrual: Accrual, laws: Laws) -> Array:
@@ -316,7 +326,7 @@ class Survival:
 
         reached = events < float(seen(np.array(math.inf)))
         times = np.full(events.shape, math.inf)
-        times[reached] = rising_roots(seen, pace, events[reached], accrual.end)
+        times[reached] = positive_roots(seen, pace, events[reached], accrual.end)
         return times
 
     def _result(
@@ -332,7 +342,7 @@ class Survival:
         events = information * maximum
         times = np.append(self._analysis_times(events[:-1], accrual, self.laws), time)
         efficacy, harm, futility = stopping(design, drift)
-        control = _law(self.control)
+        control = law_of(self.control)
         half = math.sqrt(self.effect * self.margin)
         truths = [
             self._expectation(

@@ -11,12 +11,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from inspect import getattr_static
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .planning_checks import finite, real_numbers
 from .sample_size_result import SampleSize
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "Rule",
     "SampleSize",
     "asked_power",
+    "checked_rule",
     "drift_for",
     "inflation_for",
     "level_quantile",
@@ -35,6 +38,17 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 _LARGEST_BLOCK = 20
+_MOST_PATIENTS = 1e15
+_RULE_MEMBERS = (
+    "information",
+    "level",
+    "sided",
+    "beta",
+    "efficacy_bounds",
+    "futility_bounds",
+    "power",
+    "exit_probabilities",
+)
 
 
 class Rule(Protocol):
@@ -84,6 +98,19 @@ class Rule(Protocol):
         ...
 
 
+def checked_rule(design: Any) -> Any:
+    """The stopping rule, which must have the members of `Rule`; raises `InputError` where it has not."""
+    absent = object()
+
+    def lacks(name: str) -> bool:
+        return getattr_static(design, name, absent) is absent
+
+    wrong = isinstance(design, type) or any(map(lacks, _RULE_MEMBERS))
+    if wrong or (design.beta is not None and lacks("drift")):
+        raise InputError("design", design, "a stopping rule, such as GroupSequential(...)")
+    return design
+
+
 def level_quantile(rule: Rule) -> float:
     """Normal quantile of the rule's one-sided level, z_{1 - alpha}, or z_{1 - alpha/2} of a two-sided rule."""
     from scipy.special import ndtri
@@ -97,9 +124,11 @@ def asked_power(rule: Rule, power: float | None) -> float:
         if rule.beta is None:
             raise InputError("power", None, "a power, for the design has no type II error beta")
         return 1.0 - rule.beta
-    if not rule.level < power < 1:
-        raise InputError("power", power, f"a power above the one-sided level, {rule.level:g}, and below 1")
-    return float(power)
+    expected = f"a power above the one-sided level, {rule.level:g}, and below 1"
+    found = finite("power", power, expected)
+    if not rule.level < found < 1:
+        raise InputError("power", power, expected)
+    return found
 
 
 def drift_for(rule: Rule, power: float | None = None) -> float:
@@ -149,6 +178,7 @@ class Assumptions(ABC):
     allocation: float = 1.0
     groups: int = 2
     better: Better = "higher"
+    _effect_name: ClassVar[str] = "effect"
 
     @property
     @abstractmethod
@@ -220,9 +250,12 @@ class Assumptions(ABC):
         InputError
             When there is no power to aim at, or no number of patients has it.
         """
-        wanted = asked_power(design, power)
+        wanted = asked_power(checked_rule(design), power)
         drift = drift_for(design, power)
         fixed = self.fixed_size(design.level, wanted)
+        if not 0 < fixed <= _MOST_PATIENTS:
+            expected = f"an effect that {'fewer than 1e15' if fixed else 'not just any few'} patients show"
+            raise InputError(self._effect_name, getattr(self, self._effect_name), expected)
         return self._result(design, self.split(fixed * inflation_for(design, power)), drift, fixed)
 
     def power(self, design: Rule, patients: float | Sequence[float]) -> SampleSize:
@@ -243,11 +276,22 @@ class Assumptions(ABC):
         InputError
             When the patients are not positive numbers, one for all or one for each arm.
         """
-        counts = np.atleast_1d(np.asarray(patients, dtype=np.float64))
-        if counts.shape not in ((1,), (self.groups,)) or not np.all(np.isfinite(counts) & (counts > 0)):
-            raise InputError("patients", patients, "a number above 0, or one for each arm")
-        per_arm = self.split(float(counts[0])) if counts.size == 1 else counts
-        return self._result(design, per_arm, self.fixed_drift(design.level, per_arm), None)
+        checked_rule(design)
+        per_arm = self._patients(patients)
+        drift = self.fixed_drift(design.level, per_arm)
+        if not abs(drift) < 1e6:
+            raise InputError("patients", patients, "a number of patients for whom the power can be worked out")
+        return self._result(design, per_arm, drift, None)
+
+    def _patients(self, patients: Any) -> Array:
+        """Patients per arm from a number in all, or one for each arm; shape (arms,)."""
+        expected = "a number above 0, or one for each arm"
+        counts = np.array(real_numbers("patients", patients, expected))
+        if counts.shape not in ((1,), (self.groups,)) or not np.all(counts > 0):
+            raise InputError("patients", patients, expected)
+        if not np.all((counts >= 1e-9) & (counts <= _MOST_PATIENTS)):
+            raise InputError("patients", patients, "numbers from 1e-9 to 1e15")
+        return self.split(float(counts[0])) if counts.size == 1 else counts
 
     def _result(self, design: Rule, per_arm: Array, drift: float, fixed: float | None) -> SampleSize:
         information = np.array(design.information, dtype=np.float64)

@@ -21,7 +21,7 @@ __all__ = ["SurvivalExpectation", "SurvivalSize"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SurvivalExpectation:
     """What to expect of the trial under one truth, every stop counted: for efficacy, for harm and for futility.
 
@@ -54,7 +54,7 @@ class SurvivalExpectation:
     stopping: Array
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class SurvivalSize:
     """Events, patients and timing of a survival endpoint under a stopping rule; times as in the assumptions.
 

@@ -20,7 +20,7 @@ __all__ = ["Boundaries", "Walk", "efficacy_boundary", "family_boundary", "futili
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Boundaries:
     """Bounds on the z scale at given information, larger z in favour of the experimental arm.
 
@@ -137,7 +137,7 @@ def family_boundary(
         attained = crossing(bounds)
         if attained > level * (1 + 1e-9):
             raise InputError(
-                "efficacy", family.name, f"bounds of a one-side type I error of at most {level:g}, not {attained:.4g}"
+                "efficacy", family.name, f"bounds of a one-sided type I error of at most {level:g}, not {attained:.4g}"
             )
         return bounds
     if crossing(family.bounds(information, math.inf)) >= level:
@@ -153,7 +153,7 @@ def family_boundary(
     return family.bounds(information, rising_root(excess, guess))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """What one pass over the looks with a futility bound has found.
 

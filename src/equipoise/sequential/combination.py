@@ -191,6 +191,7 @@ class InverseNormal(CombinationTest):
         return np.minimum(np.cumsum(region.exit_probabilities(np.zeros(1)).upper[0]), 1.0)
 
     def __str__(self) -> str:
+        stages = f"{self.looks} stage{'s' * (self.looks > 1)}"
         sides = "one-sided" if self.sided == 1 else "two-sided"
         rows = [
             [str(look + 1), f"{weight:.4f}", f"{bound:.4f}"]
@@ -198,7 +199,7 @@ class InverseNormal(CombinationTest):
         ]
         return "\n".join(
             [
-                f"Inverse normal combination test, {self.looks} stage{'s' * (self.looks > 1)}, {sides} alpha {self.design.alpha:g}",
+                f"Inverse normal combination test, {stages}, {sides} alpha {self.design.alpha:g}",
                 f"Efficacy: {self.design.efficacy.name}",
                 text_table(["stage", "weight", "efficacy z"], rows),
             ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..checks import numbers, whole
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from .bounds import Boundaries
@@ -27,8 +28,10 @@ def _checked(
     given = list(estimates) if isinstance(estimates, Sequence) else [estimates]
     if not given or not all(isinstance(estimate, Estimate) for estimate in given):
         raise InputError("estimates", estimates, "an Estimate, or one for each look so far")
+    fractions = None if information is None else numbers("information", information).tolist()
     if look is None:
-        look = len(given)
+        look = len(given) if fractions is None or len(given) > 1 else len(fractions)
+    look = whole("look", look, f"a look from 1 to {design.looks}")
     if look != len(given) and len(given) > 1:
         raise InputError("look", look, f"{len(given)}, the number of estimates given, or a single estimate")
     if look < 1 or (look > design.looks and information is None):
@@ -41,9 +44,10 @@ def _checked(
         values = {getattr(estimate, name) for estimate in given}
         if len(values) > 1:
             raise InputError(f"estimates.{name}", sorted(values), "the same at every look")
-    fractions = [float(fraction) for fraction in (design.information[:look] if information is None else information)]
+    if fractions is None:
+        fractions = list(design.information[:look])
     if len(fractions) != look:
-        raise InputError("information", fractions, f"{look} information fractions, one for each look so far")
+        raise InputError("information", fractions, f"one for each of the looks so far, {look}")
     return given, look, fractions
 
 
@@ -76,7 +80,7 @@ def conclude(
         futility bound may have been overruled); or one estimate with `look` = k, the trial having passed the earlier
         looks, which is all the stage-wise ordering needs to know.
     look
-        The look (from 1) of a single estimate; 1 by default.
+        The look (from 1) of a single estimate; by default as many as there are fractions in `information`, or 1.
     information
         Observed information at looks 1..k as fractions of the planned maximum; by default as planned. Spending and
         bounds are recomputed there. At the last planned look, or once the maximum is reached, everything left is spent,
@@ -126,7 +130,6 @@ def conclude(
 
     p_value = median = interval = adjusted = None
     if decision.stops:
-
         p_value = min(1.0, 2 * trial.tail(abs(z)) if design.sided == 2 else trial.tail(z))
         means = trial.means(z, (0.5, design.level, 1 - design.level))
         median, *ends = (observed.effect_at_mean(float(mean)) for mean in means)

@@ -18,7 +18,9 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, numbers, whole
 from ..errors import InputError
+from .any_shape import any_shape
 from .region import Exits, Region
 
 __all__ = [
@@ -41,16 +43,21 @@ By = Literal["any", "next", "last"]
 
 def b_value(z: float, information: float) -> float:
     """B(t) = z sqrt(t), which under no drift is a Brownian motion (Lan & Wittes 1988, Biometrics 44:579)."""
+    z, information = _seen(z, information)
     return z * math.sqrt(information)
 
 
 def expected_b_value(z: float, information: float, drift: npt.ArrayLike, end: float = 1.0) -> Array:
     """E[B(end) | B(t)] = B(t) + drift (end - t), of the shape of `drift` (Proschan, Lan & Wittes 2006, chapter 3)."""
-    return b_value(z, information) + np.asarray(drift, dtype=np.float64) * (end - information)
+    now = b_value(z, information)
+    if number("end", end) < information:
+        raise InputError("end", end, f"at least the information now, {information:g}")
+    return now + any_shape("drift", drift) * (end - information)
 
 
 def trend(z: float, information: float) -> float:
     """The drift the data so far point to, B(t) / t = z / sqrt(t)."""
+    z, information = _seen(z, information)
     return z / math.sqrt(information)
 
 
@@ -66,7 +73,8 @@ def conditional_stops(region: Region, z: float, information: float, drifts: Arra
     drifts
         Shape (drifts,).
     """
-    return _ahead(region, information).after(information, b_value(z, information)).exit_probabilities(drifts)
+    given = numbers("drifts", drifts)
+    return _ahead(region, information).after(information, b_value(z, information)).exit_probabilities(given)
 
 
 def conditional_power(region: Region, z: float, information: float, drifts: Array, by: By = "any") -> Array:
@@ -87,7 +95,8 @@ def conditional_power(region: Region, z: float, information: float, drifts: Arra
         "any": at any look ahead; "next": at the next; "last": z above the last bound at the last look, whatever happens
         between.
     """
-    return _upward(_ahead(region, information).after(information, b_value(z, information)), drifts, by)
+    given = numbers("drifts", drifts)
+    return _upward(_ahead(region, information).after(information, b_value(z, information)), given, by)
 
 
 def conditional_error(region: Region, z: float, information: float, sided: int = 1) -> float:
@@ -96,6 +105,7 @@ def conditional_error(region: Region, z: float, information: float, sided: int =
     The error that a changed rest of the trial may spend (Müller & Schäfer 2001, Biometrics 57:886). It counts the upper
     bounds, with `sided` 2 the lower ones too.
     """
+    _checked_sides(sided)
     exits = conditional_stops(region, z, information, np.zeros(1))
     total = exits.upper.sum() + (exits.lower.sum() if sided == 2 else 0.0)
     return min(float(total), 1.0)
@@ -115,7 +125,10 @@ def predictive_region(
     mean, variance
         Of the normal prior of the drift; variance infinite for the flat prior, 0 for a drift that is known.
     """
-    ahead = _ahead(region, information)
+    ahead, mean = _ahead(region, information), number("mean", mean)
+    right = "a variance of 0 or more; infinite for a flat prior"
+    if number("variance", variance, right, infinite=True) < 0:
+        raise InputError("variance", variance, right)
     chosen = ahead.information > information
     times, score = ahead.information[chosen], b_value(z, information)
     gained, root = times - information, np.sqrt(times)
@@ -163,6 +176,10 @@ def predictive_power(
 
 def posterior_weights(drifts: Array, weights: Array, z: float, information: float) -> Array:
     """Posterior probabilities of the `drifts` of a discrete prior, given z at `information`; shape (drifts,)."""
+    z, information = _seen(z, information)
+    drifts, weights = numbers("drifts", drifts), numbers("weights", weights)
+    if not drifts.size or weights.size != drifts.size or np.any(weights < 0) or not np.any(weights > 0):
+        raise InputError("weights", weights, f"{drifts.size} weights, none below 0, not all 0")
     with np.errstate(divide="ignore"):
         exponent = np.log(weights) - 0.5 * (z - drifts * math.sqrt(information)) ** 2
     posterior = np.exp(exponent - exponent.max())
@@ -177,11 +194,30 @@ def reverse_conditional_power(z: float, information: float, bound: float, end: f
     """
     from scipy.special import ndtr
 
-    share = information / end
+    z, information = _seen(z, information)
+    end = number("end", end)
+    if not end > information:
+        raise InputError("end", end, f"more than the information now, {information:g}")
+    share, bound = information / end, number("bound", bound, "a bound on z, a number", infinite=True)
     return float(ndtr((z - bound * math.sqrt(share)) / math.sqrt(1.0 - share)))
 
 
+def _seen(z: float, information: float) -> tuple[float, float]:
+    z, information = number("z", z), number("information", information, "a finite number above 0")
+    if information <= 0:
+        raise InputError("information", information, "a finite number above 0")
+    return z, information
+
+
+def _checked_sides(sided: int) -> None:
+    if whole("sided", sided, "1 or 2") not in (1, 2):
+        raise InputError("sided", sided, "1 or 2")
+
+
 def _ahead(region: Region, information: float) -> Region:
+    instance("region", region, Region, "a Region such as design.region()")
+    if number("information", information, "a finite number above 0") <= 0:
+        raise InputError("information", information, "a finite number above 0")
     if not region.information[-1] > information:
         raise InputError("information", information, f"less than {region.information[-1]:g}, so that a look is ahead")
     return region
@@ -191,7 +227,7 @@ def _upward(ahead: Region, drifts: Array, by: By) -> Array:
     """Probability of leaving upwards a region that begins at score 0."""
     from scipy.special import ndtr
 
-    if by not in get_args(By):
+    if not isinstance(by, str) or by not in get_args(By):
         raise InputError("by", by, "'any', 'next' or 'last'")
     if by == "any" and ahead.looks > 1:
         return np.minimum(ahead.exit_probabilities(drifts).upper.sum(axis=1), 1.0)

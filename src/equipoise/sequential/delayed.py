@@ -271,7 +271,7 @@ class DelayedResponse:
 
 
 def checked_pipeline(
-    pipeline: Sequence[float], information: Sequence[float], limit: float = math.inf
+    pipeline: Sequence[float] | Array, information: Sequence[float], limit: float = math.inf
 ) -> tuple[float, ...]:
     """Fractions at decision analyses, one for each of the looks with these information fractions.
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy.typing as npt
 
+from ..checks import number, numbers, whole
 from ..errors import InputError
+from ..estimate import Estimate
 from .planned_design import PlannedDesign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..estimate import Estimate
     from .conclusion import Conclusion
     from .decision import Decision
     from .estimators import Estimator
@@ -60,8 +61,10 @@ class GroupSequential(PlannedDesign):
         """What the rule says of a z-value (positive if favourable) at a look (from 1) held as planned."""
         from .decision import decide
 
+        look = whole("look", look, f"a look from 1 to {self.looks}")
         if not 1 <= look <= self.looks:
             raise InputError("look", look, f"a look from 1 to {self.looks}")
+        z = number("z", z, "a number", infinite=True)
         futility = None if self.futility_bounds is None else float(self.futility_bounds[look - 1])
         return decide(self, z, float(self.efficacy_bounds[look - 1]), futility, look == self.looks)
 
@@ -148,6 +151,12 @@ class GroupSequential(PlannedDesign):
         information
             Observed information at each, as fractions of the planned maximum; by default as planned.
         """
+        if isinstance(estimates, Estimate) or not all(isinstance(estimate, Estimate) for estimate in estimates):
+            raise InputError("estimates", estimates, "an Estimate for each look so far")
+        if information is not None:
+            information = numbers("information", information).tolist()
+            if len(information) != len(estimates):
+                raise InputError("information", information, f"{len(estimates)} fractions, one for each estimate")
         conclusions: list[Conclusion] = []
         for look in range(1, len(estimates) + 1):
             fractions = None if information is None else information[:look]
@@ -174,7 +183,8 @@ class GroupSequential(PlannedDesign):
 
         if kind == "bounds":
             return bounds_figure(self, scale)
-        figures = {"power": power_figure, "spending": spending_figure}
-        if kind not in figures:
-            raise InputError("kind", kind, "one of bounds, power, spending")
-        return figures[kind](self)
+        if kind == "power":
+            return power_figure(self)
+        if kind == "spending":
+            return spending_figure(self)
+        raise InputError("kind", kind, "one of bounds, power, spending")

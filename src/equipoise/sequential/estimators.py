@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance
+from ..errors import InputError
 from .conditional import (
     Given,
     conditional_estimate_and_interval,
@@ -25,7 +27,7 @@ from .conditional import (
 from .orderings import LikelihoodRatio, Ordering, SampleMean, StageWise
 from .region import Region
 from .root_arrays import rising_roots
-from .sample_space import Exit, SampleSpace, Stop, sample_space
+from .sample_space import Exit, SampleSpace, Stop, checked_level, sample_space
 from .unbiased import unbiased_estimate
 
 __all__ = [
@@ -81,20 +83,34 @@ class MaximumLikelihood(Estimator):
     name: str = "maximum likelihood"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """z / sqrt(t) for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         return z / math.sqrt(space.information[look - 1])
 
     def interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array]:
+        """Limits of the fixed-sample interval for each z (z,)."""
         from scipy.special import ndtri
 
+        look, z = _outcomes(space, look, z)
+        level = checked_level(level)
         root, half = math.sqrt(space.information[look - 1]), float(ndtri(0.5 + 0.5 * level))
         return (z - half) / root, (z + half) / root
 
 
 @dataclass(frozen=True)
 class MedianUnbiased(Estimator):
-    """The drift under which higher and lower outcomes are as likely, in an ordering of outcomes."""
+    """The drift under which higher and lower outcomes are as likely, in an ordering of outcomes.
+
+    Attributes
+    ----------
+    ordering
+        `StageWise()`, `SampleMean()`, `LikelihoodRatio()` or `ScoreTest()`.
+    """
 
     ordering: Ordering
+
+    def __post_init__(self) -> None:
+        instance("ordering", self.ordering, Ordering, "an ordering such as StageWise()")
 
     @property
     def name(self) -> str:
@@ -102,12 +118,16 @@ class MedianUnbiased(Estimator):
         return f"median-unbiased, {self.ordering.name}"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """Drift under which an outcome at least as high has probability 1/2, for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         return self.ordering.drift_at(space, look, z, np.full(z.shape, 0.5))
 
     def interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array]:
+        """Limits by the ordering for each z (z,)."""
         return self.ordering.interval(space, look, z, level)
 
     def with_interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array, Array]:
+        """Estimates and limits, found together, for each z (z,)."""
         return self.ordering.estimate_and_interval(space, look, z, level)
 
 
@@ -121,6 +141,8 @@ class BiasAdjusted(Estimator):
     name: str = "bias-adjusted"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """Whitehead's estimate for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         observed = z / math.sqrt(space.information[look - 1])
 
         def excess(drifts: Array, chosen: Chosen) -> Array:
@@ -136,6 +158,8 @@ class Unbiased(Estimator):
     name: str = "unbiased"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """Unbiased estimate for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         return unbiased_estimate(space, look, z)
 
 
@@ -151,15 +175,21 @@ class ConditionalLikelihood(Estimator):
 
     given: Given = Given.LOOK
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "given", _given(self.given))
+
     @property
     def name(self) -> str:
         """With what is given."""
         return f"conditional maximum likelihood, given {self.given}"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """Conditional maximum likelihood estimate for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         return conditional_likelihood_estimate(space, look, z, self.given)
 
     def divergence(self, space: SampleSpace, stop: Stop) -> float | None:
+        """What the mean of the estimate is among the trials of a stop, where it has none; see `Estimator`."""
         return _divergence(space, stop, self.given)
 
 
@@ -175,22 +205,43 @@ class ConditionalMedian(Estimator):
 
     given: Given = Given.LOOK
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "given", _given(self.given))
+
     @property
     def name(self) -> str:
         """With what is given."""
         return f"conditional median-unbiased, given {self.given}"
 
     def estimate(self, space: SampleSpace, look: int, z: Array) -> Array:
+        """Conditional median-unbiased estimate for each z (z,)."""
+        look, z = _outcomes(space, look, z)
         return conditional_quantile(space, look, z, 0.5, self.given)
 
     def interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array]:
+        """Conditional limits for each z (z,)."""
         return self.with_interval(space, look, z, level)[1:]
 
     def with_interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array, Array]:
+        """Estimates and limits, found together, for each z (z,)."""
+        look, z = _outcomes(space, look, z)
+        level = checked_level(level)
         return conditional_estimate_and_interval(space, look, z, level, self.given)
 
     def divergence(self, space: SampleSpace, stop: Stop) -> float | None:
+        """What the mean of the estimate is among the trials of a stop, where it has none; see `Estimator`."""
         return _divergence(space, stop, self.given)
+
+
+def _outcomes(space: SampleSpace, look: int, z: Array) -> tuple[int, Array]:
+    return instance("space", space, SampleSpace, "a SampleSpace").at(look, z)
+
+
+def _given(given: Given) -> Given:
+    try:
+        return Given(given)
+    except ValueError:
+        raise InputError("given", given, "Given.LOOK or Given.EXIT") from None
 
 
 def _divergence(space: SampleSpace, stop: Stop, given: Given) -> float | None:
@@ -236,7 +287,7 @@ class DriftEstimate:
 
 
 def estimates(
-    region: Region, look: int, z: float, level: float = 0.95, estimators: Sequence[Estimator] = ESTIMATORS
+    region: Region, look: int, z: float, level: float = 0.95, estimators: Estimator | Sequence[Estimator] = ESTIMATORS
 ) -> tuple[DriftEstimate, ...]:
     """Every estimate of the drift after a trial that followed `region` stopped at `look` with `z`.
 
@@ -252,11 +303,23 @@ def estimates(
     level
         Of the confidence intervals.
     estimators
-        Which.
+        Which; a single one counts as one of them.
+
+    Raises
+    ------
+    InputError
+        When an argument is of another kind, the look is none of the region, z is not finite, or the level not between 0
+        and 1.
     """
     space, at = sample_space(region, look, z), np.array([z])
+    level, right = checked_level(level), "estimators such as MaximumLikelihood()"
+    if isinstance(estimators, Estimator):
+        estimators = (estimators,)
+    if isinstance(estimators, str | type) or not isinstance(estimators, Iterable):
+        raise InputError("estimators", estimators, right)
     rows = []
     for estimator in estimators:
+        instance("estimators", estimator, Estimator, right)
         estimate, *limits = estimator.with_interval(space, look, at, level)
         lower, upper = (None if limit is None else float(limit[0]) for limit in limits)
         rows.append(DriftEstimate(estimator.name, float(estimate[0]), lower, upper))

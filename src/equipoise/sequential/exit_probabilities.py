@@ -12,7 +12,7 @@ __all__ = ["ExitProbabilities"]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExitProbabilities:
     """Where a trial ends, look by look.
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number
 from ..errors import InputError
 
 __all__ = ["BoundaryFamily", "HaybittlePeto", "OBrienFleming", "Pocock", "WangTsiatis"]
@@ -54,7 +55,7 @@ class WangTsiatis:
     delta: float = 0.25
 
     def __post_init__(self) -> None:
-        if not -2 <= self.delta <= 1:
+        if not -2 <= number("delta", self.delta, "a number between -2 and 1") <= 1:
             raise InputError("delta", self.delta, "a number between -2 and 1")
 
     @property
@@ -87,6 +88,9 @@ class OBrienFleming(WangTsiatis):
 
     def __init__(self) -> None: ...
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     @property
     def name(self) -> str:
         """The family."""
@@ -100,6 +104,9 @@ class Pocock(WangTsiatis):
     delta: float = 0.5
 
     def __init__(self) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     @property
     def name(self) -> str:
@@ -122,7 +129,7 @@ class HaybittlePeto:
     bound: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.bound < np.inf:
+        if not number("bound", self.bound, "a finite z-value above 0") > 0:
             raise InputError("bound", self.bound, "a finite z-value above 0")
 
     @property

@@ -87,9 +87,10 @@ class FisherCombination(CombinationTest):
                 right = "a number above alpha and at most 1, for the first look"
             elif not interim:
                 right = "None, for there is no look but the last"
-            given = numbers("alpha0", self.alpha0, right)
-            if given.size == 1 and isinstance(self.alpha0, Real):
-                given = np.repeat(given, interim)
+            if isinstance(self.alpha0, Real):
+                given = np.full(interim, number("alpha0", self.alpha0, right))
+            else:
+                given = numbers("alpha0", self.alpha0, right)
             if not interim or given.size != interim or not np.all((given > alpha) & (given <= 1)):
                 raise InputError("alpha0", self.alpha0, right)
             object.__setattr__(self, "alpha0", tuple(given.tolist()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number
 from ..errors import InputError
 
 __all__ = ["FixedBounds"]
@@ -48,15 +49,19 @@ class FixedBounds:
     scale: str = "z"
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
+        if not isinstance(self.scale, str) or self.scale not in SCALES:
             raise InputError("scale", self.scale, "one of " + ", ".join(SCALES))
-        given = self.values if isinstance(self.values, Sequence) else (self.values,)
-        values = tuple(None if value is None else float(value) for value in given)
+        given = self.values
+        if isinstance(given, str | set | dict):
+            raise InputError("values", given, "a bound for each look")
+        given = tuple(given) if isinstance(given, Iterable) else (given,)
         low, high = SCALES[self.scale]
+        right = "a number" if math.isinf(high) else f"a number from {low:g} to {high:g}"
+        field, right = f"bounds on the scale '{self.scale}'", f"{right}, or None for no bound"
+        values = tuple(None if value is None else number(field, value, right, infinite=True) for value in given)
         for value in values:
-            if value is not None and (math.isnan(value) or not low <= value <= high):
-                span = "a number" if math.isinf(high) else f"a number from {low:g} to {high:g}"
-                raise InputError(f"bounds on the scale '{self.scale}'", value, f"{span}, or None for no bound")
+            if value is not None and not low <= value <= high:
+                raise InputError(field, value, right)
         if not values:
             raise InputError("values", values, "a bound for each look")
         object.__setattr__(self, "values", values)
@@ -129,10 +134,15 @@ class FixedBounds:
         self, information: Array, planned: Sequence[float], efficacy: Array, drift: float, sided: int
     ) -> Array:
         """Futility bounds on z at every look but the last given, where it is left open (minus infinity)."""
+        from .backward import conditional_power_bounds
         from .futility_scales import z_bound
 
         lower = np.full(information.size, -math.inf)
-        for look, value in enumerate(self.at(information[:-1], planned)):
+        held = self.at(information[:-1], planned)
+        if self.scale == "conditional power":
+            lower[:-1] = conditional_power_bounds(held, information, efficacy, drift, sided)
+            return lower
+        for look, value in enumerate(held):
             if value is not None:
                 lower[look] = z_bound(value, self.scale, look + 1, information, efficacy, drift, sided)
         return lower

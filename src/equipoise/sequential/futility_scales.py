@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers, whole
 from ..errors import InputError
 from .conditional_power import conditional_power, predictive_power, trend
 from .region import Region
@@ -19,8 +20,16 @@ from .roots import rising_root
 __all__ = ["SCALES", "on_scale", "z_bound"]
 
 Array = npt.NDArray[np.float64]
-SCALES = ("z", "p-value", "conditional power", "conditional power at trend", "predictive power", "effect")
-_POWERS = SCALES[2:5]
+SCALES: dict[str, tuple[float, float]] = {
+    "z": (-math.inf, math.inf),
+    "p-value": (0.0, 1.0),
+    "conditional power": (0.0, 1.0),
+    "conditional power at trend": (0.0, 1.0),
+    "predictive power": (0.0, 1.0),
+    "effect": (-math.inf, math.inf),
+}
+"""Scale -> lowest and highest value on it."""
+_POWERS = tuple(scale for scale in SCALES if "power" in scale)
 
 
 def z_bound(
@@ -48,9 +57,10 @@ def z_bound(
     from scipy.special import ndtri
 
     times, bounds = _checked(scale, look, information, efficacy, drift, sided)
-    probability = scale == "p-value" or scale in _POWERS
-    if math.isnan(value) or (probability and not 0 <= value <= 1):
-        raise InputError(f"bound on the scale '{scale}'", value, "a probability" if probability else "a number")
+    low, high = SCALES[scale]
+    field, right = f"bound on the scale '{scale}'", "a number" if math.isinf(high) else "a probability"
+    if not low <= number(field, value, right, infinite=True) <= high:
+        raise InputError(field, value, right)
     if scale == "z":
         return float(value)
     time = float(times[look - 1])
@@ -120,8 +130,7 @@ def on_scale(
     from scipy.special import ndtr
 
     times, bounds = _checked(scale, look, information, efficacy, drift, sided)
-    if math.isnan(z):
-        raise InputError("z", z, "a number")
+    z = number("z", z, "a number", infinite=True)
     time = float(times[look - 1])
     if scale == "z":
         return float(z)
@@ -146,32 +155,35 @@ def _region(times: Array, bounds: Array, sided: int) -> Region:
 
 
 def _given(drift: float | None) -> float:
-    if drift is None or not math.isfinite(drift):
-        raise InputError("drift", drift, "the planned drift, a finite number, for the conditional power")
-    return float(drift)
+    return number("drift", drift, "the planned drift, a finite number, for the conditional power")
 
 
 def _per_effect(drift: float | None, time: float) -> float:
-    if drift is None or not 0 < drift < math.inf:
-        raise InputError("drift", drift, "the planned drift, a number above 0, for a multiple of the planned effect")
-    return drift * math.sqrt(time)
+    right = "the planned drift, a number above 0, for a multiple of the planned effect"
+    planned = number("drift", drift, right)
+    if planned <= 0:
+        raise InputError("drift", drift, right)
+    return planned * math.sqrt(time)
 
 
 def _checked(
     scale: str, look: int, information: npt.ArrayLike, efficacy: npt.ArrayLike, drift: Any, sided: int
 ) -> tuple[Array, Array]:
-    if scale not in SCALES:
+    if not isinstance(scale, str) or scale not in SCALES:
         raise InputError("scale", scale, "one of " + ", ".join(SCALES))
-    times, bounds = (np.atleast_1d(np.asarray(given, dtype=np.float64)) for given in (information, efficacy))
-    if times.ndim != 1 or not np.all(np.isfinite(times)) or not np.all(np.diff(times, prepend=0.0) > 0):
-        raise InputError("information", information, "information fractions above 0, rising from look to look")
-    if bounds.shape != times.shape or np.any(np.isnan(bounds)):
-        raise InputError("efficacy", efficacy, f"{times.size} bounds on z, one a look")
-    if not 1 <= look <= times.size:
+    right = "information fractions above 0, rising from look to look"
+    times = numbers("information", information, right)
+    if not times.size or not np.all(np.diff(times, prepend=0.0) > 0):
+        raise InputError("information", information, right)
+    right = f"{times.size} bounds on z, one a look" if times.size > 1 else "one bound on z"
+    bounds = numbers("efficacy", efficacy, right, infinite=True)
+    if bounds.shape != times.shape:
+        raise InputError("efficacy", efficacy, right)
+    if not 1 <= whole("look", look, f"a look from 1 to {times.size}") <= times.size:
         raise InputError("look", look, f"a look from 1 to {times.size}")
     if scale in _POWERS and not np.any(np.isfinite(bounds[look:])):
         raise InputError("look", look, f"a look before a finite efficacy bound, for the {scale}")
-    if sided not in (1, 2):
+    if whole("sided", sided, "1 or 2") not in (1, 2):
         raise InputError("sided", sided, "1 or 2")
     if scale == "conditional power":
         _given(drift)

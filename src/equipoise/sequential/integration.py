@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 
-__all__ = ["DEFAULT_GRID", "Grid", "SubDensity", "start"]
+__all__ = ["DEFAULT_GRID", "Grid", "SubDensity", "panels", "start"]
 
 Array = npt.NDArray[np.float64]
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
@@ -240,7 +240,7 @@ class SubDensity:
         pieces = [(low, high)]
         if inner is not None and inner[0] < inner[1]:
             pieces = [(low, min(inner[0], high)), (max(inner[1], low), high)]
-        pieces = [_panels(first, last, widest, grid.order) for first, last in pieces if first < last]
+        pieces = [panels(first, last, widest, grid.order) for first, last in pieces if first < last]
         if not pieces or not self.score.size:
             return SubDensity(information, self.drift, np.empty(0), np.empty(0))
         score, weights = (
@@ -273,7 +273,7 @@ def _carried(score: Array, mass: Array, target: Array, scale: float) -> Array:
     return carried
 
 
-def _panels(low: float, high: float, widest: float, order: int) -> tuple[Array, Array]:
+def panels(low: float, high: float, widest: float, order: int) -> tuple[Array, Array]:
     """Gauss-Legendre nodes and weights on an interval cut into equal panels no wider than `widest`."""
     panels = math.ceil((high - low) / widest)
     half = (high - low) / (2 * panels)

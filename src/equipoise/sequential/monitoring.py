@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, numbers, whole
 from ..errors import InputError
 from ..plain import plain
 from ..text_table import text_table
+from .any_shape import any_shape, flag
 from .bounds import Boundaries
 from .conditional_power import (
     By,
@@ -23,6 +24,7 @@ from .conditional_power import (
     expected_b_value,
     posterior_weights,
     predictive_power,
+    reverse_conditional_power,
     trend,
 )
 from .design import GroupSequential
@@ -135,21 +137,53 @@ class Monitoring:
         InputError
             When z is not finite, the look is the last, or information does not fit.
         """
-        if not math.isfinite(z):
-            raise InputError("z", z, "a finite number")
+        instance("design", design, GroupSequential, "a GroupSequential design")
+        z = number("z", z, "a finite number, such as estimate.favourable_z")
+        right = "information fractions above 0, rising, one for each look so far"
+        given = None if information is None else numbers("information", information, right)
+        if given is not None and (not given.size or not np.all(np.diff(given, prepend=0.0) > 0)):
+            raise InputError("information", information, right)
         if look is None:
-            look = 1 if information is None else int(np.size(information))
-        if not 1 <= look < design.looks + (later is not None):
-            right = f"a look from 1 to {design.looks - 1}: conditional power needs a look ahead"
-            raise InputError("look", look, right if design.looks > 1 else "a design with more than one look")
-        fractions = np.atleast_1d(np.asarray(design.information[:look] if information is None else information, float))
+            look = 1 if given is None else given.size
+        last = design.looks - (later is None)
+        right = f"a look from 1 to {last}: conditional power needs a look ahead" if last > 1 else "1, the look before"
+        if not last:
+            right = "a design with more than one look"
+        if not 1 <= whole("look", look, right) <= last:
+            raise InputError("look", look, right)
+        look = int(look)
+        fractions = np.array(design.information[:look]) if given is None else given
         if fractions.size != look:
-            raise InputError("information", information, f"{look} information fractions, one for each look so far")
+            right = (
+                f"{look} information fractions, one for each look so far" if look > 1 else "one information fraction"
+            )
+            raise InputError("information", information, right)
         now = float(fractions[-1])
-        ahead = [time for time in design.information[look:] if time > now] if later is None else np.ravel(later)
-        if not np.size(ahead) or not now < 1:
+        if not now < 1:
             raise InputError("information", now, "less than the planned maximum, so that a look is ahead")
-        return cls(design, look, float(z), design.bounds_at(np.concatenate((fractions, ahead)), True), planned_drift)
+        if later is None:
+            ahead = np.array([time for time in design.information[look:] if time > now])
+            if not ahead.size:
+                raise InputError("information", now, "less than the planned maximum, so that a look is ahead")
+        else:
+            right = f"information fractions above the {now:g} of now, rising, at least one"
+            ahead = numbers("later", later, right)
+            if not ahead.size or not np.all(np.diff(ahead, prepend=now) > 0):
+                raise InputError("later", later, right)
+            if np.any(ahead[:-1] >= 1):
+                raise InputError("later", later, "no further look once the planned maximum is reached")
+        return cls(design, look, z, design.bounds_at(np.concatenate((fractions, ahead)), True), planned_drift)
+
+    def __post_init__(self) -> None:
+        instance("design", self.design, GroupSequential, "a GroupSequential design")
+        instance("boundaries", self.boundaries, Boundaries, "bounds such as design.bounds_at gives")
+        looks = self.boundaries.information.size
+        right = f"a look from 1 to {looks - 1}" if looks > 1 else "bounds at more than one look"
+        if not 1 <= whole("look", self.look, right) < looks:
+            raise InputError("look", self.look, right)
+        number("z", self.z, "a finite number, such as estimate.favourable_z")
+        if self.planned_drift is not None:
+            number("planned_drift", self.planned_drift, "a finite drift, or None for that of the design")
 
     @property
     def information(self) -> float:
@@ -211,6 +245,16 @@ class Monitoring:
         """
         return conditional_error(self._region(None), self.z, self.information, self.design.sided)
 
+    @property
+    def reverse_conditional_power(self) -> float:
+        """Probability of z at most this high now in a trial that will end exactly on its last efficacy bound.
+
+        Free of the drift (Tan, Xiong & Kutner 1998, Biometrics 54:682): a small one says that the data do not look like
+        those of a trial that will succeed. It equals the predictive power under the flat prior by the last look alone.
+        """
+        end, bound = float(self.boundaries.information[-1]), float(self.boundaries.efficacy[-1])
+        return reverse_conditional_power(self.z, self.information, bound, end)
+
     def predictive_power(
         self,
         prior: NormalPrior | DiscretePrior = _FLAT,
@@ -236,13 +280,22 @@ class Monitoring:
         return predictive_power(region, self.z, self.information, prior.mean, prior.variance, by)
 
     def posterior_weights(self, prior: DiscretePrior) -> Array:
-        """Probabilities of the drifts of a discrete prior in the light of z, shape (drifts,)."""
+        """Probabilities of the drifts of a discrete prior in the light of z, shape (drifts,).
+
+        Raises
+        ------
+        InputError
+            When the prior is not discrete.
+        """
+        instance("prior", prior, DiscretePrior, "DiscretePrior(drifts, weights)")
         return posterior_weights(np.array(prior.drifts), np.array(prior.weights), self.z, self.information)
 
     def stopping_probabilities(self, drift: Drift = "planned", respect_futility: bool = True) -> LaterStops:
         """Where the trial will end; `drift` as for `conditional_power`. Stops for futility are counted by default."""
         drifts = self._drifts(drift)
-        exits = conditional_stops(self._region(respect_futility), self.z, self.information, drifts.ravel())
+        exits = conditional_stops(
+            self._region(flag("respect_futility", respect_futility)), self.z, self.information, drifts.ravel()
+        )
         two_sided = self.design.sided == 2
         futility = np.array(exits.inner if two_sided else exits.lower)
         futility[:, -1] = 0.0
@@ -260,7 +313,7 @@ class Monitoring:
         )
 
     def _region(self, respect_futility: bool | None) -> Region:
-        respected = self.design.binding if respect_futility is None else respect_futility
+        respected = self.design.binding if respect_futility is None else flag("respect_futility", respect_futility)
         return self.boundaries.region(self.design.sided, respected)
 
     def _drifts(self, drift: Drift) -> Array:
@@ -268,10 +321,7 @@ class Monitoring:
             if drift not in ("planned", "trend"):
                 raise InputError("drift", drift, "numbers, 'planned' or 'trend'")
             drift = self._planned() if drift == "planned" else self.trend
-        drifts = np.asarray(drift, dtype=np.float64)
-        if not np.all(np.isfinite(drifts)):
-            raise InputError("drift", drift, "finite numbers")
-        return drifts
+        return any_shape("drift", drift, "finite numbers, 'planned' or 'trend'")
 
     def _planned(self) -> float:
         return self.design.drift if self.planned_drift is None else self.planned_drift

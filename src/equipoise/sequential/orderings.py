@@ -17,8 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, whole
+from ..errors import InputError
+from .any_shape import any_shape
 from .root_arrays import rising_roots
-from .sample_space import SampleSpace
+from .sample_space import SampleSpace, checked_level
 
 __all__ = ["LikelihoodRatio", "Ordering", "SampleMean", "ScoreTest", "StageWise"]
 
@@ -65,7 +68,16 @@ class Ordering(ABC):
             Drift tested.
         sided
             1 against larger drifts, or 2.
+
+        Raises
+        ------
+        InputError
+            When an argument is of another kind, or the look is none of the space.
         """
+        z, drift = number("z", z), number("drift", drift)
+        if whole("sided", sided, "1 or 2") not in (1, 2):
+            raise InputError("sided", sided, "1 or 2")
+        look, _ = _outcomes(space, look, np.array([z]))
         score, tested = np.array([z * math.sqrt(space.information[look - 1])]), np.array([drift])
         upper = float(self.upper_tail(space, look, score, tested)[0])
         if sided == 1 or upper <= 0.5:
@@ -79,11 +91,21 @@ class Ordering(ABC):
 
         With 1/2 it is the median-unbiased estimate. Where the probability is not monotone in the drift it is one of
         several such drifts, see `LikelihoodRatio`.
+
+        Raises
+        ------
+        InputError
+            When an argument is of another kind, or a probability not between 0 and 1.
         """
         from scipy.special import ndtri
 
+        look, z = _outcomes(space, look, z)
+        right = "probabilities between 0 and 1, one for each z"
+        given = any_shape("probability", probability, right)
+        if not np.all((given > 0) & (given < 1)) or given.shape not in ((), (1,), z.shape):
+            raise InputError("probability", probability, right)
         root = math.sqrt(space.information[look - 1])
-        target = np.broadcast_to(ndtri(np.asarray(probability, dtype=np.float64)), z.shape)
+        target = np.broadcast_to(ndtri(given), z.shape)
         excess = self._excess(space, look, z * root, target)
         return rising_roots(excess, (z + target) / root, slope=root, scale=1.0 / root)
 
@@ -103,7 +125,15 @@ class Ordering(ABC):
     def estimate_and_interval(
         self, space: SampleSpace, look: int, z: Array, level: float
     ) -> tuple[Array, Array, Array]:
-        """Median-unbiased estimate and confidence limits, found together, for each z (z,)."""
+        """Median-unbiased estimate and confidence limits, found together, for each z (z,).
+
+        Raises
+        ------
+        InputError
+            When an argument is of another kind, or the level not between 0 and 1.
+        """
+        look, z = _outcomes(space, look, z)
+        level = checked_level(level)
         tail = 0.5 * (1.0 - level)
         probability = np.repeat((0.5, tail, 1.0 - tail), z.size)
         drifts = self.drift_at(space, look, np.tile(z, 3), probability)
@@ -147,6 +177,7 @@ class StageWise(Ordering):
     name: str = "stage-wise"
 
     def thresholds(self, space: SampleSpace, look: int, scores: Array, drifts: Array) -> Array:
+        """Boundaries of the looks held before, nothing or everything at those after; see `Ordering.thresholds`."""
         upper, wedge, middle = _boundaries(space)
         columns = np.arange(1, space.looks + 1)
         low = scores < middle[look - 1]
@@ -192,6 +223,7 @@ class SampleMean(_Scaled):
     name: str = "sample mean"
 
     def thresholds(self, space: SampleSpace, look: int, scores: Array, drifts: Array) -> Array:
+        """Scores with the same estimate S / t at every look; see `Ordering.thresholds`."""
         return self._rank(space, look, scores, np.zeros(scores.shape), 1.0)
 
 
@@ -214,7 +246,12 @@ class LikelihoodRatio(_Scaled):
     name: str = "likelihood ratio"
     monotone: bool = False
 
+    def __post_init__(self) -> None:
+        if self.about is not None:
+            number("about", self.about, "a finite drift, or None for the one tested")
+
     def thresholds(self, space: SampleSpace, look: int, scores: Array, drifts: Array) -> Array:
+        """Scores with the same (S - theta t) / sqrt(t) at every look; see `Ordering.thresholds`."""
         about = drifts if self.about is None else np.full(scores.shape, self.about)
         return self._rank(space, look, scores, about, 0.5)
 
@@ -236,9 +273,18 @@ class ScoreTest(_Scaled):
     name: str = "score test"
     monotone: bool = False
 
+    def __post_init__(self) -> None:
+        if self.about is not None:
+            number("about", self.about, "a finite drift, or None for the one tested")
+
     def thresholds(self, space: SampleSpace, look: int, scores: Array, drifts: Array) -> Array:
+        """Scores with the same S - theta t at every look; see `Ordering.thresholds`."""
         about = drifts if self.about is None else np.full(scores.shape, self.about)
         return self._rank(space, look, scores, about, 0.0)
+
+
+def _outcomes(space: SampleSpace, look: int, z: Array) -> tuple[int, Array]:
+    return instance("space", space, SampleSpace, "a SampleSpace").at(look, z)
 
 
 def _boundaries(space: SampleSpace) -> tuple[Array, Array, Array]:

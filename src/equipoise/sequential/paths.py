@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, whole
 from ..errors import InputError
+from .any_shape import any_shape
 from .bounds import Boundaries
 from .decision import Decision
 
@@ -37,7 +39,10 @@ class PathDecisions:
 
     def of(self, decision: Decision) -> npt.NDArray[np.bool_]:
         """Which trials ended so, shape (trials,)."""
-        return self.code == _CODES[decision]
+        try:
+            return self.code == _CODES[Decision(decision)]
+        except ValueError:
+            raise InputError("decision", decision, "one of " + ", ".join(_DECISIONS)) from None
 
     @property
     def rejects(self) -> npt.NDArray[np.bool_]:
@@ -61,12 +66,16 @@ def decide_paths(bounds: Boundaries, sided: int, z: npt.ArrayLike) -> PathDecisi
     Raises
     ------
     InputError
-        When z has another number of looks than the bounds.
+        When z is not numeric or has another number of looks than the bounds.
     """
-    values = np.asarray(z, dtype=np.float64)
+    instance("bounds", bounds, Boundaries, "bounds such as design.planned")
+    if whole("sided", sided, "1 or 2") not in (1, 2):
+        raise InputError("sided", sided, "1 or 2")
     looks = bounds.information.size
+    right = f"an array of shape (trials, {looks}), a column for each look"
+    values = any_shape("z", z, right, infinite=True, missing=True)
     if values.ndim != 2 or values.shape[1] != looks:
-        raise InputError("z", values.shape, f"an array of shape (trials, {looks}), a column for each look")
+        raise InputError("z", values.shape, right)
     look = np.full(values.shape[0], looks, dtype=np.int64)
     code = np.empty(values.shape[0], dtype=np.int8)
     code[:] = _CODES[Decision.NOT_REJECTED if bounds.complete else Decision.CONTINUE]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers, whole
 from ..errors import InputError
 from .bounds import Boundaries
 from .exit_probabilities import ExitProbabilities
@@ -28,6 +29,7 @@ __all__ = ["PlannedDesign"]
 Array = npt.NDArray[np.float64]
 _DEFAULT_SPENDING = OBrienFlemingSpending()
 _SMALLEST_BETA = 1e-12
+_MOST_INFORMATION = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,32 @@ class PlannedDesign:
     _highest_level: ClassVar[float] = 0.5
 
     def __post_init__(self) -> None:
-        fractions = tuple(float(fraction) for fraction in np.atleast_1d(np.asarray(self.information, dtype=np.float64)))
+        right = "information fractions above 0, rising, the last 1"
+        fractions = tuple(numbers("information", self.information, right).tolist())
         if not fractions or not np.all(np.diff((0.0, *fractions)) > 0) or fractions[-1] != 1:
-            raise InputError("information", fractions, "information fractions above 0, rising, the last 1")
-        if self.sided not in (1, 2):
+            raise InputError("information", self.information, right)
+        sided = whole("sided", self.sided, "1 or 2")
+        if sided not in (1, 2):
             raise InputError("sided", self.sided, "1 or 2")
-        if not 0 < self.alpha / self.sided < self._highest_level:
-            raise InputError("alpha", self.alpha, f"a number between 0 and {self._highest_level * self.sided:g}")
-        if self.beta is not None and not _SMALLEST_BETA <= self.beta < 1 - self.alpha / self.sided:
-            raise InputError("beta", self.beta, f"a number of at least {_SMALLEST_BETA:g} and below 1 - alpha")
+        highest = self._highest_level * sided
+        alpha = number("alpha", self.alpha, f"a number between 0 and {highest:g}")
+        if not 0 < alpha < highest:
+            raise InputError("alpha", self.alpha, f"a number between 0 and {highest:g}")
+        if self.beta is not None:
+            right = f"a number of at least {_SMALLEST_BETA:g} and below 1 - alpha"
+            beta = number("beta", self.beta, right)
+            if not _SMALLEST_BETA <= beta < 1 - alpha / sided:
+                raise InputError("beta", self.beta, right)
+            object.__setattr__(self, "beta", beta)
+        object.__setattr__(self, "sided", sided)
+        object.__setattr__(self, "alpha", alpha)
+        if not isinstance(self.binding, bool):
+            raise InputError("binding", self.binding, "True or False")
         efficacy, futility = self.efficacy, self.futility
+        if isinstance(efficacy, type):
+            raise InputError("efficacy", efficacy, f"an object of that family, as {efficacy.__name__}()")
+        if isinstance(futility, type):
+            raise InputError("futility", futility, f"an object of that family, as {futility.__name__}()")
         if isinstance(efficacy, SpendingFunction):
             object.__setattr__(self, "efficacy", efficacy.planned_at(fractions))
         elif isinstance(efficacy, BoundaryFamily):
@@ -189,9 +207,12 @@ class PlannedDesign:
         InputError
             When the fractions do not rise, are more than the planned looks, or the maximum was reached before look k.
         """
-        fractions = np.atleast_1d(np.asarray(information, dtype=np.float64))
-        if fractions.ndim != 1 or not fractions.size or not np.all(np.isfinite(fractions)):
+        fractions = numbers("information", information, "finite information fractions, one for each look")
+        if not fractions.size:
             raise InputError("information", information, "finite information fractions, one for each look")
+        if fractions.max() > _MOST_INFORMATION:
+            right = f"fractions of the planned maximum, as 0.75 and not 75 (at most {_MOST_INFORMATION:g})"
+            raise InputError("information", fractions.tolist(), right)
         if not np.all(np.diff(fractions, prepend=0.0) > 0):
             raise InputError("information", fractions.tolist(), "fractions above 0, rising from look to look")
         if np.any(fractions[:-1] >= 1):
@@ -212,7 +233,10 @@ class PlannedDesign:
 
         Futility stops are counted whether or not the bound is binding.
         """
-        drifts = np.asarray(drift, dtype=np.float64)
+        try:
+            drifts = np.asarray(drift, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError("drift", drift, "finite numbers") from None
         if not np.all(np.isfinite(drifts)):
             raise InputError("drift", drift, "finite numbers")
         exits = self.region().exit_probabilities(drifts.ravel())

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, numbers, whole
 from ..errors import InputError
 from .estimators import Estimator
 from .region import Region
 from .root_arrays import rising_roots
-from .sample_space import Exit, SampleSpace, Stop
+from .sample_space import Exit, SampleSpace, Stop, checked_level
 
 __all__ = ["EstimatorProperties", "StopProperties", "coverage", "estimator_properties", "probability_above"]
 
@@ -89,7 +90,14 @@ class EstimatorProperties:
         return self.drift + self.bias
 
     def given_look(self, look: int) -> tuple[Array, Array, Array]:
-        """Probability of stopping at `look` (from 1), and bias and mean squared error given that, shape (drifts,)."""
+        """Probability of stopping at `look` (from 1), and bias and mean squared error given that, shape (drifts,).
+
+        Raises
+        ------
+        InputError
+            When no trial can stop at that look.
+        """
+        look = whole("look", look, "a look at which a trial can stop")
         chosen = [stop for stop in self.stops if stop.look == look]
         if not chosen:
             raise InputError("look", look, "a look at which a trial can stop")
@@ -116,11 +124,15 @@ def estimator_properties(
     tolerance
         Change, relative to the probability of the stop, in moments of the estimate (in standard errors of the last
         look) at which a panel is no longer halved.
+
+    Raises
+    ------
+    InputError
+        When the region or estimator is none, a drift is not finite, or the tolerance not above 0.
     """
-    at = np.atleast_1d(np.asarray(drifts, dtype=np.float64))
-    if at.ndim != 1 or not np.all(np.isfinite(at)):
-        raise InputError("drifts", drifts, "finite numbers")
-    space = SampleSpace(region)
+    space, at = _checked(region, estimator, drifts)
+    if number("tolerance", tolerance, "a number above 0") <= 0:
+        raise InputError("tolerance", tolerance, "a number above 0")
     stops = [
         _given_stop(space, estimator, stop, at, tolerance)
         for look in range(1, space.looks + 1)
@@ -139,10 +151,11 @@ def coverage(region: Region, estimator: Estimator, drifts: npt.ArrayLike, level:
     Raises
     ------
     InputError
-        When the estimator brings no interval.
+        When the region or estimator is none, the estimator brings no interval, a drift is not finite, or the level is
+        not between 0 and 1.
     """
-    at = np.atleast_1d(np.asarray(drifts, dtype=np.float64))
-    space = SampleSpace(region)
+    space, at = _checked(region, estimator, drifts)
+    level = checked_level(level)
     if estimator.interval(space, space.looks, np.zeros(1), level) is None:
         raise InputError("estimator", estimator.name, "one that brings an interval")
 
@@ -161,14 +174,28 @@ def probability_above(region: Region, estimator: Estimator, drifts: npt.ArrayLik
     """Probability that the estimate exceeds the drift, under each of `drifts`, shape (drifts,); 1/2 is median-unbiased.
 
     It exists for every estimator, also those without a mean.
+
+    Raises
+    ------
+    InputError
+        When the region or estimator is none, or a drift is not finite.
     """
-    at = np.atleast_1d(np.asarray(drifts, dtype=np.float64))
-    space, total = SampleSpace(region), np.zeros(at.shape)
+    space, at = _checked(region, estimator, drifts)
+    total = np.zeros(at.shape)
     for look in range(1, space.looks + 1):
         for stop in space.stops(look):
             score = _crossing(space, stop, lambda look, z: estimator.estimate(space, look, z), at)
             total += _above(space, stop, score, at)
     return total
+
+
+def _checked(region: Region, estimator: Estimator, drifts: npt.ArrayLike) -> tuple[SampleSpace, Array]:
+    space = SampleSpace(region)
+    instance("estimator", estimator, Estimator, "an estimator such as MaximumLikelihood()")
+    at = numbers("drifts", drifts, "finite numbers, at least one")
+    if not at.size:
+        raise InputError("drifts", drifts, "finite numbers, at least one")
+    return space, at
 
 
 def _share(probability: Array, value: Array) -> Array:

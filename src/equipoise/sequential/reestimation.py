@@ -101,7 +101,9 @@ def reestimate(
         raise InputError("stages", len(stages), f"fewer stages than the {test.looks} planned")
     target = number("target", target, "a conditional power between 0 and 1")
     minimum = number("minimum", minimum, "a finite number of at least 0")
-    maximum = number("maximum", maximum, "a number above 0, not below the minimum; infinite for no limit", infinite=True)
+    maximum = number(
+        "maximum", maximum, "a number above 0, not below the minimum; infinite for no limit", infinite=True
+    )
     if not 0 < target < 1:
         raise InputError("target", target, "a conditional power between 0 and 1")
     if not 0 <= minimum < math.inf:

@@ -52,8 +52,9 @@ def stopping_rule(name: str, **parameters: Any) -> SpendingFunction | BoundaryFa
     ----------
     name
         Error spending: "obrien-fleming", "pocock" (also "obrien-fleming-spending", "pocock-spending"), "power" (`rho`),
-        "hwang-shih-decani" (`gamma`), "user" (`cumulative`, `information`), "none". Classical, for efficacy: "classical-obrien-fleming", "classical-pocock",
-        "wang-tsiatis" (`delta`), "haybittle-peto" (`bound`). "fixed" (`values`, `scale`).
+        "hwang-shih-decani" (`gamma`), "user" (`cumulative`, `information`), "none". Classical, for efficacy:
+        "classical-obrien-fleming", "classical-pocock", "wang-tsiatis" (`delta`), "haybittle-peto" (`bound`). "fixed"
+        (`values`, `scale`).
     parameters
         Those of the family.
 

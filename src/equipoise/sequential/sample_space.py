@@ -11,10 +11,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import instance, number, numbers, whole
+from ..errors import InputError
 from .integration import DEFAULT_GRID, SubDensity
 from .region import Region
 
-__all__ = ["Block", "Exit", "SampleSpace", "Stop", "log_mass", "sample_space"]
+__all__ = ["Block", "Exit", "SampleSpace", "Stop", "checked_level", "log_mass", "sample_space"]
 
 Array = npt.NDArray[np.float64]
 Chosen = npt.NDArray[np.intp]
@@ -68,6 +70,11 @@ class SampleSpace:
     region
         Continuation region, all looks; bounds at the last look are of no account here. A look where it is empty is the
         last.
+
+    Raises
+    ------
+    InputError
+        When the region is none.
     """
 
     region: Region
@@ -75,7 +82,7 @@ class SampleSpace:
     first_look: dict[Block, list[Array]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        region = self.region
+        region = instance("region", self.region, Region, "a Region such as design.region()")
         for look in range(region.looks - 1):
             lower, upper, inner = region.edges(look)
             if lower >= upper or (inner is not None and inner[0] <= lower and inner[1] >= upper):
@@ -92,6 +99,29 @@ class SampleSpace:
         """Information at each look, shape (looks,)."""
         return self.region.information
 
+    def checked_look(self, look: int) -> int:
+        """A look from 1 to `looks`.
+
+        Raises
+        ------
+        InputError
+            When it is none.
+        """
+        right = f"a look from 1 to {self.looks}" if self.looks > 1 else "1, the only look"
+        if not 1 <= whole("look", look, right) <= self.looks:
+            raise InputError("look", look, right)
+        return int(look)
+
+    def at(self, look: int, z: Array) -> tuple[int, Array]:
+        """A look from 1 to `looks`, and finite z-values there, shape (z,); a number counts as one.
+
+        Raises
+        ------
+        InputError
+            When they are none.
+        """
+        return self.checked_look(look), numbers("z", z, "finite numbers")
+
     @cached_property
     def mirrored(self) -> SampleSpace:
         """The same outcomes with the sign of the score changed."""
@@ -106,6 +136,7 @@ class SampleSpace:
 
     def stops(self, look: int) -> Iterator[Stop]:
         """The ways out at `look`."""
+        look = self.checked_look(look)
         if look == self.looks:
             yield Stop(look, Exit.LAST, -math.inf, math.inf)
             return
@@ -151,7 +182,7 @@ class SampleSpace:
         Given scores (drifts,) at a look, blocks are fine enough for ways that end there: beyond the bounds of the look
         before they crowd against the bound, so steeply that ordinary panels would be too wide.
         """
-        numbers = np.round(drifts * math.sqrt(self.information[-1]) / _BLOCK)
+        places = np.round(drifts * math.sqrt(self.information[-1]) / _BLOCK)
         halvings = np.zeros(drifts.shape)
         if look is not None and look > 1 and scores is not None:
             times = (0.0, *self.information)
@@ -160,12 +191,12 @@ class SampleSpace:
             slope = np.maximum(np.maximum(scores - upper, lower - scores), 0.0) / after
             over_panel = slope * DEFAULT_GRID.width * math.sqrt(before * after / (before + after))
             halvings = np.ceil(np.log2(np.clip(over_panel / _STEEPEST, 1.0, 2.0**_HALVINGS)))
-        if np.all(numbers == numbers[:1]) and np.all(halvings == halvings[:1]):
-            if numbers.size:
-                yield (int(numbers[0]), int(halvings[0])), np.arange(numbers.size)
+        if np.all(places == places[:1]) and np.all(halvings == halvings[:1]):
+            if places.size:
+                yield (int(places[0]), int(halvings[0])), np.arange(places.size)
             return
-        for number, halving in np.unique(np.stack((numbers, halvings), axis=1), axis=0):
-            yield (int(number), int(halving)), np.flatnonzero((numbers == number) & (halvings == halving))
+        for place, halving in np.unique(np.stack((places, halvings), axis=1), axis=0):
+            yield (int(place), int(halving)), np.flatnonzero((places == place) & (halvings == halving))
 
     def towards(self, look: int, drifts: Array) -> Array:
         """Drifts (drifts,) no steeper than the way to the bounds of the look before `look`, where trials ran until."""
@@ -244,13 +275,35 @@ def log_mass(state: SubDensity) -> Array:
     return np.log(np.maximum(state.mass, 1e-320))
 
 
+def checked_level(level: float) -> float:
+    """A confidence level.
+
+    Raises
+    ------
+    InputError
+        When it is not a number between 0 and 1.
+    """
+    if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
+        raise InputError("level", level, "a confidence level between 0 and 1")
+    return float(level)
+
+
 def sample_space(region: Region, look: int, z: float) -> SampleSpace:
     """The sample space that an outcome belongs to.
 
     A trial that ended at `look` though its z lies where the region says to go on (stopped at a futility bound that
     inference leaves out, or by decision of its sponsor) belongs to a trial planned to end at that look.
+
+    Raises
+    ------
+    InputError
+        When the region or look is none, or z not finite.
     """
-    space = SampleSpace(region)
+    instance("region", region, Region, "a Region such as design.region()")
+    right = f"a look from 1 to {region.looks}" if region.looks > 1 else "1, the only look"
+    if not 1 <= whole("look", look, right) <= region.looks:
+        raise InputError("look", look, right)
+    z, space = number("z", z), SampleSpace(region)
     if look < region.looks:
         lower, upper, inner = float(region.lower[look - 1]), float(region.upper[look - 1]), None
         if region.inner is not None and region.inner[0][look - 1] < region.inner[1][look - 1]:

@@ -47,6 +47,7 @@ class _Rule:
     ) -> None:
         self.design, self.efficacy, self.level = design, efficacy, level
         self.information, self.final = information, final
+        self._last: Array | None = None
         self.steps = (
             _increments(efficacy, information, level, final) if isinstance(efficacy, SpendingFunction) else None
         )
@@ -68,11 +69,11 @@ class _Rule:
 
     def alpha_spent(self, upper: Array, walk: Walk | None) -> Array:
         """Cumulative over both sides."""
-        counted = walk is not None and self.design.binding
-        if self.steps is not None and not (counted and np.abs(walk.alpha - self.steps).max() > 1e-12):
+        reached = walk.alpha if walk is not None and self.design.binding else None
+        if self.steps is not None and (reached is None or np.abs(reached - self.steps).max() <= 1e-12):
             steps = self.steps
         else:
-            steps = walk.alpha if walk is not None and counted else self._alpha(upper)
+            steps = self._alpha(upper) if reached is None else reached
         spent = np.cumsum(steps)
         if self.final and abs(spent[-1] - self.level) <= 1e-9 * self.level:
             spent[-1] = self.level
@@ -120,15 +121,20 @@ class _Rule:
             later = [time for time in design.information if time > self.information[-1]]
             rule = _Rule(design, self.efficacy, self.level, np.concatenate((self.information, later)), True)
         whole = rule.information
-        upper = rule.free if futility.looks_ahead else np.full(whole.size, math.inf)
-        lower = futility.futility(whole, design.information, upper, drift, design.sided)
-        if design.binding and futility.looks_ahead:
-            for _ in range(_ITERATIONS):
-                upper = rule.walk(lower, None, drift).efficacy
-                before, lower = lower, futility.futility(whole, design.information, upper, drift, design.sided)
-                finite = np.isfinite(lower)
-                if np.allclose(before[finite], lower[finite], rtol=0, atol=1e-13):
-                    break
+
+        def given(upper: Array) -> Array:
+            return futility.futility(whole, design.information, upper, drift, design.sided)
+
+        if not (design.binding and futility.looks_ahead):
+            return given(rule.free if futility.looks_ahead else np.full(whole.size, math.inf))[: self.information.size]
+        # binding bounds move the efficacy bounds on which they look ahead: a fixed point, from the last drift's
+        lower = given(rule.free) if self._last is None else self._last
+        for _ in range(_ITERATIONS):
+            before, lower = lower, given(rule.walk(lower, None, drift).efficacy)
+            finite = np.isfinite(lower)
+            if np.allclose(before[finite], lower[finite], rtol=0, atol=1e-13):
+                break
+        self._last = lower
         return lower[: self.information.size]
 
 

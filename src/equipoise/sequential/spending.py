@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import number, numbers
 from ..errors import InputError
 
 __all__ = [
@@ -46,7 +47,10 @@ class SpendingFunction(Protocol):
 
 
 def _checked(fraction: npt.ArrayLike) -> Array:
-    fractions = np.asarray(fraction, dtype=np.float64)
+    try:
+        fractions = np.asarray(fraction, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("fraction", fraction, "information fractions of at least 0") from None
     if not np.all(fractions >= 0):
         raise InputError("fraction", fraction, "information fractions of at least 0")
     return np.minimum(fractions, 1.0)
@@ -105,7 +109,7 @@ class PowerSpending(_Family):
     rho: float = 3.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.rho < np.inf:
+        if not number("rho", self.rho, "a finite number above 0") > 0:
             raise InputError("rho", self.rho, "a finite number above 0")
 
     @property
@@ -129,7 +133,7 @@ class HwangShihDeCaniSpending(_Family):
     gamma: float = -4.0
 
     def __post_init__(self) -> None:
-        if not abs(self.gamma) <= 500:
+        if not abs(number("gamma", self.gamma, "a number between -500 and 500")) <= 500:
             raise InputError("gamma", self.gamma, "a number between -500 and 500")
 
     @property
@@ -163,13 +167,15 @@ class UserSpending:
     information: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        shares = tuple(float(share) for share in self.cumulative)
+        right = "shares from 0 to 1, never falling, the last 1"
+        shares = tuple(numbers("cumulative", self.cumulative, right).tolist())
         object.__setattr__(self, "cumulative", shares)
         steps = np.diff((0.0, *shares))
         if not shares or not np.all(steps >= 0) or shares[-1] != 1:
-            raise InputError("cumulative", self.cumulative, "shares from 0 to 1, never falling, the last 1")
+            raise InputError("cumulative", self.cumulative, right)
         if self.information is not None:
-            fractions = tuple(float(fraction) for fraction in self.information)
+            right = f"{len(shares)} information fractions, one for each share"
+            fractions = tuple(numbers("information", self.information, right).tolist())
             object.__setattr__(self, "information", fractions)
             if len(fractions) != len(shares):
                 raise InputError("information", fractions, f"{len(shares)} information fractions, one for each share")

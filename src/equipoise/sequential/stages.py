@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ class StageTest:
 
 
 Stage = Estimate | StageTest | float
-_KINDS = "an Estimate, a StageTest or a one-sided p-value for each stage"
+_KINDS = "an Estimate, a StageTest or a one-sided p-value (above 0 and at most 1) for each stage"
 
 
 def as_stages(stages: Stage | Iterable[Stage]) -> list[Stage]:
@@ -84,7 +85,7 @@ def as_stages(stages: Stage | Iterable[Stage]) -> list[Stage]:
         When one is of another kind, or a p-value is not above 0 and at most 1.
     """
     if isinstance(stages, (Estimate, StageTest)) or not isinstance(stages, Iterable):
-        given = [stages]
+        given: list[Any] = [stages]
     elif isinstance(stages, str | bytes | dict | set | frozenset | type):
         raise InputError("stages", stages, _KINDS)
     else:
@@ -114,9 +115,9 @@ def stage_estimates(cumulative: Estimate | Sequence[Estimate]) -> list[Estimate]
     InputError
         When one is no Estimate, they differ in scale, direction or null value, or information does not rise.
     """
-    if not isinstance(cumulative, Iterable) and not isinstance(cumulative, Estimate):
+    given = [cumulative] if isinstance(cumulative, Estimate) else cumulative
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise InputError("cumulative", cumulative, "an Estimate for each look")
-    given = [cumulative] if isinstance(cumulative, Estimate) else list(cumulative)
     for one in given:
         instance("cumulative", one, Estimate, "an Estimate for each look")
     _alike("cumulative", given)

@@ -121,8 +121,9 @@ class CombinationTest(ABC):
     """A rule that combines independent stages; a new rule is the abstract members below.
 
     Every method takes `stages`, one for each stage so far: an `Estimate` from that stage's data alone, a `StageTest`,
-    or a one-sided p-value in favour of the experimental arm; a single one counts as the first stage. The evidence that a rule accumulates is a number that
-    rises in every stage's z, and the trial rejects when it reaches the threshold of the look.
+    or a one-sided p-value in favour of the experimental arm; a single one counts as the first stage. The evidence that
+    a rule accumulates is a number that rises in every stage's z, and the trial rejects when it reaches the threshold of
+    the look.
     """
 
     information: Any
@@ -361,7 +362,7 @@ class CombinationTest(ABC):
         """Favourable z as somebody gave them, checked."""
         right = f"a z-value for each of 1 to {self.looks} stages" if self.looks > 1 else "a z-value for the one stage"
         given = numbers("scores", scores, right, infinite=True)
-        if given.size > self.looks:
+        if not 1 <= given.size <= self.looks:
             raise InputError("scores", scores, right)
         return given
 
@@ -378,7 +379,9 @@ class CombinationTest(ABC):
         left = self.looks - scores.size
         if not left:
             raise InputError("stages", scores.size, f"fewer stages than the {self.looks} planned")
-        right = f"a finite mean for each of {left} stages to come" if left > 1 else "a finite mean for the stage to come"
+        right = (
+            f"a finite mean for each of {left} stages to come" if left > 1 else "a finite mean for the stage to come"
+        )
         given = numbers("means", means, right)
         if not 0 < given.size <= left:
             raise InputError("means", means, right)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rising_root", "rising_roots"]
+__all__ = ["positive_root", "positive_roots"]
 
 Array = NDArray[np.float64]
 
 
-def rising_root(function: Callable[[float], float], guess: float) -> float:
+def positive_root(function: Callable[[float], float], guess: float) -> float:
     """Where a function of a positive number, rising from below 0, crosses 0 (Brent's method), from any first guess.
 
     It must come to exceed 0: the bracket doubles until it does.
@@ -27,7 +27,7 @@ def rising_root(function: Callable[[float], float], guess: float) -> float:
     return float(brentq(function, low, high, xtol=1e-13 * high, rtol=1e-14))  # pyright: ignore[reportArgumentType]
 
 
-def rising_roots(
+def positive_roots(
     function: Callable[[Array], Array], derivative: Callable[[Array], Array], values: Array, guess: float
 ) -> Array:
     """Where a smooth function that rises from 0 takes each of some values above 0, all at once.
