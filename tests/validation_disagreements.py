@@ -60,7 +60,7 @@ def limits_of_t():
     yield (
         "Limits after the first look from a t statistic",
         "rpact: limits found for the normal score of t, multiplied by the standard error",
-        f"ours: the t statistic inverted at each hypothesised effect, up to {number(max(gaps), 2)} apart",
+        f"ours: limits on the scale of z, read as effects by the t distribution, up to {number(max(gaps), 2)} apart",
         "3 (SE 1.2, 18 df) at the second look, nothing spent at the first: "
         f"{numbers((interval.lower, interval.upper), 5)}",
         "Ours, where the answer is known: nothing having been spent, it is the t interval, "

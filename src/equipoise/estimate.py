@@ -188,13 +188,15 @@ class Estimate:
         against = self.z_against(effect)
         return self.favourable_z - (against if self.better == "higher" else -against)
 
-    def effect_at_mean(self, mean: float) -> float:
+    def effect_at_mean(self, mean: float, *, cut: bool = True) -> float:
         """The effect under which `favourable_z` has a mean; the inverse of `mean_at_effect`.
 
-        Limits found on the scale of z become limits of the effect, those of a fixed sample exactly its t limits.
+        Limits found on the scale of z become limits of the effect, those of a fixed sample exactly its t limits; they
+        are cut where the scale ends unless told otherwise.
         """
         lost = self.quantile(self.favourable_z - mean) * self.standard_error
-        return self.possible(self.effect - lost if self.better == "higher" else self.effect + lost)
+        effect = self.effect - lost if self.better == "higher" else self.effect + lost
+        return self.possible(effect) if cut else effect
 
     def quantile(self, z: float) -> float:
         """Multiple of the standard error that matches a standard normal `z` by tail probability."""

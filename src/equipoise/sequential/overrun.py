@@ -281,7 +281,7 @@ def _combination(
     before, after = fractions[-2:]
 
     def tail(mean: float, side: float) -> float:
-        at_stop = stopped.mean_at_effect(final.effect_at_mean(mean))
+        at_stop = stopped.mean_at_effect(final.effect_at_mean(mean, cut=False))
         z_stop, at_end = stopped.favourable_z - at_stop, final.favourable_z - mean
         late = (at_end * math.sqrt(after) - z_stop * math.sqrt(before)) / math.sqrt(after - before)
         score = side * math.sqrt(1 - weight) * late
