@@ -19,9 +19,15 @@ from adaptive_reference import (
 )
 from delayed_cases import REFERENCE as DELAYED
 from delayed_cases import as_rpact, delayedgsd_tail, delayedgsd_test
-from equipoise.sequential import FisherCombination, GroupSequential, InverseNormal, NoEarlyStopping, reestimate
+from equipoise.sequential import (
+    FisherCombination,
+    GroupSequential,
+    InverseNormal,
+    NoEarlyStopping,
+    PromisingZone,
+    reestimate,
+)
 from equipoise.sequential.decision import Decision
-from equipoise.sequential.reestimation import PromisingZone
 from published_values import MEHTA_POCOCK_TABLE_1
 from validation_table import COLUMNS, Section, Table, largest, printed_row, row, upper_power
 

@@ -42,9 +42,7 @@ def after_canonical(case):
     error = inputs["information"][-1] ** -0.5
     design = design_with_bounds(inputs["design"])
     conclusion = design.conclude(Estimate(inputs["z"] * error, error), look=inputs["stopped_at_look"])
-    limits = [
-        mean * error for mean in conclusion.trial.means(inputs["z"], (0.025, 0.975))
-    ]
+    limits = [mean * error for mean in conclusion.trial.means(inputs["z"], (0.025, 0.975))]
     names = ("final_p_value_one_sided", "median_unbiased_estimate", "final_ci_lower", "final_ci_upper")
     return [expected[name] for name in names], [conclusion.p_value, conclusion.median_unbiased, *limits]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 
-__all__ = ["instance", "number", "numbers", "whole"]
+__all__ = ["any_shape", "flag", "instance", "number", "numbers", "whole"]
 
 T = TypeVar("T")
 
@@ -38,10 +38,63 @@ def number(field: str, value: Any, expected: str = "a finite number", *, infinit
     """
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise InputError(field, value, expected)
-    found = float(value)
+    try:
+        found = float(value)
+    except OverflowError:
+        raise InputError(field, value, expected) from None
     if math.isnan(found) or (math.isinf(found) and not infinite):
         raise InputError(field, value, expected)
     return found
+
+
+def any_shape(
+    field: str, value: Any, expected: str = "finite numbers", *, infinite: bool = False, missing: bool = False
+) -> npt.NDArray[np.float64]:
+    """Real numbers as an array of the shape they have; texts, booleans and ragged rows are none.
+
+    Parameters
+    ----------
+    field, value, expected
+        As for `number`.
+    infinite
+        Whether infinity will do.
+    missing
+        Whether NaN, or None in its place, will do.
+
+    Raises
+    ------
+    InputError
+        When they are none.
+    """
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind == "O":
+            fits = all(
+                (isinstance(one, Real) and not isinstance(one, bool | np.bool_)) or (missing and one is None)
+                for one in given.ravel()
+            )
+            given = given.astype(np.float64) if fits and given.ndim else given
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(field, value, expected) from None
+    if given.dtype.kind not in "iuf":
+        raise InputError(field, value, expected)
+    found = given.astype(np.float64, copy=False)
+    if (not missing and np.isnan(found).any()) or (not infinite and np.isinf(found).any()):
+        raise InputError(field, value, expected)
+    return found
+
+
+def flag(field: str, value: Any) -> bool:
+    """True or False, and nothing that only counts as one of them.
+
+    Raises
+    ------
+    InputError
+        When it is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(field, value, "True or False")
+    return bool(value)
 
 
 def numbers(
@@ -54,16 +107,13 @@ def numbers(
     InputError
         When they are none, or nested.
     """
-    if isinstance(value, str | bytes | dict | set):
+    if isinstance(value, str | bytes | dict | Set):
         raise InputError(field, value, expected)
-    given = list(value) if isinstance(value, Iterable) and not isinstance(value, np.ndarray) else value
-    try:
-        found = np.atleast_1d(np.asarray(given, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InputError(field, value, expected) from None
-    if found.ndim != 1 or np.isnan(found).any() or (not infinite and not np.isfinite(found).all()):
+    listed = isinstance(value, Iterable) and not isinstance(value, np.ndarray)
+    found = any_shape(field, list(value) if listed else value, expected, infinite=infinite)
+    if found.ndim > 1:
         raise InputError(field, value, expected)
-    return found
+    return np.atleast_1d(found)
 
 
 def whole(field: str, value: Any, expected: str = "a whole number") -> int:

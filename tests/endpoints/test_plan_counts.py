@@ -223,3 +223,33 @@ def test_impossible_questions_are_refused():
         Counts(0.3, 0.5, 0.5, accrual=2.0, follow_up=1.0).time_of(1e6, (50, 50))
     with pytest.raises(eq.InputError, match="accrual"):
         Counts(0.3, 0.5, 0.5, 1.0).time_of(1.0, (50, 50))
+
+
+WRONG_NUMBERS = ["a", [[1.0]], np.array([0.5]), int, True, object(), 10**400, math.nan]
+
+
+@pytest.mark.parametrize("value", WRONG_NUMBERS, ids=lambda value: str(type(value).__name__))
+@pytest.mark.parametrize(
+    "name", ["experimental", "control", "dispersion", "allocation", "margin", "better", "null_variance"]
+)
+def test_wrong_counts_are_named(name, value):
+    with pytest.raises(eq.InputError) as error:
+        Counts(**{"experimental": 0.6, "control": 1.0, "exposure": 1.0} | {name: value})  # pyright: ignore[reportArgumentType]
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"dispersion": None, "exposure": 1.0}, "dispersion"),
+        ({"exposure": "long"}, "exposure"),
+        ({"exposure": [[1.0]]}, "exposure"),
+        ({"exposure": (1.0, "2")}, "exposure"),
+        ({"accrual": 12, "follow_up": "a"}, "follow_up"),
+        ({"accrual": "a", "follow_up": 1}, "accrual"),
+    ],
+)
+def test_wrong_times_of_counts_are_named(given, name):
+    with pytest.raises(eq.InputError) as error:
+        Counts(0.6, 1.0, **given)
+    assert error.value.field == name

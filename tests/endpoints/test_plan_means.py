@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import json
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -206,3 +207,52 @@ def test_impossible_questions_are_refused():
         Means(0.5, 1.0).power(FIXED, (10, 20, 30))
     with pytest.raises(eq.InputError, match="patients"):
         Means(0.5, 1.0).power(FIXED, 2)
+
+
+WRONG_NUMBERS = ["a", [[1.0]], np.array([0.5]), int, True, object(), 10**400, math.nan]
+
+
+@pytest.mark.parametrize("value", WRONG_NUMBERS, ids=lambda value: str(type(value).__name__))
+@pytest.mark.parametrize(
+    "name", ["effect", "standard_deviation", "allocation", "margin", "better", "groups", "measure", "test"]
+)
+def test_wrong_means_are_named(name, value):
+    with pytest.raises(eq.InputError) as error:
+        Means(**{"effect": 5.0, "standard_deviation": 12.0} | {name: value})  # pyright: ignore[reportArgumentType]
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda rule: Means(5, 12).power(rule, "a"), "patients"),
+        (lambda rule: Means(5, 12).power(rule, (1, 2, 3)), "patients"),
+        (lambda rule: Means(5, 12).power(rule, None), "patients"),
+        (lambda rule: Means(5, 12).power(type(rule), 100), "design"),
+        (lambda rule: Means(5, 12).sample_size(None), "design"),
+        (lambda rule: Means(5, 12).sample_size(rule, "a"), "power"),
+        (lambda rule: Means(5, 12).sample_size(rule, True), "power"),
+        (lambda rule: Means(1e-9, 12).sample_size(rule), "effect"),
+        (lambda rule: Means(1e30, 1e-30).sample_size(rule), "effect"),
+    ],
+)
+def test_what_planning_cannot_use_is_named(call, name):
+    with pytest.raises(eq.InputError) as error:
+        call(eq.GroupSequential((1.0,), 0.025, 1, beta=0.2))
+    assert error.value.field == name
+
+
+def test_any_real_number_will_do_and_is_kept_as_a_float():
+    means = Means(np.int64(5), Fraction(12), groups=2.0)  # pyright: ignore[reportArgumentType]
+    assert means == Means(5.0, 12.0)
+    assert [type(part) for part in (means.effect, means.standard_deviation, means.groups)] == [float, float, int]
+
+
+def test_huge_and_tiny_effects():
+    """A few patients suffice for any huge effect, fewer the larger; a tiny one takes as many as the normal test."""
+    rule = eq.GroupSequential((1.0,), 0.025, 1, beta=0.2)
+    sizes = [Means(effect, 1).sample_size(rule).patients for effect in (30.0, 69.0, 72.0, 1e3, 1e6, 1e10, 1e30)]
+    assert all(2 < later < former for former, later in itertools.pairwise(sizes))
+    for effect in (1e-3, 1e-6):
+        normal = Means(effect, 1, test="normal").sample_size(rule).patients
+        assert Means(effect, 1).sample_size(rule).patients == pytest.approx(normal, rel=2e-7)

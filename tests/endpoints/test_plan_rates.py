@@ -216,3 +216,48 @@ def test_impossible_questions_are_refused():
         Rates(0.35, margin=0.2, test="exact").sample_size(eq.GroupSequential((0.5, 1.0), 0.025, 1, beta=0.2))
     with pytest.raises(eq.InputError, match="whole patients"):
         Rates(0.35, margin=0.2, test="exact").power(FIXED, 33.5)
+
+
+WRONG_NUMBERS = ["a", [[1.0]], np.array([0.5]), int, True, object(), 10**400, math.nan]
+
+
+@pytest.mark.parametrize("value", WRONG_NUMBERS, ids=lambda value: str(type(value).__name__))
+@pytest.mark.parametrize("name", ["experimental", "control", "measure", "allocation", "margin", "better", "test"])
+def test_wrong_rates_are_named(name, value):
+    with pytest.raises(eq.InputError) as error:
+        Rates(**{"experimental": 0.6, "control": 0.4} | {name: value})  # pyright: ignore[reportArgumentType]
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: Rates(None, 0.4), "experimental"),  # pyright: ignore[reportArgumentType]
+        (lambda: Rates(0.6, 0.4, conservative="false"), "conservative"),  # pyright: ignore[reportArgumentType]
+        (lambda: Rates(0.6, 0.4).power(FIXED, "a"), "patients"),  # pyright: ignore[reportArgumentType]
+        (lambda: Rates(0.6, margin=0.4, test="exact").power(FIXED, "a"), "patients"),  # pyright: ignore[reportArgumentType]
+        (lambda: Rates(0.6, margin=0.4, test="exact").sample_size(None), "design"),  # pyright: ignore[reportArgumentType]
+        (lambda: Rates(0.500001, margin=0.5, test="exact").sample_size(FIXED), "experimental"),
+    ],
+)
+def test_what_planning_rates_cannot_use_is_named(call, name):
+    with pytest.raises(eq.InputError) as error:
+        call()
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize("conservative", [True, False])
+@pytest.mark.parametrize(("rate", "null", "better"), [(0.52, 0.5, "higher"), (0.03, 0.035, "lower")])
+def test_exact_size_is_that_of_a_scan_of_all_sizes(rate, null, better, conservative):
+    rates = Rates(rate, margin=null, better=better, test="exact", conservative=conservative)
+    size = int(rates.sample_size(FIXED).patients)
+    sizes = np.arange(1, 2 * size)
+    one, other = (null, rate) if better == "higher" else (1 - null, 1 - rate)
+    first = stats.binom.isf(0.025, sizes, one) + 1
+    enough = stats.binom.sf(first - 1, sizes, other) >= 0.9
+    assert size == (np.flatnonzero(~enough)[-1] + 2 if conservative else np.argmax(enough) + 1)
+
+
+def test_exact_size_of_a_million_patients():
+    size = Rates(0.501, margin=0.5, test="exact").sample_size(FIXED, 0.8).patients
+    assert size == pytest.approx(Rates(0.501, margin=0.5).sample_size(FIXED, 0.8).patients, rel=2e-3)

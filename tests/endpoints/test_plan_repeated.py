@@ -182,3 +182,23 @@ def test_faults_are_named(arguments, field):
 def test_no_size_for_an_effect_that_favours_control():
     with pytest.raises(eq.InputError, match="effect is -1"):
         RepeatedMeasures(-1.0, np.eye(2)).sample_size(FIXED)
+
+
+WRONG_NUMBERS = ["a", [[[[1.0]]]], np.array([0.5]), int, True, object(), 10**400, math.nan]
+
+
+@pytest.mark.parametrize("value", WRONG_NUMBERS, ids=lambda value: str(type(value).__name__))
+@pytest.mark.parametrize(
+    "name", ["effect", "covariance", "retention", "visit", "baseline", "allocation", "margin", "better"]
+)
+def test_wrong_repeated_measures_are_named(name, value):
+    with pytest.raises(eq.InputError) as error:
+        RepeatedMeasures(**{"effect": -6.0, "covariance": [[4.0, 2.0], [2.0, 4.0]]} | {name: value})  # pyright: ignore[reportArgumentType]
+    assert error.value.field == name
+
+
+def test_a_visit_is_a_whole_number():
+    covariance = [[4.0, 2.0], [2.0, 4.0]]
+    assert RepeatedMeasures(-6, covariance, visit=1.0) == RepeatedMeasures(-6, covariance)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(eq.InputError, match="visit"):
+        RepeatedMeasures(-6, covariance, visit=1.5)  # pyright: ignore[reportArgumentType]

@@ -201,7 +201,7 @@ def test_tables():
         (lambda: replace(UNIFORM, better="less"), "better"),
         (lambda: replace(UNIFORM, formula="cox"), "formula"),
         (lambda: replace(UNIFORM, accrual=12), "accrual"),
-        (lambda: replace(UNIFORM, control=0.0), "hazards"),
+        (lambda: replace(UNIFORM, control=0.0), "control"),
         (lambda: replace(UNIFORM, control="fast"), "control"),
         (lambda: replace(UNIFORM, formula="freedman", margin=1.2), "margin"),
         (lambda: replace(UNIFORM, follow_up=None).sample_size(THREE), "follow_up"),
@@ -217,3 +217,55 @@ def test_what_cannot_be_used_is_named(build, field):
     with pytest.raises(InputError) as error:
         build()
     assert error.value.field == field
+
+
+WRONG_NUMBERS = ["a", [[1.0]], np.array([0.5]), int, True, object(), 10**400, math.nan]
+
+
+@pytest.mark.parametrize("value", WRONG_NUMBERS, ids=lambda value: str(type(value).__name__))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "control",
+        "accrual",
+        "hazard_ratio",
+        "experimental",
+        "follow_up",
+        "dropout",
+        "margin",
+        "better",
+        "allocation",
+        "formula",
+    ],
+)
+def test_wrong_survival_are_named(name, value):
+    with pytest.raises(InputError) as error:
+        Survival(
+            **{"control": 0.1, "accrual": Accrual.uniform(12), "hazard_ratio": 0.7, "follow_up": 6} | {name: value}
+        )
+    assert error.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: UNIFORM.sample_size(None), "design"),  # pyright: ignore[reportArgumentType]
+        (lambda: UNIFORM.power(THREE, patients="a"), "patients"),  # pyright: ignore[reportArgumentType]
+        (lambda: UNIFORM.power(THREE, events="a"), "events"),  # pyright: ignore[reportArgumentType]
+        (lambda: UNIFORM.expected_events("a"), "time"),
+        (lambda: Accrual.uniform("a"), "duration"),  # pyright: ignore[reportArgumentType]
+        (lambda: Accrual.uniform(12, "a"), "patients"),  # pyright: ignore[reportArgumentType]
+        (lambda: Accrual.open(None), "intensity"),  # pyright: ignore[reportArgumentType]
+        (lambda: Accrual("a"), "breaks"),  # pyright: ignore[reportArgumentType]
+        (lambda: Accrual((0, 12), ("a",)), "intensities"),  # pyright: ignore[reportArgumentType]
+        (lambda: Accrual((0, 12), (1,), "false"), "relative"),  # pyright: ignore[reportArgumentType]
+        (lambda: Weibull("a", 1), "rate"),  # pyright: ignore[reportArgumentType]
+        (lambda: Weibull(1, None), "shape"),  # pyright: ignore[reportArgumentType]
+        (lambda: PiecewiseExponential("a"), "hazards"),  # pyright: ignore[reportArgumentType]
+        (lambda: PiecewiseExponential((1, 2), "a"), "breaks"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_wrong_courses_of_survival_are_named(call, name):
+    with pytest.raises(InputError) as error:
+        call()
+    assert error.value.field == name

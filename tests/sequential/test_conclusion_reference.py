@@ -39,9 +39,7 @@ def test_canonical(case):
     assert conclusion.p_value == pytest.approx(expected["final_p_value_one_sided"], abs=1e-9)
     assert conclusion.median_unbiased == pytest.approx(expected["median_unbiased_estimate"], abs=1e-9)
     # the bounds given spend alpha - 1e-8, so the limits are asked for at the level stated, not at the design's
-    limits = [
-        mean * error for mean in conclusion.trial.means(inputs["z"], (0.025, 0.975))
-    ]
+    limits = [mean * error for mean in conclusion.trial.means(inputs["z"], (0.025, 0.975))]
     np.testing.assert_allclose(limits, [expected["final_ci_lower"], expected["final_ci_upper"]], rtol=0, atol=1e-9)
     assert conclusion.interval.lower == pytest.approx(limits[0], abs=1e-6 * error)
     assert conclusion.interval.upper == pytest.approx(limits[1], abs=1e-6 * error)

@@ -19,10 +19,13 @@ from equipoise.sequential import (
     NoEarlyStopping,
     OBrienFlemingSpending,
     Pocock,
+    PromisingZone,
+    Zone,
+    adjusted_final_bound,
+    reestimate,
 )
 from equipoise.sequential.combination import InverseNormal
 from equipoise.sequential.fisher import FisherCombination
-from equipoise.sequential.reestimation import PromisingZone, Zone, adjusted_final_bound, reestimate
 from published_values import MEHTA_POCOCK_TABLE_1
 
 CASES = cases_of("sample_size_reestimation")

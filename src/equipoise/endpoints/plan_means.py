@@ -184,6 +184,8 @@ class Means(Assumptions):
         known = (drift * float(self._standard_error(self.split(1.0))) / self.favourable) ** 2
         if self.test == "normal":
             return known
+        if known < 1e-80:
+            raise InputError("effect", self.effect, "an effect of less than 1e40 standard deviations")
 
         def excess(size: float) -> float:
             return self.fixed_drift(level, self.split(size)) - drift

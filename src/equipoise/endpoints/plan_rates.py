@@ -305,7 +305,8 @@ class Rates(Assumptions):
         """See `Assumptions.sample_size`; the exact test's size is whole and its power that which it has."""
         if self.test != "exact":
             return super().sample_size(design, power)
-        size = self.fixed_size(design.level, asked_power(checked_rule(design), power))
+        wanted = asked_power(checked_rule(design), power)
+        size = self.fixed_size(design.level, wanted)
         return replace(self.power(design, size), fixed_patients=size)
 
     def power(self, design: Rule, patients: float | Sequence[float]) -> SampleSize:

@@ -24,18 +24,19 @@ from .estimators import (
     Unbiased,
     estimates,
 )
-from .exit_probabilities import ExitProbabilities
+from .exit_probabilities import ExitProbabilities, LaterStops
 from .families import BoundaryFamily, HaybittlePeto, OBrienFleming, Pocock, WangTsiatis
 from .fisher import FisherCombination
 from .fixed import FixedBounds
 from .futility_scales import SCALES, on_scale, z_bound
-from .monitoring import LaterStops, Monitoring
+from .monitoring import Monitoring
 from .orderings import LikelihoodRatio, Ordering, SampleMean, ScoreTest, StageWise
 from .overrun import Overrun, overrunning
 from .paths import PathDecisions
 from .priors import DiscretePrior, NormalPrior
+from .promising_zone import PromisingZone, Zone, adjusted_final_bound
 from .properties import EstimatorProperties, StopProperties, coverage, estimator_properties, probability_above
-from .reestimation import PromisingZone, Reestimation, Zone, adjusted_final_bound, reestimate
+from .reestimation import Reestimation, reestimate
 from .region import Exits, Region
 from .rules import RULES, parameters_of, stopping_rule
 from .spending import (

@@ -18,9 +18,8 @@ from .decision import Decision
 from .design import GroupSequential
 from .effects import effects_table, estimate_dict, interval_dict
 from .estimate_table import EffectEstimate, EstimateTable
-from .families import BoundaryFamily
 from .inference import StoppedTrial
-from .roots import rising_root
+from .nested import at_level, nested, smallest_level
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from .estimators import Estimator
 
 __all__ = ["Conclusion", "without_futility"]
-
-_SMALLEST_LEVEL = 1e-300
 
 
 @dataclass(frozen=True)
@@ -100,26 +97,15 @@ class Conclusion:
         only make it larger (Jennison & Turnbull 2000, section 9.3). Bounds that do not move with alpha (Haybittle-Peto,
         fixed) are taken by the error they spend as planned. Below 1e-300 it is given as that.
         """
-        from scipy.special import ndtr, ndtri
+        from scipy.special import ndtr
 
         z = abs(self.z) if self.design.sided == 2 else self.z
-        plain = without_futility(self.design)
-        if isinstance(plain.efficacy, BoundaryFamily) and not plain.efficacy.is_nested:
-            plain = replace(plain, efficacy=plain.alpha_spending)
+        rule = nested(self.design)
 
-        def excess(normal_level: float) -> float:
-            level = max(float(ndtr(normal_level)), _SMALLEST_LEVEL)
-            design = replace(plain, alpha=level * plain.sided)
-            return z - float(design.bounds_at(self.information, self.final).efficacy[-1])
+        def excess(level: float) -> float:
+            return z - float(at_level(rule, level).bounds_at(self.information, self.final).efficacy[-1])
 
-        highest = float(ndtri(0.5 - (1e-6 if isinstance(plain.efficacy, BoundaryFamily) else 1e-12)))
-        if excess(highest) <= 0:
-            return 0.5 * plain.sided
-        lowest = float(ndtri(_SMALLEST_LEVEL))
-        if excess(lowest) >= 0:
-            return plain.sided * _SMALLEST_LEVEL
-        root = rising_root(lambda level: excess(min(level, highest)), max(min(-z, highest), lowest), tolerance=1e-12)
-        return plain.sided * float(ndtr(root))
+        return self.design.sided * smallest_level(excess, min(max(float(ndtr(-z)), 1e-300), 0.49))
 
     def estimates(self, level: float | None = None, estimators: Sequence[Estimator] | None = None) -> EstimateTable:
         """Every estimate of the effect once the trial has stopped, each with the interval it brings.

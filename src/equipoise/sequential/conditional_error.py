@@ -1,6 +1,6 @@
 """Unplanned changes: the rest of a trial designed anew with the conditional error that the old rest had left.
 
-Mueller & Schaefer 2001, Biometrics 57:886, and 2004, Stat Med 23:2497: at any look the trial may go on under any other
+Müller & Schäfer 2001, Biometrics 57:886, and 2004, Stat Med 23:2497: at any look the trial may go on under any other
 rule, of any number of looks and size, chosen from all the data so far, as long as that rule rejects under no effect
 with at most the probability the old one would have had. Decisions then rest on the data to come alone.
 """
@@ -236,7 +236,7 @@ def adapt(
 ) -> Adaptation:
     """A new rest for a trial that was changed at a look, with the conditional error of the old rest as its alpha.
 
-    Mueller & Schaefer 2001, Biometrics 57:886. `rest.drift` of the result is the mean z that the new data need at their
+    Müller & Schäfer 2001, Biometrics 57:886. `rest.drift` of the result is the mean z that the new data need at their
     end for power 1 - beta: their information is (drift / effect)^2.
 
     Parameters

@@ -18,9 +18,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, number, numbers, whole
+from ..checks import any_shape, instance, number, numbers, whole
 from ..errors import InputError
-from .any_shape import any_shape
 from .region import Exits, Region
 
 __all__ = [

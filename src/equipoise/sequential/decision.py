@@ -5,8 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ..checks import instance, number
-from .any_shape import flag
+from ..checks import flag, instance, number
 
 if TYPE_CHECKING:
     from .design import GroupSequential

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, numbers
+from ..checks import any_shape, flag, instance, numbers
 from ..errors import InputError
 from ..plain import plain
 from ..text_table import text_table
-from .any_shape import any_shape, flag
 from .delayed_region import DelayedOutcomes, DelayedRegion
 from .design import GroupSequential
 from .roots import rising_root

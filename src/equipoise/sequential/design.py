@@ -153,13 +153,12 @@ class GroupSequential(PlannedDesign):
         """
         if isinstance(estimates, Estimate) or not all(isinstance(estimate, Estimate) for estimate in estimates):
             raise InputError("estimates", estimates, "an Estimate for each look so far")
-        if information is not None:
-            information = numbers("information", information).tolist()
-            if len(information) != len(estimates):
-                raise InputError("information", information, f"{len(estimates)} fractions, one for each estimate")
+        given = None if information is None else numbers("information", information).tolist()
+        if given is not None and len(given) != len(estimates):
+            raise InputError("information", information, f"{len(estimates)} fractions, one for each estimate")
         conclusions: list[Conclusion] = []
         for look in range(1, len(estimates) + 1):
-            fractions = None if information is None else information[:look]
+            fractions = None if given is None else given[:look]
             ends = None if look == len(estimates) else False
             conclusions.append(self.conclude(estimates[:look], information=fractions, final=ends))
             decision = conclusions[-1].decision

@@ -11,10 +11,9 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import number, numbers, whole
+from ..checks import flag, number, numbers, whole
 from ..errors import InputError
 from ..text_table import text_table
-from .any_shape import flag
 from .decision import Decision
 from .roots import rising_root
 from .shifted_product import shifted_tail

@@ -11,18 +11,11 @@ import numpy.typing as npt
 
 from ..checks import number
 from ..errors import InputError
+from .futility_scales import SCALES
 
 __all__ = ["FixedBounds"]
 
 Array = npt.NDArray[np.float64]
-SCALES = {
-    "z": (-math.inf, math.inf),
-    "p-value": (0.0, 1.0),
-    "conditional power": (0.0, 1.0),
-    "conditional power at trend": (0.0, 1.0),
-    "predictive power": (0.0, 1.0),
-    "effect": (-math.inf, math.inf),
-}
 
 
 @dataclass(frozen=True)

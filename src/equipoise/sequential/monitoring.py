@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, number, numbers, whole
+from ..checks import any_shape, flag, instance, number, numbers, whole
 from ..errors import InputError
 from ..plain import plain
 from ..text_table import text_table
-from .any_shape import any_shape, flag
 from .bounds import Boundaries
 from .conditional_power import (
     By,
@@ -28,49 +27,19 @@ from .conditional_power import (
     trend,
 )
 from .design import GroupSequential
+from .exit_probabilities import LaterStops
 from .priors import DiscretePrior, NormalPrior
 from .region import Region
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LaterStops", "Monitoring"]
+__all__ = ["Monitoring"]
 
 Array = npt.NDArray[np.float64]
 Drift = npt.ArrayLike | Literal["planned", "trend"]
 _WAYS: tuple[By, ...] = ("next", "any", "last")
 _FLAT = NormalPrior()
-
-
-@dataclass(frozen=True, eq=False)
-class LaterStops:
-    """Where a trial under way will end; at every drift `upward`, `downward`, `futility` and `not_rejected` sum to 1.
-
-    Attributes
-    ----------
-    looks
-        Numbers of the looks ahead.
-    information
-        Their information fractions, shape (looks,).
-    drift
-        Drift theta sqrt(I_max), shape (...).
-    upward
-        Probability of first crossing the upper bound at each look ahead, shape (..., looks).
-    downward
-        The same for the lower bound of a two-sided design; 0 when one-sided.
-    futility
-        The same for the futility bound, before the last look.
-    not_rejected
-        Probability of reaching the last look and not rejecting there, shape (...).
-    """
-
-    looks: tuple[int, ...]
-    information: Array
-    drift: Array
-    upward: Array
-    downward: Array
-    futility: Array
-    not_rejected: Array
 
 
 @dataclass(frozen=True)

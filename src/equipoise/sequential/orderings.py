@@ -17,9 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, number, whole
+from ..checks import any_shape, instance, number, whole
 from ..errors import InputError
-from .any_shape import any_shape
 from .root_arrays import rising_roots
 from .sample_space import SampleSpace, checked_level
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, whole
+from ..checks import any_shape, instance, whole
 from ..errors import InputError
-from .any_shape import any_shape
 from .bounds import Boundaries
 from .decision import Decision
 

@@ -24,13 +24,12 @@ from ..estimate import Estimate, Interval, Scale
 from ..plain import plain
 from .decision import Decision
 from .effects import effects_table, interval_dict
-from .roots import rising_root
+from .nested import smallest_level
 from .stages import Stage, StageEffects, StageTest, as_stages
 
 __all__ = ["CombinationConclusion", "CombinationTest"]
 
 Array = npt.NDArray[np.float64]
-_SMALLEST_LEVEL = 1e-300
 
 
 @dataclass(frozen=True)
@@ -259,18 +258,11 @@ class CombinationTest(ABC):
             evidence = max(evidence, self.evidence(-scores))
         look = scores.size - 1
 
-        def excess(normal_level: float) -> float:
-            level = max(float(ndtr(normal_level)), _SMALLEST_LEVEL)
+        def excess(level: float) -> float:
             return evidence - float(self.thresholds_at(level)[look])
 
-        highest, lowest = float(ndtri(0.5 - 1e-6)), float(ndtri(_SMALLEST_LEVEL))
-        if excess(highest) <= 0:
-            return 0.5 * self.sided
-        if excess(lowest) >= 0:
-            return self.sided * _SMALLEST_LEVEL
-        guess = min(max(float(ndtri(self.level)) + excess(float(ndtri(self.level))) * -0.5, lowest), highest)
-        root = rising_root(lambda x: excess(min(max(x, lowest), highest)), guess, tolerance=1e-12)
-        return self.sided * float(ndtr(root))
+        guess = float(ndtr(float(ndtri(self.level)) - 0.5 * excess(self.level)))
+        return self.sided * smallest_level(excess, min(max(guess, 1e-300), 0.49))
 
     def repeated_interval(self, stages: Sequence[Estimate | StageTest]) -> Interval:
         """Effects that the rule would not reject at this look, were it used to test them; valid at every look.
