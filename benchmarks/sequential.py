@@ -69,14 +69,9 @@ def designs() -> Table:
     for name, given in kinds.items():
         cells = []
         for looks in (2, 5, 10, 50):
-            slow = looks == 50 and "conditional" in name
-            repeats = 3 if looks == 50 else 15
-            times = even(looks)
-            cells.append(
-                "-"
-                if slow
-                else f"{milliseconds(lambda t=times, g=given: eq.GroupSequential(t, **g).efficacy_bounds, repeats):.2f}"
-            )
+            repeats, times = 3 if looks == 50 else 15, even(looks)
+            found = milliseconds(lambda t=times, g=given: eq.GroupSequential(t, **g).efficacy_bounds, repeats)
+            cells.append(f"{found:.2f}")
         table.add_row(name, *cells)
 
     def with_power(times: tuple[float, ...]) -> float:

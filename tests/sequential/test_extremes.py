@@ -173,3 +173,16 @@ def test_alpha_of_a_thousand_million_millionth():
     design = eq.GroupSequential((0.5, 1.0), 1e-15, 2)
     conclusion = design.conclude(eq.Estimate(9.0, 1.0), look=2)
     assert conclusion.interval.lower < 9.0 < conclusion.interval.upper
+
+
+@pytest.mark.parametrize("scale", ["predictive power", "conditional power at trend", "conditional power"])
+@pytest.mark.parametrize("efficacy", [eq.OBrienFlemingSpending(), eq.HaybittlePeto(3.0)])
+def test_binding_futility_so_strict_that_alpha_cannot_be_spent(scale, efficacy):
+    """Eight looks at which three in ten chances are not enough: the level holds, what is spent is said."""
+    times = np.arange(1, 9) / 8
+    design = eq.GroupSequential(times, 0.025, 1, efficacy, eq.FixedBounds((0.3,), scale), 0.2, binding=True)
+    assert np.isfinite(design.efficacy_bounds).all()
+    assert design.power(design.drift) == pytest.approx(0.8, abs=1e-10)
+    spent = design.exit_probabilities(0.0).upper.sum()
+    assert spent <= 0.025 + 1e-12
+    assert spent == pytest.approx(design.alpha_spent[-1], abs=1e-11)

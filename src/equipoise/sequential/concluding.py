@@ -8,10 +8,11 @@ from ..checks import numbers, whole
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from .bounds import Boundaries
-from .conclusion import Conclusion, without_futility
+from .conclusion import Conclusion
 from .decision import decide
 from .design import GroupSequential
 from .inference import StoppedTrial
+from .nested import without_futility
 
 __all__ = ["conclude"]
 

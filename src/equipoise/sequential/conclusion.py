@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .estimators import Estimator
 
-__all__ = ["Conclusion", "without_futility"]
+__all__ = ["Conclusion"]
 
 
 @dataclass(frozen=True)
@@ -256,8 +256,3 @@ class Conclusion:
         return "\n".join(lines)
 
     __repr__ = __str__
-
-
-def without_futility(design: GroupSequential) -> GroupSequential:
-    """The same design with its efficacy rule alone."""
-    return replace(design, futility=None, beta=None, binding=False)

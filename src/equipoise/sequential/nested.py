@@ -11,7 +11,7 @@ from .design import GroupSequential
 from .roots import rising_root
 from .spending import SpendingFunction
 
-__all__ = ["at_level", "nested", "smallest_level"]
+__all__ = ["at_level", "nested", "smallest_level", "without_futility"]
 
 _SMALLEST_LEVEL = 1e-300
 
@@ -23,10 +23,15 @@ def nested(design: GroupSequential) -> GroupSequential:
     the bounds at its own alpha are the same, unless they rely on a futility bound that is binding.
     """
     instance("design", design, GroupSequential, "a GroupSequential design")
-    plain = replace(design, futility=None, beta=None, binding=False)
+    plain = without_futility(design)
     if isinstance(plain.efficacy, SpendingFunction) or plain.efficacy.is_nested:
         return plain
     return replace(plain, efficacy=design.alpha_spending, alpha=design.attained_level * design.sided)
+
+
+def without_futility(design: GroupSequential) -> GroupSequential:
+    """The same design with its efficacy rule alone."""
+    return replace(design, futility=None, beta=None, binding=False)
 
 
 def at_level(rule: GroupSequential, level: float) -> GroupSequential:

@@ -103,7 +103,11 @@ class _Rule:
             return along(self.free)
         if self.steps is not None:
             return along(None)
-        return along(self._family(lambda upper: float(along(upper).alpha.sum())))
+        try:
+            return along(self._family(lambda upper: float(along(upper).alpha.sum())))
+        except ArithmeticError:
+            # so many trials end in futility that no constant spends alpha: the bounds without it keep the level
+            return along(self.free)
 
     def with_futility(self, drift: float) -> Walk:
         """Both bounds by the design's futility rule, whatever it is."""
