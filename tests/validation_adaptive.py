@@ -21,14 +21,10 @@ from delayed_cases import REFERENCE as DELAYED
 from delayed_cases import as_rpact, delayedgsd_tail, delayedgsd_test
 from equipoise.sequential import (
     FisherCombination,
-    GroupSequential,
     InverseNormal,
-    NoEarlyStopping,
-    PromisingZone,
     reestimate,
 )
 from equipoise.sequential.decision import Decision
-from published_values import MEHTA_POCOCK_TABLE_1
 from validation_table import COLUMNS, Section, Table, largest, printed_row, row, upper_power
 
 __all__ = ["adaptive", "delayed_response"]
@@ -164,20 +160,6 @@ def printed_constants():
     yield printed_row("product of two p-values, α 0.025: c", source, [0.0038], full.critical_values[1:], 4)
     what = "with futility at p ≥ 0.5: α1, c"
     yield printed_row(what, source, [0.0102, 0.0038], futile.critical_values, 4)
-    for target in (0.8, 0.9):
-        lines = [line for line in MEHTA_POCOCK_TABLE_1 if line[0] == target]
-        ours = [
-            PromisingZone(
-                GroupSequential((time, 1.0), 0.025, 1, NoEarlyStopping()), maximum, target
-            ).smallest_conditional_power
-            for _, maximum, _ in lines
-            for time in (0.25, 0.5, 0.75)
-        ]
-        theirs = [value for *_, line in lines for value in line]
-        off = sum(round(one, 2) != other for one, other in zip(ours, theirs, strict=True))
-        what = f"promising zone: smallest conditional power, target {target}, {len(theirs)} of them"
-        spans = (f"{min(values):.2f} to {max(values):.2f}" for values in (theirs, ours))
-        yield what, "Mehta & Pocock 2011, table 1", *spans, f"in {off}" if off else "none in the digits printed"
 
 
 def adaptive() -> Section:
