@@ -280,3 +280,15 @@ def test_a_conditional_error_above_one_half(new):
     assert ours.interval.lower == pytest.approx(theirs.interval.lower, abs=1e-9)
     assert ours.interval.upper == pytest.approx(theirs.interval.upper, abs=1e-9)
     assert ours.repeated_interval.lower == pytest.approx(theirs.repeated_interval.lower, abs=1e-9)
+
+
+@pytest.mark.parametrize("new", [-30.0, -12.0, 25.0])
+def test_new_data_at_odds_with_the_old(new):
+    """However far apart, a rest as planned gives what the trial as planned gives."""
+    design = GroupSequential((0.5, 1.0), 0.025, 1)
+    interim = Estimate(1.0, 1.0)
+    ours = adapt(design, interim, 1).conclude([Estimate(new, 1.0)])
+    theirs = design.conclude([interim, Estimate((1.0 + new) / 2, 0.5**0.5)])
+    assert ours.median_unbiased == pytest.approx(theirs.median_unbiased, abs=1e-7)
+    assert ours.interval.lower == pytest.approx(theirs.interval.lower, abs=1e-7)
+    assert ours.interval.upper == pytest.approx(theirs.interval.upper, abs=1e-7)

@@ -104,14 +104,27 @@ class AdaptedEffects:
         """Favourable z of the test of an effect."""
         return self.sign * estimate.z_against(estimate.null_value + self.sign * effect)
 
-    def tail(self, effect: float) -> float:
-        """Probability under an effect of an outcome of the whole trial at least as high as its backward image."""
+    def tail(self, effect: float, side: float = 1.0) -> float:
+        """Probability under an effect of an outcome of the whole trial at least as high as its backward image.
+
+        With side -1 at least as low.
+        """
         held, stands = self.against(self.observed, 0.0), self.against(self.interim, 0.0)
         mean, before = held - self.against(self.observed, effect), stands - self.against(self.interim, effect)
-        ahead = self.trial.tail(held, mean / math.sqrt(float(self.bounds.information[-1])))
-        drift = before / math.sqrt(self.time)
-        look, z = backward_image(self.region, stands, self.look, ahead, drift)
-        return StoppedTrial(self.region, look).tail(z, drift)
+        trial, region = self.trial, self.region
+        if side < 0:
+            trial, region = StoppedTrial(trial.region.mirrored, trial.look), region.mirrored
+        ahead = trial.tail(side * held, side * mean / math.sqrt(float(self.bounds.information[-1])))
+        drift = side * before / math.sqrt(self.time)
+        look, z = backward_image(region, side * stands, self.look, ahead, drift)
+        return StoppedTrial(region, look).tail(z, drift)
+
+    def normal_score(self, effect: float) -> float:
+        """Normal quantile of `tail`, from whichever side has the digits."""
+        from scipy.special import ndtri
+
+        above = self.tail(effect)
+        return float(ndtri(max(above, 0.0))) if above <= 0.5 else -float(ndtri(max(self.tail(effect, -1.0), 0.0)))
 
     def effect(self, probability: float) -> float:
         """Effect under which `tail` is the probability."""
@@ -119,16 +132,15 @@ class AdaptedEffects:
 
         target = float(ndtri(probability))
 
-        def excess(x: float) -> float:
-            return float(ndtri(min(max(self.tail(self.centre + self.unit * x), 0.0), 1.0))) - target
-
-        return self.centre + self.unit * rising_root(excess, target)
+        return self.centre + self.unit * rising_root(
+            lambda x: self.normal_score(self.centre + self.unit * x) - target, target
+        )
 
     def repeated(self) -> tuple[float, float]:
         """Effects at the ends of the repeated interval: the highest and the lowest not rejected.
 
         An effect is held against the trial by the planned rule for z less its mean, and after the change by the new
-        rule at the conditional error that leaves; one above 1/2 counts as 1/2.
+        rule at the conditional error that leaves.
         """
         region, rest = nested(self.design).region(), nested(self.rest)
 

@@ -58,6 +58,12 @@ class Region:
         """Number of looks."""
         return self.information.size
 
+    @property
+    def mirrored(self) -> Region:
+        """The same region with the sign of z changed."""
+        inner = None if self.inner is None else (-self.inner[1], -self.inner[0])
+        return Region(self.information, -self.upper, -self.lower, inner)
+
     def first(self, looks: int) -> Region:
         """The region of the first looks alone."""
         inner = None if self.inner is None else (self.inner[0][:looks], self.inner[1][:looks])

@@ -125,9 +125,7 @@ class SampleSpace:
     @cached_property
     def mirrored(self) -> SampleSpace:
         """The same outcomes with the sign of the score changed."""
-        region = self.region
-        inner = None if region.inner is None else (-region.inner[1], -region.inner[0])
-        return SampleSpace(Region(region.information, -region.upper, -region.lower, inner))
+        return SampleSpace(self.region.mirrored)
 
     def edges(self, look: int) -> tuple[float, float, tuple[float, float] | None]:
         """Score at or below which, at or above which, and between which a trial stops at `look` (from 1)."""
