@@ -91,7 +91,7 @@ def test_without_a_change_nothing_changes(design, z, look, better):
 
 @pytest.mark.parametrize("error", [0.12, 0.3, 0.9])
 def test_with_one_look_before_and_after_it_is_the_inverse_normal_test(error):
-    """Two routes to the same test, interval and median, programmed apart (Mueller & Schaefer 2001, section 5)."""
+    """Two routes to the same test, interval and median, programmed apart (Müller & Schäfer 2001, section 5)."""
     design = GroupSequential((0.4, 1.0), 0.025, 1, Pocock())
     interim, new = Estimate(0.5, 0.35), Estimate(0.6, error)
     adapted = adapt(design, interim, 1).conclude(new)

@@ -97,7 +97,7 @@ def test_conditional_power_as_rpact(case):
 
 
 def test_bauer_and_koehne():
-    """c = exp(-chi2_4(1 - alpha) / 2) = 0.0038 and, with alpha0 = 0.5, alpha1 = 0.0102 (Bauer & Koehne 1994)."""
+    """c = exp(-chi2_4(1 - alpha) / 2) = 0.0038 and, with alpha0 = 0.5, alpha1 = 0.0102 (Bauer & Köhne 1994)."""
     full = FisherCombination((0.5, 1.0), 0.025, "full alpha")
     assert full.critical_values == pytest.approx([0.00380, 0.00380], abs=5e-6)
     assert full.thresholds[1] == pytest.approx(gammainccinv(2, 0.025), rel=1e-14)

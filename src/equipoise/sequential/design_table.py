@@ -40,10 +40,8 @@ def design_dict(design: PlannedDesign) -> dict[str, Any]:
     }
 
 
-def design_frame(design: PlannedDesign) -> polars.DataFrame:
-    """One row a look, as a polars data frame; infinite bounds stay infinite."""
-    import polars
-
+def _columns(design: PlannedDesign) -> dict[str, Any]:
+    """One value a look in each column."""
     columns: dict[str, Any] = {
         "look": np.arange(1, design.looks + 1),
         "information_fraction": np.array(design.information),
@@ -57,7 +55,14 @@ def design_frame(design: PlannedDesign) -> polars.DataFrame:
         columns["beta_spent"] = design.beta_spent
     if design.beta is not None:
         columns["power"] = np.cumsum(design.exit_probabilities(design.drift).upper)
-    return polars.DataFrame(columns)
+    return columns
+
+
+def design_frame(design: PlannedDesign) -> polars.DataFrame:
+    """One row a look, as a polars data frame; infinite bounds stay infinite."""
+    import polars
+
+    return polars.DataFrame(_columns(design))
 
 
 def design_text(design: PlannedDesign) -> str:
@@ -87,6 +92,6 @@ def design_text(design: PlannedDesign) -> str:
         "beta_spent": ("beta spent", ".5f"),
         "power": ("power", ".4f"),
     }
-    frame = design.to_frame()
-    rows = [[format(row[name], headings[name][1]) for name in frame.columns] for row in frame.iter_rows(named=True)]
-    return "\n".join([*lines, text_table([headings[name][0] for name in frame.columns], rows)])
+    columns = _columns(design)
+    rows = [[format(columns[name][at], headings[name][1]) for name in columns] for at in range(design.looks)]
+    return "\n".join([*lines, text_table([headings[name][0] for name in columns], rows)])
