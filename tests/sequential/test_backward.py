@@ -9,7 +9,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.sequential.backward import conditional_power_bounds
-from equipoise.sequential.futility_scales import z_bound
+from equipoise.sequential.futility_scales import on_scale, z_bound
 
 
 @pytest.mark.parametrize("sided", [1, 2])
@@ -41,3 +41,16 @@ def test_fifty_looks_in_a_moment():
     )
     assert design.power(design.drift) == pytest.approx(0.9, abs=1e-10)
     assert time.perf_counter() - before < 20
+
+
+def test_binding_bounds_settle_with_twenty_looks():
+    """Futility bounds have the conditional power asked for under the very efficacy bounds they have moved."""
+    times = np.arange(1, 21) / 20
+    futility = eq.FixedBounds((0.3,), "conditional power")
+    design = eq.GroupSequential(times, 0.025, 1, futility=futility, beta=0.2, binding=True)
+    powers = [
+        on_scale(design.futility_bounds[at], "conditional power", at + 1, times, design.efficacy_bounds, design.drift)
+        for at in range(19)
+    ]
+    np.testing.assert_allclose(powers, 0.3, atol=1e-11)
+    assert design.exit_probabilities(0.0).upper.sum() == pytest.approx(0.025, abs=1e-11)

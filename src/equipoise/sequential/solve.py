@@ -131,13 +131,27 @@ class _Rule:
 
         if not (design.binding and futility.looks_ahead):
             return given(rule.free if futility.looks_ahead else np.full(whole.size, math.inf))[: self.information.size]
-        # binding bounds move the efficacy bounds on which they look ahead: a fixed point, from the last drift's
+        # binding bounds move the efficacy bounds on which they look ahead: a fixed point, from the last drift's, by
+        # Anderson's acceleration (1965, J ACM 12:547) with one step of memory
         lower = given(rule.free) if self._last is None else self._last
+        image_before = residual_before = None
         for _ in range(_ITERATIONS):
-            before, lower = lower, given(rule.walk(lower, None, drift).efficacy)
-            finite = np.isfinite(lower)
-            if np.allclose(before[finite], lower[finite], rtol=0, atol=1e-13):
+            image = given(rule.walk(lower, None, drift).efficacy)
+            finite = np.isfinite(image) & np.isfinite(lower)
+            residual = np.where(finite, image, 0.0) - np.where(finite, lower, 0.0)
+            if np.abs(residual).max() <= 1e-12:
                 break
+            following = image
+            if image_before is not None and residual_before is not None:
+                change = residual - residual_before
+                share = float(change @ residual) / max(float(change @ change), 1e-300)
+                if abs(share) < 5:
+                    both = finite & np.isfinite(image_before)
+                    following = image.copy()
+                    following[both] -= share * (image[both] - image_before[both])
+            image_before, residual_before, lower = image, residual, following
+        else:
+            raise InputError("futility", futility.name, "bounds that settle when the efficacy bounds move with them")
         self._last = lower
         return lower[: self.information.size]
 
