@@ -364,3 +364,11 @@ def test_a_futility_stop_that_was_not_binding_ends_the_trial_there():
     conclusion = design.conclude(Estimate(0.2, 1.0), look=1)
     assert conclusion.bias_adjusted == pytest.approx(0.2, abs=1e-12)
     assert conclusion.estimates()["bias-adjusted"].effect == pytest.approx(0.2, abs=1e-12)
+
+
+def test_every_estimate_counts_the_looks_that_were_analysed():
+    """A look that failed spends nothing and is none; the look's own number stays that of the plan."""
+    conclusion = TWO_SIDED.conclude(estimate(3.4, 0.7), look=1, information=(0.7,))
+    numbered = replace(conclusion, look=2)
+    ours = [row.effect for row in numbered.estimates()]
+    np.testing.assert_array_equal(ours, [row.effect for row in conclusion.estimates()])

@@ -11,6 +11,7 @@ from .bounds import Boundaries
 from .conclusion import Conclusion
 from .decision import decide
 from .design import GroupSequential
+from .effects import differing
 from .inference import StoppedTrial
 from .nested import without_futility
 
@@ -41,10 +42,9 @@ def _checked(
         if not abs(estimate.favourable_z) <= _MOST:
             figures = f"effect {estimate.effect:g} with standard error {estimate.standard_error:g}"
             raise InputError("estimates", figures, f"an effect within {_MOST:g} standard errors of the null value")
-    for name in ("better", "null_value", "scale"):
-        values = {getattr(estimate, name) for estimate in given}
-        if len(values) > 1:
-            raise InputError(f"estimates.{name}", sorted(values), "the same at every look")
+    if name := differing(given):
+        values = sorted({getattr(estimate, name) for estimate in given})
+        raise InputError(f"estimates.{name}", values, "the same at every look")
     if fractions is None:
         fractions = list(design.information[:look])
     if len(fractions) != look:
@@ -117,7 +117,7 @@ def conclude(
     decision = decide(design, z, efficacy, futility, final)
 
     level = 1 - 2 * design.level
-    plain = boundaries if design.futility is None else without_futility(design).bounds_at(fractions, final)
+    plain = without_futility(design).bounds_at(fractions, final) if design.binding else boundaries
     half = observed.quantile(float(plain.efficacy[-1])) * observed.standard_error
     repeated = Interval(
         observed.possible(observed.effect - abs(half)), observed.possible(observed.effect + abs(half)), level

@@ -143,7 +143,7 @@ class Conclusion:
             return self.observed.effect_at_mean(root * drift)
 
         rows = []
-        for found in estimates(self.trial.region, self.look, self.z, chosen, estimators or ESTIMATORS):
+        for found in estimates(self.trial.space, self.trial.look, self.z, chosen, estimators or ESTIMATORS):
             interval = None
             if found.lower is not None and found.upper is not None:
                 ends = sorted((effect_of(found.lower), effect_of(found.upper)))

@@ -19,7 +19,7 @@ from .backward_image import AdaptedEffects
 from .conditional_power import conditional_error
 from .decision import Decision, decide
 from .design import GroupSequential
-from .effects import effects_table, interval_dict
+from .effects import differing, effects_table, interval_dict
 from .families import BoundaryFamily
 from .fixed import FixedBounds
 from .spending import OBrienFlemingSpending, SpendingFunction
@@ -190,10 +190,9 @@ class Adaptation:
         given = list(estimates) if isinstance(estimates, Sequence) else [estimates]
         if not given or not all(isinstance(estimate, Estimate) for estimate in given):
             raise InputError("estimates", estimates, "an Estimate of the new data for each look since the change")
-        for name in ("better", "null_value", "scale"):
-            for estimate in given:
-                if getattr(estimate, name) != getattr(self.interim, name):
-                    raise InputError(f"estimates.{name}", getattr(estimate, name), "that of the interim estimate")
+        for estimate in given:
+            if name := differing((self.interim, estimate)):
+                raise InputError(f"estimates.{name}", getattr(estimate, name), "that of the interim estimate")
         look = len(given)
         if look > self.rest.looks:
             raise InputError("estimates", look, f"at most {self.rest.looks} estimates, one a look of the new rest")

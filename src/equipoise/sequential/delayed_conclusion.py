@@ -15,7 +15,7 @@ from ..plain import plain
 from .decision import Decision
 from .delayed import DelayedResponse, checked_pipeline
 from .delayed_region import DelayedRegion, Stopped
-from .effects import effects_table, estimate_dict, interval_dict
+from .effects import corrected_table, differing, estimate_dict, interval_dict
 from .roots import rising_root
 
 __all__ = ["DecidedTrial", "DelayedConclusion", "conclude_delayed"]
@@ -142,7 +142,6 @@ class DelayedConclusion:
         }
 
     def __str__(self) -> str:
-        level = f"{100 * self.interval.level:g} %"
         how = "recruitment completed" if self.stopped_for is None else f"recruitment: {self.stopped_for}"
         if self.interim_z is not None:
             how += f", z = {self.interim_z:.4f}"
@@ -153,13 +152,7 @@ class DelayedConclusion:
             + (" (reversal)" if self.reversed else ""),
             f"z = {self.z:.4f}, critical value {self.decision_bound:.4f}",
             f"p = {self.p_value:.4g} (one-sided, stage-wise ordering)",
-            effects_table(
-                self.observed.scale,
-                [
-                    (f"as observed, {level}", self.observed.effect, self.observed_interval),
-                    (f"median-unbiased, {level}", self.median_unbiased, self.interval),
-                ],
-            ),
+            corrected_table(self.observed, self.observed_interval, self.median_unbiased, self.interval),
         ]
         if self.observed.label:
             lines.insert(0, self.observed.label)
@@ -238,9 +231,8 @@ def conclude_delayed(
     else:
         if not isinstance(interim, Estimate):
             raise InputError("interim", interim, f"the Estimate at look {look}, where recruitment stopped")
-        for name in ("better", "null_value", "scale"):
-            if getattr(interim, name) != getattr(decision, name):
-                raise InputError(f"interim.{name}", getattr(interim, name), "the same as at the decision analysis")
+        if name := differing((interim, decision)):
+            raise InputError(f"interim.{name}", getattr(interim, name), "the same as at the decision analysis")
         interim_z = interim.favourable_z
         if interim_z >= region.upper[-1]:
             stopped_for = Decision.EFFICACY

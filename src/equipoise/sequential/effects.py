@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..estimate import Estimate, Interval, Scale
 from ..plain import plain
 from ..text_table import text_table
 
-__all__ = ["effect_text", "effects_table", "estimate_dict", "interval_dict"]
+__all__ = ["corrected_table", "differing", "effect_text", "effects_table", "estimate_dict", "interval_dict"]
 
 
 def effect_text(scale: Scale, value: float | None) -> str:
@@ -28,6 +28,26 @@ def effects_table(
         ends = (None, None) if interval is None else (interval.lower, interval.upper)
         cells.append([name, *(effect_text(scale, part) for part in (value, *ends))])
     return text_table([heading or scale.natural_name, "estimate", "lower", "upper"], cells)
+
+
+def corrected_table(observed: Estimate, as_observed: Interval, median_unbiased: float, interval: Interval) -> str:
+    """What was observed, and what remains of it, with their intervals of one level."""
+    level = f"{100 * interval.level:g} %"
+    return effects_table(
+        observed.scale,
+        [
+            (f"as observed, {level}", observed.effect, as_observed),
+            (f"median-unbiased, {level}", median_unbiased, interval),
+        ],
+    )
+
+
+def differing(estimates: Sequence[Any]) -> str | None:
+    """The first of direction, null value and scale in which estimates differ; None where they may stand together."""
+    for name in ("better", "null_value", "scale"):
+        if len({getattr(estimate, name) for estimate in estimates}) > 1:
+            return name
+    return None
 
 
 def interval_dict(interval: Interval | None) -> dict[str, float | None] | None:

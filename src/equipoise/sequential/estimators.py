@@ -164,8 +164,8 @@ class Unbiased(Estimator):
 
 
 @dataclass(frozen=True)
-class ConditionalLikelihood(Estimator):
-    """Maximum likelihood given the stop, see `conditional`.
+class _GivenStop(Estimator):
+    """An estimator that takes the stop as given, see `conditional`.
 
     Attributes
     ----------
@@ -177,6 +177,15 @@ class ConditionalLikelihood(Estimator):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "given", _given(self.given))
+
+    def divergence(self, space: SampleSpace, stop: Stop) -> float | None:
+        """What the mean of the estimate is among the trials of a stop, where it has none; see `Estimator`."""
+        return _divergence(space, stop, self.given)
+
+
+@dataclass(frozen=True)
+class ConditionalLikelihood(_GivenStop):
+    """Maximum likelihood given the stop, see `conditional`; `given` the look alone, or the way out there as well."""
 
     @property
     def name(self) -> str:
@@ -188,25 +197,10 @@ class ConditionalLikelihood(Estimator):
         look, z = _outcomes(space, look, z)
         return conditional_likelihood_estimate(space, look, z, self.given)
 
-    def divergence(self, space: SampleSpace, stop: Stop) -> float | None:
-        """What the mean of the estimate is among the trials of a stop, where it has none; see `Estimator`."""
-        return _divergence(space, stop, self.given)
-
 
 @dataclass(frozen=True)
-class ConditionalMedian(Estimator):
-    """Median-unbiased, and an interval of exact coverage, given the stop, see `conditional`.
-
-    Attributes
-    ----------
-    given
-        The look alone, or the way out there as well.
-    """
-
-    given: Given = Given.LOOK
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "given", _given(self.given))
+class ConditionalMedian(_GivenStop):
+    """Median-unbiased, and an interval of exact coverage, given the stop; `given` as for `ConditionalLikelihood`."""
 
     @property
     def name(self) -> str:
@@ -227,10 +221,6 @@ class ConditionalMedian(Estimator):
         look, z = _outcomes(space, look, z)
         level = checked_level(level)
         return conditional_estimate_and_interval(space, look, z, level, self.given)
-
-    def divergence(self, space: SampleSpace, stop: Stop) -> float | None:
-        """What the mean of the estimate is among the trials of a stop, where it has none; see `Estimator`."""
-        return _divergence(space, stop, self.given)
 
 
 def _outcomes(space: SampleSpace, look: int, z: Array) -> tuple[int, Array]:
@@ -287,14 +277,19 @@ class DriftEstimate:
 
 
 def estimates(
-    region: Region, look: int, z: float, level: float = 0.95, estimators: Estimator | Sequence[Estimator] = ESTIMATORS
+    region: Region | SampleSpace,
+    look: int,
+    z: float,
+    level: float = 0.95,
+    estimators: Estimator | Sequence[Estimator] = ESTIMATORS,
 ) -> tuple[DriftEstimate, ...]:
     """Every estimate of the drift after a trial that followed `region` stopped at `look` with `z`.
 
     Parameters
     ----------
     region
-        Continuation region that inference respects, with the looks that were still planned.
+        Continuation region that inference respects, with the looks that were still planned; or its sample space, where
+        other questions have been asked of it.
     look
         Look at which the trial stopped, from 1. Where z lies inside the region, the trial counts as planned to
         end there.

@@ -18,7 +18,7 @@ from .conditional import conditional_mean
 from .estimators import BiasAdjusted
 from .orderings import StageWise
 from .region import Region
-from .sample_space import Exit, SampleSpace, Stop, sample_space
+from .sample_space import Exit, SampleSpace, Stop
 
 __all__ = ["StoppedTrial"]
 
@@ -90,7 +90,7 @@ class StoppedTrial:
 
     def bias_adjusted(self, z: float) -> float:
         """Mean of z at this look under which the estimate at stopping averages the one observed (`BiasAdjusted`)."""
-        space = sample_space(self.region, self.look, z)
+        space = self.space.ending(self.look, z)
         root = math.sqrt(self.information[self.look - 1])
         return float(BiasAdjusted().estimate(space, self.look, np.array([z]))[0]) * root
 

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..estimate import Estimate, Interval
 from .decision import Decision, decide
 from .design import GroupSequential
-from .effects import effects_table, estimate_dict, interval_dict
+from .effects import corrected_table, differing, estimate_dict, interval_dict
 from .inference import StoppedTrial
 from .region import Region
 from .roots import rising_root
@@ -96,7 +96,6 @@ class Overrun:
         }
 
     def __str__(self) -> str:
-        level = f"{100 * self.interval.level:g} %"
         outcome = "null hypothesis rejected" if self.decision.rejects else str(self.decision)
         sides = "one-sided" if self.design.sided == 1 else "two-sided"
         how = "deletion method" if self.weight is None else f"combination method, weight {self.weight:.4g}"
@@ -106,13 +105,7 @@ class Overrun:
             f"With all data, information fraction {self.information[-1]:.4g}: {outcome}, z = {self.z:.4f}"
             + (" (reversal)" if self.reversed else ""),
             f"p = {self.p_value:.4g} ({sides}, {how})",
-            effects_table(
-                self.observed.scale,
-                [
-                    (f"as observed, {level}", self.observed.effect, self.observed_interval),
-                    (f"median-unbiased, {level}", self.median_unbiased, self.interval),
-                ],
-            ),
+            corrected_table(self.observed, self.observed_interval, self.median_unbiased, self.interval),
         ]
         if self.observed.label:
             lines.insert(0, self.observed.label)
@@ -235,9 +228,8 @@ def _checked(
     for name, estimate in (("stopped", stopped), ("final", final)):
         if not isinstance(estimate, Estimate):
             raise InputError(name, estimate, "an Estimate")
-    for name in ("better", "null_value", "scale"):
-        if getattr(stopped, name) != getattr(final, name):
-            raise InputError(f"final.{name}", getattr(final, name), "the same as at the look where the trial stopped")
+    if name := differing((stopped, final)):
+        raise InputError(f"final.{name}", getattr(final, name), "the same as at the look where the trial stopped")
     if not 1 <= look <= design.looks:
         raise InputError("look", look, f"a look from 1 to {design.looks}")
     if method not in ("deletion", "combination"):

@@ -127,6 +127,20 @@ class SampleSpace:
         """The same outcomes with the sign of the score changed."""
         return SampleSpace(self.region.mirrored)
 
+    def ending(self, look: int, z: float) -> SampleSpace:
+        """The space of a trial that ended at `look` with `z`: this one, unless the region says to go on there.
+
+        Then it is that of a trial planned to end at that look, see `sample_space`.
+        """
+        region = self.region
+        if look < region.looks:
+            lower, upper, inner = float(region.lower[look - 1]), float(region.upper[look - 1]), None
+            if region.inner is not None and region.inner[0][look - 1] < region.inner[1][look - 1]:
+                inner = float(region.inner[0][look - 1]), float(region.inner[1][look - 1])
+            if lower < z < upper and (inner is None or not inner[0] <= z <= inner[1]):
+                return SampleSpace(region.first(look))
+        return self
+
     def edges(self, look: int) -> tuple[float, float, tuple[float, float] | None]:
         """Score at or below which, at or above which, and between which a trial stops at `look` (from 1)."""
         lower, upper, inner = self.region.edges(look - 1)
@@ -286,7 +300,7 @@ def checked_level(level: float) -> float:
     return float(level)
 
 
-def sample_space(region: Region, look: int, z: float) -> SampleSpace:
+def sample_space(region: Region | SampleSpace, look: int, z: float) -> SampleSpace:
     """The sample space that an outcome belongs to.
 
     A trial that ended at `look` though its z lies where the region says to go on (stopped at a futility bound that
@@ -297,15 +311,9 @@ def sample_space(region: Region, look: int, z: float) -> SampleSpace:
     InputError
         When the region or look is none, or z not finite.
     """
-    instance("region", region, Region, "a Region such as design.region()")
+    if not isinstance(region, SampleSpace):
+        region = SampleSpace(instance("region", region, Region, "a Region such as design.region()"))
     right = f"a look from 1 to {region.looks}" if region.looks > 1 else "1, the only look"
     if not 1 <= whole("look", look, right) <= region.looks:
         raise InputError("look", look, right)
-    z, space = number("z", z), SampleSpace(region)
-    if look < region.looks:
-        lower, upper, inner = float(region.lower[look - 1]), float(region.upper[look - 1]), None
-        if region.inner is not None and region.inner[0][look - 1] < region.inner[1][look - 1]:
-            inner = float(region.inner[0][look - 1]), float(region.inner[1][look - 1])
-        if lower < z < upper and (inner is None or not inner[0] <= z <= inner[1]):
-            return SampleSpace(region.first(look))
-    return space
+    return region.ending(look, number("z", z))

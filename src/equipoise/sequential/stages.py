@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..checks import instance, number
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval, Scale
+from .effects import differing
 from .roots import rising_root
 
 __all__ = ["Stage", "StageEffects", "StageTest", "as_stages", "stage_estimates"]
@@ -137,10 +138,9 @@ def stage_estimates(cumulative: Estimate | Sequence[Estimate]) -> list[Estimate]
 
 
 def _alike(field: str, stages: Sequence[Estimate | StageTest]) -> None:
-    for name in ("better", "null_value", "scale"):
-        values = {getattr(stage, name) for stage in stages}
-        if len(values) > 1:
-            raise InputError(f"{field}.{name}", sorted(values), "the same at every stage")
+    if name := differing(stages):
+        values = sorted({getattr(stage, name) for stage in stages})
+        raise InputError(f"{field}.{name}", values, "the same at every stage")
 
 
 class StageEffects:
