@@ -234,7 +234,7 @@ class TestInvariance:
         assert second.standard_error == pytest.approx(1e-4 * first.standard_error, rel=1e-7)
         assert second.degrees_of_freedom == pytest.approx(first.degrees_of_freedom, rel=1e-6)
 
-    @pytest.mark.parametrize("kind", ["satterthwaite", "kenward-roger", "kenward-roger-log-cholesky"])
+    @pytest.mark.parametrize("kind", ["satterthwaite", "kenward-roger", "kenward-roger-mmrm"])
     def test_another_basis_of_the_fixed_effects(self, kind: str) -> None:
         """The restricted likelihood changes by log |det A| alone; contrasts do not change."""
         y, x, _ = trial(9)
@@ -363,8 +363,13 @@ class TestHonestFailure:
         ("options", "field"),
         [
             ({"method": "mle"}, "method"),
-            ({"degrees_of_freedom": "residual"}, "degrees_of_freedom"),
-            ({"covariance": "toeplitz"}, "covariance"),
+            ({"degrees_of_freedom": "containment"}, "degrees_of_freedom"),
+            ({"covariance": "banded"}, "covariance"),
+            ({"covariance": []}, "covariance"),
+            ({"covariance": "spatial-power"}, "times"),
+            ({"covariance": "spatial-power", "times": [0, 1]}, "times"),
+            ({"covariance": "spatial-power", "times": [0, 1, 1]}, "times"),
+            ({"covariance": "spatial-power", "times": [0, 1, np.nan]}, "times"),
             ({"variance": "CR1"}, "variance"),
             ({"method": "ml", "degrees_of_freedom": "kenward-roger"}, "method"),
             ({"variance": "CR2", "degrees_of_freedom": "kenward-roger"}, "variance"),

@@ -38,8 +38,8 @@ class CrossProducts:
         (patterns, visits) boolean.
     n_patients
         (patterns,) patients in each.
-    group_slices
-        Which patterns belong to each covariance group.
+    group_slices, group_of_pattern
+        Which patterns belong to each covariance group, and the group of each pattern.
     pattern_of_patient
         (patients,) row of `observed` each kept patient belongs to.
     kept
@@ -50,6 +50,8 @@ class CrossProducts:
         X = Q R, and y = Q offset + scale e.
     log_jacobian_weights
         Half the sum of the logarithms of the weights.
+    root_weights
+        (patients kept, visits) square roots of the weights by which the rows are multiplied; None without weights.
     """
 
     products: Array
@@ -57,6 +59,7 @@ class CrossProducts:
     observed: NDArray[np.bool_]
     n_patients: Array
     group_slices: tuple[slice, ...]
+    group_of_pattern: NDArray[np.intp]
     pattern_of_patient: NDArray[np.intp]
     kept: NDArray[np.bool_]
     rows: Array
@@ -65,6 +68,7 @@ class CrossProducts:
     scale: float
     n_observations: int
     log_jacobian_weights: float
+    root_weights: Array | None
 
     @property
     def n_visits(self) -> int:
@@ -78,9 +82,18 @@ class CrossProducts:
 
 
 def collect(
-    outcome: Array, design: Array, names: tuple[str, ...], group: NDArray[np.intp] | None, weights: Array | None
+    outcome: Array,
+    design: Array,
+    names: tuple[str, ...],
+    group: NDArray[np.intp] | None,
+    weights: Array | None,
+    *,
+    shared: bool = True,
 ) -> CrossProducts:
-    """Cross-products of already checked arrays; raises `FitError` where they cannot identify the model."""
+    """Cross-products of already checked arrays; raises `FitError` where they cannot identify the coefficients.
+
+    With `shared` false every patient is a pattern of their own and no products are summed.
+    """
     seen = ~np.isnan(outcome)
     kept = np.asarray(seen.any(axis=1))
     if not kept.all():
@@ -93,8 +106,10 @@ def collect(
     y = outcome[seen]
     x = design[seen]
     log_jacobian = 0.0
+    root_weights: Array | None = None
     if weights is not None:
-        root = np.sqrt(weights[seen])
+        root_weights = np.sqrt(weights)
+        root = root_weights[seen]
         y, x = y * root, x * root[:, None]
         log_jacobian = float(np.log(root).sum())
     n_observations = y.size
@@ -115,41 +130,31 @@ def collect(
     rows = np.zeros((n_patients, n_visits, n_columns + 1))
     rows[seen] = np.column_stack([orthonormal, residual / scale])
 
-    code = seen @ (1 << np.arange(n_visits, dtype=np.int64))
-    n_groups = 1
+    n_groups = 1 if group is None else int(group.max()) + 1
+    code = np.zeros(n_patients, dtype=np.int64)
     if group is not None:
-        n_groups = int(group.max()) + 1
-        code = code + (group.astype(np.int64) << n_visits)
-    codes, pattern_of_patient, counts = np.unique(code, return_inverse=True, return_counts=True)
-    pattern_of_patient = pattern_of_patient.reshape(-1)
-    observed = (codes[:, None] >> np.arange(n_visits)) & 1 == 1
-    group_of_pattern = codes >> n_visits
+        code += group.astype(np.int64) << n_visits
+    if shared:
+        code += seen @ (1 << np.arange(n_visits, dtype=np.int64))
+        codes, pattern_of_patient, counts = np.unique(code, return_inverse=True, return_counts=True)
+        pattern_of_patient = pattern_of_patient.reshape(-1)
+        observed = (codes[:, None] >> np.arange(n_visits)) & 1 == 1
+    else:
+        order = np.argsort(code, kind="stable")
+        codes, observed, counts = code[order], seen[order], np.ones(n_patients, dtype=np.intp)
+        pattern_of_patient = np.empty(n_patients, dtype=np.intp)
+        pattern_of_patient[order] = np.arange(n_patients)
+    group_of_pattern = (codes >> n_visits).astype(np.intp)
     edges = np.searchsorted(group_of_pattern, np.arange(n_groups + 1))
-    group_slices = tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
-    _check_counts(observed, counts, group_slices, n_visits)
 
-    order = np.argsort(pattern_of_patient, kind="stable")
-    width = n_columns + 1
-    flat = rows.reshape(n_patients, -1)[order]
-    first, second = upper_pairs(n_visits)
-    products = np.empty((codes.size, first.size, width, width))
-    visit_products = np.empty((codes.size, n_visits, n_visits))
-    off_diagonal = first != second
-    end = 0
-    for m, count in enumerate(counts):
-        start, end = end, end + int(count)
-        block = flat[start:end]
-        square = (block.T @ block).reshape(n_visits, width, n_visits, width)
-        visit_products[m] = square[:, n_columns, :, n_columns]
-        products[m] = square.transpose(0, 2, 1, 3)[first, second]
-    products[:, off_diagonal] += products[:, off_diagonal].swapaxes(-1, -2)
-
+    products, visit_products = _summed(rows, pattern_of_patient, counts) if shared else (np.empty(0), np.empty(0))
     return CrossProducts(
-        products=products.reshape(codes.size, first.size, width * width),
+        products=products,
         visit_products=visit_products,
         observed=observed,
         n_patients=counts.astype(np.float64),
-        group_slices=group_slices,
+        group_slices=tuple(slice(int(a), int(b)) for a, b in pairwise(edges)),
+        group_of_pattern=group_of_pattern,
         pattern_of_patient=pattern_of_patient,
         kept=kept,
         rows=rows,
@@ -158,33 +163,25 @@ def collect(
         scale=scale,
         n_observations=n_observations,
         log_jacobian_weights=log_jacobian,
+        root_weights=root_weights,
     )
 
 
-def _check_counts(
-    observed: NDArray[np.bool_], counts: NDArray[np.intp], group_slices: tuple[slice, ...], n_visits: int
-) -> None:
-    """Every variance and covariance of every group must be seen by somebody."""
-    for index, part in enumerate(group_slices):
-        where = "" if len(group_slices) == 1 else f" of covariance group {index}"
-        seen = observed[part].astype(np.float64)
-        n_patients = int(counts[part].sum())
-        pairs = (seen.T * counts[part]) @ seen
-        at_visit = np.diagonal(pairs)
-        if at_visit.min(initial=np.inf) < 2:
-            visit = int(at_visit.argmin())
-            raise FitError(
-                f"Only {int(at_visit[visit])} patients{where} were observed at visit {visit + 1}; "
-                "its variance needs at least 2."
-            )
-        if pairs.min() < 1:
-            j, k = np.unravel_index(int(pairs.argmin()), pairs.shape)
-            raise FitError(
-                f"No patient{where} was observed at both visit {int(j) + 1} and visit {int(k) + 1}, "
-                "so their covariance cannot be estimated."
-            )
-        if n_patients <= n_visits:
-            raise FitError(
-                f"{n_patients} patients{where} are too few for an unstructured covariance of {n_visits} visits; "
-                f"at least {n_visits + 1} are needed."
-            )
+def _summed(rows: Array, pattern_of_patient: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Products of the rows (patients, visits, p + 1) and of the outcomes alone, summed within patterns."""
+    n_patients, n_visits, width = rows.shape
+    order = np.argsort(pattern_of_patient, kind="stable")
+    flat = rows.reshape(n_patients, -1)[order]
+    first, second = upper_pairs(n_visits)
+    products = np.empty((counts.size, first.size, width, width))
+    visit_products = np.empty((counts.size, n_visits, n_visits))
+    off_diagonal = first != second
+    end = 0
+    for m, count in enumerate(counts):
+        start, end = end, end + int(count)
+        block = flat[start:end]
+        square = (block.T @ block).reshape(n_visits, width, n_visits, width)
+        visit_products[m] = square[:, -1, :, -1]
+        products[m] = square.transpose(0, 2, 1, 3)[first, second]
+    products[:, off_diagonal] += products[:, off_diagonal].swapaxes(-1, -2)
+    return products.reshape(counts.size, first.size, width * width), visit_products

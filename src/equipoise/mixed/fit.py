@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from .cross_products import collect
+from .cross_products import CrossProducts, collect
+from .errors import FitError
+from .identification import check_identified
+from .likelihood import Likelihood
+from .named_structures import STRUCTURES, CovarianceName, is_spatial, structure
 from .optimise import maximise
+from .patient_likelihood import PatientLikelihood
+from .pattern_likelihood import PatternLikelihood
 from .result import DegreesOfFreedom, Method, MixedFit, Variance
-from .structures import Unstructured
 
 __all__ = ["fit_mmrm"]
 
 Array = NDArray[np.floating[Any]]
 
 _METHODS = ("reml", "ml")
-_DEGREES = ("satterthwaite", "kenward-roger", "kenward-roger-log-cholesky", "normal")
+_DEGREES = ("satterthwaite", "kenward-roger", "kenward-roger-mmrm", "between-within", "residual", "normal")
 _VARIANCES = ("model", "CR0", "CR2", "CR3")
 
 
@@ -30,14 +35,15 @@ def fit_mmrm(
     names: Sequence[str] | None = None,
     method: Method = "reml",
     degrees_of_freedom: DegreesOfFreedom = "satterthwaite",
-    covariance: Literal["unstructured"] = "unstructured",
+    covariance: CovarianceName | Sequence[CovarianceName] = "unstructured",
+    times: ArrayLike | None = None,
     group: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     variance: Variance = "model",
     visits: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
 ) -> MixedFit:
-    """Fit a mixed model for repeated measures with an unstructured covariance between a patient's visits.
+    """Fit a mixed model for repeated measures with a structured covariance between a patient's visits.
 
     The outcome of patient i at the visits observed is normal with mean X_i b and covariance the matching part of
     Sigma; values not observed are taken as missing at random, in any pattern (Mallinckrodt et al. 2008). A patient
@@ -55,12 +61,20 @@ def fit_mmrm(
         "reml" (restricted maximum likelihood) or "ml".
     degrees_of_freedom
         "satterthwaite" (from the inverse observed information, Giesbrecht & Burns 1985; Fai & Cornelius 1996);
-        "kenward-roger" (Kenward & Roger 1997, adjusted covariance of the coefficients; the parameters are the
-        covariance entries, in which the second derivatives vanish, as SAS and as the "Kenward-Roger-Linear" of R's
-        mmrm); "kenward-roger-log-cholesky" (the same with the second derivatives of mmrm's log-Cholesky parameters,
-        mmrm's "Kenward-Roger"); or "normal".
+        "kenward-roger" (Kenward & Roger 1997, with the adjusted covariance of the coefficients, leaving out the second
+        derivatives of the covariance over its parameters, so that nothing depends on how it is parametrised: R mmrm's
+        "Kenward-Roger-Linear", SAS's "firstorder", and for an unstructured covariance SAS's default);
+        "kenward-roger-mmrm" (with those second derivatives over the parameters of R's mmrm: its "Kenward-Roger");
+        "between-within" (Schluchter & Elashoff 1990), "residual" (observations less coefficients), or "normal"
+        (infinite).
     covariance
-        "unstructured".
+        "unstructured"; "compound-symmetry", "ar1", "toeplitz", "ante-dependence", each with one variance or, with
+        "-heterogeneous" after the name, one for each visit; or over `times` "spatial-exponential", variance x
+        exp(-d / range), "spatial-power", the same written as variance x r^d, or "spatial-gaussian", variance x
+        exp(-(d / range)^2). Several names are an order of fall-back: the next is fitted where the data do not bear the
+        one before, and the fit's notes say so.
+    times
+        Times of the visits for spatial structures, (visits,) or each patient's own (patients, visits).
     group
         (patients,) integers; patients of each value have their own covariance matrix.
     weights
@@ -86,7 +100,11 @@ def fit_mmrm(
     method = _choice("method", method, _METHODS)
     degrees_of_freedom = _choice("degrees_of_freedom", degrees_of_freedom, _DEGREES)
     variance = _choice("variance", variance, _VARIANCES)
-    _choice("covariance", covariance, ("unstructured",))
+    asked = (covariance,) if isinstance(covariance, str) else tuple(covariance)
+    if not asked:
+        raise InputError("covariance", covariance, "at least one structure")
+    for one in asked:
+        _choice("covariance", one, STRUCTURES)
     if degrees_of_freedom.startswith("kenward-roger"):
         if method != "reml":
             raise InputError("method", method, "'reml' with Kenward-Roger degrees of freedom")
@@ -137,19 +155,74 @@ def fit_mmrm(
     if visits is not None and len(visits) != y.shape[1]:
         raise InputError("visits", tuple(visits), f"{y.shape[1]} names, one a visit")
 
-    data = collect(y, x, names, codes, g)
-    maximum = maximise(data, Unstructured(y.shape[1]), method == "reml")
-    return MixedFit.from_maximum(
-        data,
-        maximum,
-        names=names,
-        method=method,
-        degrees_of_freedom_method=degrees_of_freedom,
-        variance=variance,
-        visits=tuple(visits) if visits is not None else tuple(str(j + 1) for j in range(y.shape[1])),
-        groups=labels,
-        n_patients_dropped=int(y.shape[0] - data.kept.sum()),
-    )
+    when = _times(times, y, seen) if any(is_spatial(one) for one in asked) else None
+    visit_names = tuple(visits) if visits is not None else tuple(str(j + 1) for j in range(y.shape[1]))
+    refusals: list[str] = []
+    for name in asked:
+        own_times = is_spatial(name) and when is not None and when.ndim == 2
+        data = collect(y, x, names, codes, g, shared=not own_times)
+        try:
+            likelihood = _likelihood(data, name, when, method == "reml")
+            maximum = maximise(likelihood)
+        except FitError as refusal:
+            if len(asked) == 1:
+                raise
+            refusals.append(f"{name} covariance not fitted: {refusal}")
+            continue
+        return MixedFit.from_maximum(
+            data,
+            maximum,
+            names=names,
+            method=method,
+            degrees_of_freedom_method=degrees_of_freedom,
+            variance=variance,
+            visits=visit_names,
+            structure=name,
+            groups=labels,
+            notes=tuple(refusals),
+            n_patients_dropped=int(y.shape[0] - data.kept.sum()),
+        )
+    raise FitError("None of the covariance structures could be fitted. " + " ".join(refusals))
+
+
+def _likelihood(data: CrossProducts, name: str, times: Array | None, restricted: bool) -> Likelihood:
+    """The likelihood for one structure; raises `FitError` where the data cannot tell its parameters."""
+    if times is not None and times.ndim == 2 and is_spatial(name):
+        if data.observed.sum(axis=1).max() < 2:
+            raise FitError("No patient was observed at two visits, so no correlation can be estimated.")
+        return PatientLikelihood(data, times[data.kept], name, restricted)
+    chosen = structure(name, data.n_visits, times if times is None or times.ndim == 1 else None)
+    check_identified(data, chosen)
+    return PatternLikelihood(data, chosen, restricted)
+
+
+def _times(times: ArrayLike | None, outcome: Array, seen: NDArray[np.bool_]) -> Array:
+    """Checked times of the visits: (visits,) where all patients share them, else (patients, visits)."""
+    if times is None:
+        raise InputError("times", None, "the times of the visits, which a spatial covariance needs")
+    when = np.asarray(times, dtype=np.float64)
+    if when.shape == (outcome.shape[1],):
+        if not np.isfinite(when).all():
+            raise InputError("times", when, "finite times")
+        if np.unique(when).size < when.size:
+            raise InputError("times", when, "times that differ from visit to visit")
+        return when
+    if when.shape != outcome.shape:
+        raise InputError("times", when.shape, f"times of shape {outcome.shape[1:]} or {outcome.shape}")
+    if not np.isfinite(when[seen]).all():
+        raise InputError("times", "not finite", "a finite time wherever the outcome is observed")
+    blank = np.where(seen, when, np.nan)
+    ordered = np.sort(blank, axis=1)
+    if (np.diff(ordered, axis=1) == 0).any():
+        patient = int(np.flatnonzero((np.diff(ordered, axis=1) == 0).any(axis=1))[0])
+        raise InputError("times", f"patient {patient + 1}, two visits at one time", "times that differ in a patient")
+    used = seen.any(axis=0)
+    with np.errstate(invalid="ignore"):
+        lowest = np.where(seen, when, np.inf).min(axis=0)
+        highest = np.where(seen, when, -np.inf).max(axis=0)
+    if used.all() and (lowest == highest).all() and np.unique(lowest).size == lowest.size:
+        return lowest
+    return when
 
 
 def _choice(field: str, value: Any, allowed: tuple[str, ...]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ..errors import InputError
 from .fit import fit_mmrm
 from .frame import Factor, read_column, read_frame
 from .means import ReferenceGrid, r_order
+from .named_structures import CovarianceName
 from .result import DegreesOfFreedom, Method, MixedFit, Variance
 
 __all__ = ["mmrm"]
@@ -29,7 +30,8 @@ def mmrm(
     *,
     subject: str,
     visit: str,
-    covariance: Literal["unstructured"] = "unstructured",
+    covariance: CovarianceName | Sequence[CovarianceName] = "unstructured",
+    time: str | None = None,
     method: Method = "reml",
     degrees_of_freedom: DegreesOfFreedom = "satterthwaite",
     variance: Variance = "model",
@@ -54,6 +56,8 @@ def mmrm(
         factor in the formula even where it is a number.
     covariance, method, degrees_of_freedom, variance
         As for `fit_mmrm`.
+    time
+        Column of the time of each row, in any unit, for spatial covariances; it need not be in the formula.
     group
         Column whose values each have their own covariance matrix, constant within a patient.
     weights
@@ -113,9 +117,12 @@ def mmrm(
     weight = read_column(frame, weights, "weights", {}) if weights is not None else None
     if isinstance(weight, Factor):
         raise InputError("weights", weights, "a column of positive numbers")
+    clock = read_column(frame, time, "time", {}) if time is not None else None
+    if isinstance(clock, Factor):
+        raise InputError("time", time, "a column of numbers")
 
     used = np.ones(frame.shape[0], dtype=bool)
-    for column in [*columns.values(), groups, weight]:
+    for column in [*columns.values(), groups, weight, clock]:
         if column is not None:
             used &= column.codes >= 0 if isinstance(column, Factor) else ~np.isnan(column)
     if not used.any():
@@ -167,6 +174,10 @@ def mmrm(
     if weight is not None:
         weight_array = np.ones((n_patients, n_visits))
         weight_array[patient, visits.codes] = weight[used]
+    time_array = None
+    if clock is not None:
+        time_array = np.full((n_patients, n_visits), np.nan)
+        time_array[patient, visits.codes] = clock[used]
     group_array, group_names = _grouped(groups, used, patient, n_patients, subjects, codes)
 
     notes = []
@@ -183,6 +194,7 @@ def mmrm(
         method=method,
         degrees_of_freedom=degrees_of_freedom,
         covariance=covariance,
+        times=time_array,
         group=group_array,
         weights=weight_array,
         variance=variance,
@@ -202,7 +214,7 @@ def mmrm(
         alias=alias,
     )
     absent = len(np.unique(subjects.codes)) - n_patients
-    return replace(fit, notes=tuple(notes), n_patients_dropped=absent, formula=formula, _grid=grid)
+    return replace(fit, notes=(*notes, *fit.notes), n_patients_dropped=absent, formula=formula, _grid=grid)
 
 
 def _as_pandas(column: Factor | Array) -> Any:

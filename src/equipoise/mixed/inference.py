@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 
 from .cross_products import CrossProducts
 from .optimise import Maximum
-from .structures import upper_pairs
 
-__all__ = ["Inference", "KenwardRoger", "Normal", "Satterthwaite", "combine_degrees"]
+__all__ = [
+    "Fixed",
+    "Inference",
+    "KenwardRoger",
+    "Satterthwaite",
+    "between_within",
+    "combine_degrees",
+    "infinite",
+    "residual",
+    "spectral_f_test",
+    "wald",
+]
 
 Array = NDArray[np.floating[Any]]
 
@@ -37,19 +47,63 @@ class Inference(Protocol):
         ...
 
 
-class Normal:
-    """Model-based or given variance, infinite degrees of freedom."""
+class Fixed:
+    """A given variance with degrees of freedom that do not depend on the covariance: infinite, residual, or
+    between-within.
+    """
 
-    def __init__(self, variance: Array) -> None:
+    def __init__(self, variance: Array, degrees: Callable[[Array], float]) -> None:
         self.variance = variance
+        self._degrees = degrees
 
     def degrees(self, contrast: Array) -> float:
-        """Infinity."""
-        return float("inf")
+        """Degrees of freedom of one contrast (p,)."""
+        return self._degrees(contrast)
 
     def f_test(self, contrasts: Array, coefficients: Array) -> tuple[float, float]:
-        """Wald statistic over the number of contrasts; the denominator has infinite degrees of freedom."""
-        return wald(contrasts, coefficients, self.variance) / len(contrasts), float("inf")
+        """Wald statistic over the number of contrasts, with the fewest degrees of freedom among them."""
+        statistic = wald(contrasts, coefficients, self.variance) / len(contrasts)
+        return statistic, min(self._degrees(row) for row in contrasts)
+
+
+def infinite(contrast: Array) -> float:
+    """Of the normal distribution."""
+    return float("inf")
+
+
+def residual(data: CrossProducts) -> Callable[[Array], float]:
+    """Observations less coefficients, for every contrast."""
+    free = float(data.n_observations - data.n_columns)
+    return lambda contrast: free
+
+
+def between_within(data: CrossProducts) -> Callable[[Array], float]:
+    """Degrees of freedom split between and within patients (Schluchter & Elashoff 1990; R's mmrm and SAS).
+
+    A column that is the same at all visits of every patient is between patients and has as many as there are patients
+    less such columns, the intercept among them; any other has as many as observations less patients less such columns.
+    The intercept itself counts as within wherever another column does. A contrast has the fewest of the coefficients it
+    involves.
+    """
+    root = None if data.root_weights is None else data.root_weights[:, :, None]
+    design = data.rows[:, :, :-1] @ data.triangle
+    design = design if root is None else design / root
+    seen = data.observed[data.pattern_of_patient][:, :, None]
+    largest = np.where(seen, design, -np.inf).max(axis=1)
+    smallest = np.where(seen, design, np.inf).min(axis=1)
+    size = np.abs(np.where(seen, design, 0.0)).max(axis=(0, 1))
+    within = (largest - smallest).max(axis=0) > 1e-9 * size
+    intercept = ~within & (largest.max(axis=0) - smallest.min(axis=0) <= 1e-9 * size)
+    n_patients = design.shape[0]
+    few = float(n_patients - (~within).sum())
+    many = float(data.n_observations - n_patients - within.sum())
+    own = np.where(within | (intercept & within.any()), many, few)
+
+    def degrees(contrast: Array) -> float:
+        coefficients = np.abs(data.triangle.T @ contrast) * size
+        return float(own[coefficients > 1e-9 * coefficients.max()].min())
+
+    return degrees
 
 
 class Satterthwaite:
@@ -79,45 +133,25 @@ class Satterthwaite:
 class KenwardRoger:
     """Small-sample variance and F test of Kenward & Roger (1997).
 
-    With w the inverse of the observed information (as R's mmrm), P_a = -F_a and Q_ab = X'W V_a W V_b W X the adjusted
-    variance is C + 2 C [sum_ab w_ab (Q_ab - P_a C P_b - R_ab / 4)] C, where R_ab = X'W V_ab W X with the second
-    derivatives of the covariance. In the entries of an unstructured covariance R_ab is zero; `log_cholesky` takes
-    the second derivatives of mmrm's parameters instead (log standard deviations and a scaled Cholesky factor).
+    With w the inverse of the observed information (as R's mmrm), P_a = -F_a, Q_ab = X'W V_a W V_b W X and R_ab =
+    X'W V_ab W X the adjusted variance is C + 2 C [sum_ab w_ab (Q_ab - P_a C P_b - R_ab / 4)] C. R depends on how the
+    covariance is parametrised, and vanishes where the covariance is linear in its parameters, as an unstructured one is
+    in its entries; nothing else does. It is left out unless `curvature` asks for that of mmrm's parameters.
     """
 
-    def __init__(self, data: CrossProducts, maximum: Maximum, log_cholesky: bool) -> None:
+    def __init__(self, maximum: Maximum, curvature: bool) -> None:
         self._maximum = maximum
         self._inner = maximum.point.inner
         self._inverse = np.linalg.inv(maximum.information)
         self._satterthwaite = Satterthwaite(maximum)
-        self.variance = self._adjusted(data, log_cholesky)
+        self.variance = self._adjusted(curvature)
 
-    def _adjusted(self, data: CrossProducts, log_cholesky: bool) -> Array:
-        n_visits, p = data.n_visits, data.n_columns
-        j, k = upper_pairs(n_visits)
-        size = j.size
-        basis = np.zeros((size, n_visits, n_visits))
-        basis[np.arange(size), j, k] = 1.0
-        basis[np.arange(size), k, j] = 1.0
-        weight = self._maximum.point.weight
+    def _adjusted(self, curvature: bool) -> Array:
         design = self._maximum.design_derivatives
-        total = np.zeros((p, p))
-        for index, part in enumerate(data.group_slices):
-            own = slice(index * size, (index + 1) * size)
-            inverse = self._inverse[own, own]
-            paired = np.einsum("ab,bln->aln", inverse, basis)
-            # sum_ab w_ab W V_a W V_b W, a (T, T) matrix for every pattern.
-            tensor = np.einsum("ajk,aln->jkln", basis, paired)
-            middle = np.einsum("jkln,mkl->mjn", tensor, weight[part])
-            if log_cholesky:
-                middle = middle - 0.25 * _log_cholesky_curvature(self._maximum.point.covariance[index], inverse)
-            around = weight[part] @ middle @ weight[part]
-            around = 0.5 * (around + around.swapaxes(1, 2))[:, j, k]
-            total += (around.reshape(-1) @ data.products[part].reshape(-1, (p + 1) ** 2)).reshape(p + 1, p + 1)[:p, :p]
-        flat = design.reshape(len(design), -1)
-        weighted = (self._inverse @ flat).reshape(design.shape)
-        total -= np.einsum("aij,ajk->ik", design @ self._inner, weighted)
-        return self._inner + 2.0 * self._inner @ (0.5 * (total + total.T)) @ self._inner
+        total = self._maximum.likelihood.adjustment(self._maximum.point, self._inverse, curvature)
+        weighted = (self._inverse @ design.reshape(len(design), -1)).reshape(design.shape)
+        total = total - np.einsum("aij,ajk->ik", design @ self._inner, weighted)
+        return self._inner + self._inner @ (total + total.T) @ self._inner
 
     def degrees(self, contrast: Array) -> float:
         """For one contrast they equal Satterthwaite's."""
@@ -144,37 +178,6 @@ class KenwardRoger:
         denominator = 4.0 + (q + 2) / (q * ratio - 1)
         scale = denominator / (mean * (denominator - 2))
         return scale * wald(contrasts, coefficients, self.variance) / q, denominator
-
-
-def _log_cholesky_curvature(covariance: Array, inverse: Array) -> Array:
-    """sum_st w_st d2(Sigma)/d(s)d(t) over log-Cholesky parameters, where w is the variance of the entries carried over.
-
-    Sigma = D L L'D with D = diag(exp(t_1), ..., exp(t_T)) and L unit lower triangular.
-    """
-    n_visits = len(covariance)
-    factor = np.linalg.cholesky(covariance)
-    scales = np.diagonal(factor)
-    below = np.tril_indices(n_visits, -1)
-    # Columns of derivatives of the factor: over the logarithm of scale i, its row i; over element (i, j), scale i.
-    first = np.zeros((n_visits + len(below[0]), n_visits, n_visits))
-    first[np.arange(n_visits), np.arange(n_visits)] = factor
-    first[np.arange(n_visits, len(first)), below[0], below[1]] = scales[below[0]]
-    j, k = upper_pairs(n_visits)
-    moved = first @ factor.T
-    jacobian = (moved + moved.swapaxes(1, 2))[:, j, k].T
-    solved = np.linalg.solve(jacobian, inverse)
-    spread = np.linalg.solve(jacobian, solved.T).T
-    # d2(FF') = F_st F' + F F_st' + F_s F_t' + F_t F_s', where F_st is only non-zero for two parameters of one row,
-    # one of them the logarithm of its scale; it then equals the derivative over the other.
-    second = np.zeros((n_visits, n_visits))
-    owner = np.concatenate([np.arange(n_visits), below[0]])
-    for s, row in enumerate(owner):
-        multiplicity = 1.0 if s < n_visits else 2.0
-        second += multiplicity * spread[row, s] * first[s]
-    total = second @ factor.T
-    total = total + total.T
-    cross = np.einsum("st,sij,tkj->ik", spread, first, first, optimize=True)
-    return total + cross + cross.T
 
 
 def wald(contrasts: Array, coefficients: Array, variance: Array) -> float:

@@ -1,26 +1,31 @@
-"""Least squares means and contrasts over a reference grid of the factors."""
+"""Least squares means: adjusted means of cells of the factors, and any contrast of them."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
-from ..estimate import Estimate, Interval
+from ..estimate import Better, Estimate, Interval
+from .column_names import r_order
 from .frame import label_of
+from .reference_grid import CellWeights, ReferenceGrid
+from .tables import aligned, common_decimals, format_degrees, html_table, intervals, table
 
 if TYPE_CHECKING:
     import polars
 
-__all__ = ["LeastSquaresMean", "LeastSquaresMeans", "ReferenceGrid", "r_order"]
+    from .result import FTest, MixedFit
+
+__all__ = ["LeastSquaresMean", "LeastSquaresMeans", "ReferenceGrid", "least_squares_means", "r_order"]
 
 Array = NDArray[np.floating[Any]]
+
+NOT_ESTIMABLE = "not estimable"
 
 
 @dataclass(frozen=True)
@@ -32,19 +37,37 @@ class LeastSquaresMean:
     cell
         Level of each factor.
     estimate, interval
-        The mean with standard error and degrees of freedom, and its confidence interval.
+        The mean with standard error and degrees of freedom, and its confidence interval; None where the data cannot
+        tell it, as for an arm never seen at a visit.
+    weights
+        (all columns of the design,) weights of the coefficients in it.
     """
 
     cell: dict[str, str]
-    estimate: Estimate
-    interval: Interval
+    estimate: Estimate | None
+    interval: Interval | None
+    weights: Array = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, repr=False)
 class LeastSquaresMeans:
-    """Adjusted means, one a cell of the factors asked for; other factors equally, covariates at their mean."""
+    """Adjusted means, one a cell of the factors asked for, the first factor changing fastest.
+
+    Attributes
+    ----------
+    rows
+        The means.
+    factors, by
+        Names of the factors that make the cells.
+    level
+        Of the confidence intervals.
+    """
 
     rows: tuple[LeastSquaresMean, ...]
+    factors: tuple[str, ...]
+    by: tuple[str, ...]
+    level: float
+    _fit: MixedFit = field(compare=False)
 
     def __iter__(self) -> Iterator[LeastSquaresMean]:
         return iter(self.rows)
@@ -52,184 +75,133 @@ class LeastSquaresMeans:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, cell: str | tuple[str, ...]) -> Estimate:
+    def __getitem__(self, cell: object) -> Estimate:
         """The mean of one cell, by its levels in the order of the factors asked for."""
-        wanted = (cell,) if isinstance(cell, str) else tuple(cell)
-        for row in self.rows:
+        row = self.rows[self._position(cell)]
+        if row.estimate is None:
+            raise InputError("cell", tuple(row.cell.values()), "a combination of levels that the data can estimate")
+        return row.estimate
+
+    def _position(self, cell: object) -> int:
+        listed = cell if isinstance(cell, (tuple, list)) else (cell,)
+        wanted = tuple(label_of(one) for one in listed)
+        for position, row in enumerate(self.rows):
             if tuple(row.cell.values()) == wanted:
-                return row.estimate
-        raise InputError("cell", wanted, f"one of {[tuple(row.cell.values()) for row in self.rows]}")
+                return position
+        raise InputError("cell", cell, f"one of {[tuple(row.cell.values()) for row in self.rows]}")
+
+    def _combined(self, weights: ArrayLike | Mapping[Any, float], name: str) -> Array:
+        """Weights of the coefficients in a linear combination of the means."""
+        if isinstance(weights, Mapping):
+            each = np.zeros(len(self.rows))
+            for cell, weight in weights.items():
+                each[self._position(cell)] = weight
+        else:
+            each = np.asarray(weights, dtype=np.float64)
+        if each.shape != (len(self.rows),) or not np.isfinite(each).all():
+            raise InputError(name, weights, f"{len(self.rows)} finite numbers, one a cell")
+        if not each.any():
+            raise InputError(name, weights, "weights of which at least one is not 0")
+        combined = each @ np.array([row.weights for row in self.rows])
+        used = [tuple(row.cell.values()) for row, weight in zip(self.rows, each, strict=True) if weight]
+        return self._fit._reference_grid().estimable(combined, used)
+
+    def contrast(
+        self, weights: ArrayLike | Mapping[Any, float], *, better: Better = "higher", label: str = ""
+    ) -> Estimate:
+        """A linear combination of the means, with the degrees of freedom of that combination.
+
+        Parameters
+        ----------
+        weights
+            (cells,) in the order of the rows, or a mapping from cells to their weights, the others having none, e.g.
+            {("ketamine", "week4"): 1, ("midazolam", "week4"): -1}. They need not add to 0.
+        better
+            Whether a higher or a lower value favours the experimental arm.
+        label
+            What is estimated, for people.
+
+        Raises
+        ------
+        InputError
+            The combination depends on what the data cannot tell (cells that cannot be estimated may still cancel).
+        """
+        return self._fit.estimate(self._combined(weights, "weights"), better=better, label=label)
+
+    def f_test(self, weights: Sequence[ArrayLike | Mapping[Any, float]]) -> FTest:
+        """Joint test that several linear combinations of the means are all zero."""
+        if isinstance(weights, Mapping) or len(weights) == 0:
+            raise InputError("weights", weights, "a sequence of contrasts")
+        return self._fit.f_test(np.array([self._combined(one, "weights") for one in weights]))
 
     def to_frame(self) -> polars.DataFrame:
-        """A polars data frame, one row a cell."""
+        """A polars data frame, one row a cell; null where a mean cannot be estimated."""
         import polars
 
-        return polars.DataFrame(
-            [
-                {
-                    **row.cell,
-                    "mean": row.estimate.effect,
-                    "standard_error": row.estimate.standard_error,
-                    "degrees_of_freedom": row.estimate.degrees_of_freedom,
-                    "lower": row.interval.lower,
-                    "upper": row.interval.upper,
-                }
-                for row in self.rows
-            ]
-        )
+        numbers = ("mean", "standard_error", "degrees_of_freedom", "lower", "upper")
+        rows = []
+        for row in self.rows:
+            values: tuple[float | None, ...] = (None,) * len(numbers)
+            if row.estimate is not None and row.interval is not None:
+                own = row.estimate
+                values = (
+                    own.effect,
+                    own.standard_error,
+                    own.degrees_of_freedom,
+                    row.interval.lower,
+                    row.interval.upper,
+                )
+            rows.append({**row.cell, **dict(zip(numbers, values, strict=True))})
+        return polars.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, polars.Float64))
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        estimates = [row.estimate for row in self.rows]
+        errors = [None if one is None else one.standard_error for one in estimates]
+        places = common_decimals(errors)
+        columns = [
+            aligned([None if one is None else one.effect for one in estimates], places, NOT_ESTIMABLE),
+            aligned(errors, places),
+            [format_degrees(None if one is None else one.degrees_of_freedom) for one in estimates],
+            intervals(
+                [None if row.interval is None else (row.interval.lower, row.interval.upper) for row in self.rows],
+                places,
+            ),
+        ]
+        heads = [*self.factors, *self.by, "mean", "standard error", "df", f"{100 * self.level:g} % interval"]
+        body = [[*row.cell.values(), *cells] for row, *cells in zip(self.rows, *columns, strict=True)]
+        return heads, body
 
     def __str__(self) -> str:
-        from .summary import table
-
-        level = f"{100 * self.rows[0].interval.level:g} % interval"
-        heads = [*self.rows[0].cell, "mean", "standard error", "df", level]
-        body = [
-            [
-                *row.cell.values(),
-                f"{row.estimate.effect:.4g}",
-                f"{row.estimate.standard_error:.4g}",
-                f"{row.estimate.degrees_of_freedom:.1f}",
-                str(row.interval),
-            ]
-            for row in self.rows
-        ]
-        return table(heads, body, left=len(self.rows[0].cell))
+        heads, body = self._table()
+        return table(heads, body, left=len(self.factors) + len(self.by))
 
     __repr__ = __str__
 
-
-@dataclass(frozen=True)
-class ReferenceGrid:
-    """How a combination of factor levels and covariate values becomes a row of the design.
-
-    Attributes
-    ----------
-    spec
-        Formulaic's model specification.
-    order
-        Columns of its model matrix in R's order.
-    factors, means
-        Levels of each factor of the formula, and the mean of each covariate over the rows used.
-    kept, alias
-        Columns estimated, and the other columns as combinations of them.
-    """
-
-    spec: Any
-    order: NDArray[np.intp]
-    factors: dict[str, tuple[str, ...]]
-    means: dict[str, float]
-    kept: NDArray[np.bool_]
-    alias: Array
-
-    def level(self, factor: str, value: object, field: str) -> str:
-        """A level of a factor, checked."""
-        if factor not in self.factors:
-            raise InputError(field, factor, f"one of the factors of the formula, {list(self.factors)}")
-        label = label_of(value)
-        if label not in self.factors[factor]:
-            raise InputError(f"{field} {factor!r}", value, f"one of {list(self.factors[factor])}")
-        return label
-
-    def contrast(self, cell: Mapping[str, object], field: str = "at") -> Array:
-        """Coefficients' weights of the mean of one cell: other factors equally, other covariates at their mean.
-
-        `cell` maps factors to a level and covariates to a number.
-        """
-        import pandas
-
-        fixed: dict[str, str] = {}
-        values = dict(self.means)
-        for name, value in cell.items():
-            if name in self.means:
-                if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(value):
-                    raise InputError(f"{field} {name!r}", value, "a finite number")
-                values[name] = float(value)
-            else:
-                fixed[name] = self.level(name, value, field)
-        choices = [(fixed[name],) if name in fixed else levels for name, levels in self.factors.items()]
-        combinations = list(itertools.product(*choices))
-        grid = pandas.DataFrame(
-            {
-                **{
-                    name: pandas.Categorical([row[index] for row in combinations], categories=list(levels))
-                    for index, (name, levels) in enumerate(self.factors.items())
-                },
-                **{name: np.full(len(combinations), value) for name, value in values.items()},
-            },
-            index=range(len(combinations)),
-        )
-        rows = np.asarray(self.spec.get_model_matrix(grid), dtype=np.float64)
-        return self.estimable(rows.mean(axis=0)[self.order], cell)
-
-    def estimable(self, weights: Array, cell: object) -> Array:
-        """Weights over the estimated columns; refused where the value depends on what the data cannot tell."""
-        implied = weights[self.kept] @ self.alias
-        if not np.allclose(implied, weights[~self.kept], atol=1e-8 * max(1.0, float(np.abs(weights).max()))):
-            raise InputError("cell", cell, "a combination of levels that the data can estimate")
-        return weights[self.kept]
-
-    def cells(self, factors: tuple[str, ...]) -> list[dict[str, str]]:
-        """All combinations of the levels of some factors, the first factor changing fastest, as emmeans lists them."""
-        for name in factors:
-            if name not in self.factors:
-                raise InputError("factor", name, f"one of the factors of the formula, {list(self.factors)}")
-        product = itertools.product(*(self.factors[name] for name in reversed(factors)))
-        return [dict(zip(factors, reversed(row), strict=True)) for row in product]
+    def _repr_html_(self) -> str:
+        heads, body = self._table()
+        return html_table(heads, body, left=len(self.factors) + len(self.by), caption="Least squares means")
 
 
-def r_order(
-    spec: Any, factors: Mapping[str, tuple[str, ...]], formula: str
-) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Names of the columns of a model matrix as R prints them, and their order as R has it.
-
-    R lists the variables of an interaction in the order in which they appear in the formula, and lets the first vary
-    fastest.
-    """
-    right = formula.split("~", 1)[1]
-
-    def place(factor: str) -> int:
-        found = re.search(rf"(?<![\w.]){re.escape(factor)}(?![\w.])", right)
-        return found.start() if found else len(right)
-
-    names: list[str] = []
-    order: list[int] = []
-    position = 0
-    for entry in spec.structure:
-        term_factors = [str(factor) for factor in entry.term.factors]
-        decorated = []
-        for offset, column in enumerate(entry.columns):
-            if column == "Intercept":
-                decorated.append(((), "(Intercept)", position + offset))
-                continue
-            tokens = _tokens(column, term_factors, factors)
-            tokens.sort(key=lambda token: place(token[0]))
-            label = ":".join(text for _, text, _ in tokens)
-            decorated.append((tuple(code for *_, code in reversed(tokens)), label, position + offset))
-        position += len(entry.columns)
-        decorated.sort(key=lambda item: item[0])
-        names += [label for _, label, _ in decorated]
-        order += [index for *_, index in decorated]
-    return tuple(names), np.array(order, dtype=np.intp)
-
-
-def _tokens(column: str, term_factors: list[str], factors: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str, int]]:
-    """(factor, name as R prints it, code of the level) for each factor of one column of formulaic's model matrix."""
-    tokens = []
-    rest = column
-    for index, factor in enumerate(term_factors):
-        if index:
-            rest = rest.removeprefix(":")
-        if factor in factors:
-            for code in sorted(range(len(factors[factor])), key=lambda c: -len(factors[factor][c])):
-                level = factors[factor][code]
-                head = next((h for h in (f"{factor}[T.{level}]", f"{factor}[{level}]") if rest.startswith(h)), None)
-                if head is not None:
-                    tokens.append((factor, f"{factor}{level}", code))
-                    rest = rest[len(head) :]
-                    break
-            continue
-        found = re.match(re.escape(factor) + r"(?:\[(?:T\.)?([^\]]*)\])?", rest)
-        if found:
-            tokens.append((factor, factor + (found.group(1) or ""), 0))
-            rest = rest[found.end() :]
-    return tokens if not rest and len(tokens) == len(term_factors) else [(column, column, 0)]
+def least_squares_means(
+    fit: MixedFit,
+    factors: str | Sequence[str],
+    by: str | Sequence[str] | None,
+    at: Mapping[str, object] | None,
+    weights: CellWeights,
+    level: float,
+) -> LeastSquaresMeans:
+    """Least squares means of a fit; see `MixedFit.ls_means`."""
+    grid = fit._reference_grid()
+    own, within = grid.names(factors, "factors"), grid.names(by, "by")
+    if not own:
+        raise InputError("factors", factors, "at least one factor of the formula")
+    both = sorted(set(own) & set(within))
+    if both:
+        raise InputError("by", both[0], "factors other than those whose means are asked for")
+    if not 0 < level < 1:
+        raise InputError("level", level, "a confidence level between 0 and 1")
+    rows = []
+    for cell, row in grid.margins((*own, *within), at, weights).cells():
+        estimate = fit.estimate(row[grid.kept], label=", ".join(cell.values())) if grid.is_estimable(row) else None
+        rows.append(LeastSquaresMean(cell, estimate, None if estimate is None else estimate.interval(level), row))
+    return LeastSquaresMeans(tuple(rows), own, within, level, fit)

@@ -1,19 +1,18 @@
 """Covariance structures: maps from a parameter vector to the covariance matrix of one patient's visits.
 
 The likelihood is differentiated with respect to the entries of the covariance matrix, in the order (0, 0), (0, 1),
-..., (0, T - 1), (1, 1), ...; a structure carries these derivatives back to its own parameters by the chain rule.
+..., (0, T - 1), (1, 1), ...; a structure carries these derivatives on to its own parameters by the chain rule.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CovarianceStructure", "Unstructured", "upper_pairs"]
+__all__ = ["CovarianceStructure", "filled", "upper_pairs"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -24,64 +23,65 @@ def upper_pairs(n_visits: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(n_visits)
 
 
+def filled(entries: Array, n_visits: int) -> Array:
+    """Symmetric matrices (..., T, T) from their upper triangles (..., entries)."""
+    rows, columns = upper_pairs(n_visits)
+    matrix = np.empty((*entries.shape[:-1], n_visits, n_visits))
+    matrix[..., rows, columns] = entries
+    matrix[..., columns, rows] = entries
+    return matrix
+
+
 class CovarianceStructure(Protocol):
-    """What the optimiser asks of a covariance structure for T visits."""
+    """What the likelihood asks of a covariance structure for T visits with q parameters."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """As the user names it."""
         ...
 
     @property
     def n_parameters(self) -> int:
-        """Length of the parameter vector."""
+        """Length of the parameter vector, q."""
         ...
-
-    def start(self, moments: Array) -> Array:
-        """Parameters near a positive definite (T, T) matrix of moments."""
-        ...
-
-    def matrix(self, parameters: Array) -> Array:
-        """The (T, T) covariance matrix; it need not be positive definite."""
-        ...
-
-    def pull_cross(self, parameters: Array, rows: Array) -> Array:
-        """Rows of derivatives over the entries carried to the parameters, J'rows."""
-        ...
-
-    def pull_curvature(self, parameters: Array, gradient: Array) -> Array | float:
-        """The part of the Hessian that comes from the curvature of the map, sum_a g_a d2(entry_a)."""
-        ...
-
-
-@dataclass(frozen=True)
-class Unstructured:
-    """Every variance and covariance free: T(T + 1)/2 parameters, the upper triangle of the matrix itself."""
-
-    n_visits: int
-    name: str = "unstructured"
 
     @property
-    def n_parameters(self) -> int:
-        """T(T + 1)/2."""
-        return self.n_visits * (self.n_visits + 1) // 2
+    def heterogeneous(self) -> bool:
+        """Whether every visit has a variance of its own."""
+        ...
 
-    def start(self, moments: Array) -> Array:
-        """The upper triangle of the moments."""
-        return moments[upper_pairs(self.n_visits)]
+    @property
+    def is_entries(self) -> bool:
+        """Whether the parameters are the upper triangle of the matrix itself."""
+        ...
 
-    def matrix(self, parameters: Array) -> Array:
-        """The symmetric matrix whose upper triangle the parameters are."""
-        rows, columns = upper_pairs(self.n_visits)
-        covariance = np.empty((self.n_visits, self.n_visits))
-        covariance[rows, columns] = parameters
-        covariance[columns, rows] = parameters
-        return covariance
+    def starts(self, moments: Array) -> list[Array]:
+        """Parameter vectors to start from, near a positive definite (T, T) matrix of moments."""
+        ...
 
-    def pull_cross(self, parameters: Array, rows: Array) -> Array:
-        """The rows unchanged."""
-        return rows
+    def entries(self, parameters: Array) -> Array:
+        """The upper triangle of the covariance matrix, (entries,); it need not be positive definite."""
+        ...
 
-    def pull_curvature(self, parameters: Array, gradient: Array) -> Array | float:
-        """Zero: the matrix is linear in its entries."""
-        return 0.0
+    def jacobian(self, parameters: Array) -> Array:
+        """(q, entries): first derivatives of the entries."""
+        ...
+
+    def curvature(self, parameters: Array) -> Array:
+        """(q, q, entries): second derivatives of the entries."""
+        ...
+
+    def mean_curvature(self, parameters: Array, variance: Array) -> Array:
+        """(entries,): sum_st v_st d2(entry)/d(s)d(t) over the parameters R's mmrm has for this structure.
+
+        `variance` (q, q) is that of the structure's own parameters, carried over where mmrm's are others.
+        """
+        ...
+
+    def describe(self, parameters: Array, visits: tuple[str, ...], scale: float) -> dict[str, float]:
+        """The parameters as people know them, standard deviations multiplied by `scale`; empty if the matrix is all."""
+        ...
+
+    def unidentified(self, counts: Array) -> str:
+        """Why the data cannot tell a parameter, from the (T, T) numbers of patients seen at both visits; or ""."""
+        ...

@@ -1,0 +1,35 @@
+"""Whether the patients seen can tell the parameters of a covariance structure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .cross_products import CrossProducts
+from .errors import FitError
+from .structures import CovarianceStructure
+
+__all__ = ["check_identified"]
+
+
+def check_identified(data: CrossProducts, structure: CovarianceStructure) -> None:
+    """Raise `FitError` where nobody was seen who tells a variance or a correlation of some covariance group."""
+    for index, part in enumerate(data.group_slices):
+        where = "" if len(data.group_slices) == 1 else f" of covariance group {index}"
+        seen = data.observed[part].astype(np.float64)
+        pairs = (seen.T * data.n_patients[part]) @ seen
+        at_visit = np.diagonal(pairs)
+        if structure.heterogeneous and at_visit.min(initial=np.inf) < 2:
+            visit = int(at_visit.argmin())
+            raise FitError(
+                f"Only {int(at_visit[visit])} patients{where} were observed at visit {visit + 1}; "
+                "its variance needs at least 2."
+            )
+        fault = structure.unidentified(pairs)
+        if fault:
+            raise FitError(fault.format(where=where))
+        n_patients = int(data.n_patients[part].sum())
+        if structure.is_entries and n_patients <= data.n_visits:
+            raise FitError(
+                f"{n_patients} patients{where} are too few for an unstructured covariance of {data.n_visits} visits; "
+                f"at least {data.n_visits + 1} are needed."
+            )

@@ -1,0 +1,85 @@
+"""P-values and intervals of several comparisons adjusted for their number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from ..estimate import Estimate, Interval
+
+__all__ = ["Adjustment", "adjusted_intervals", "adjusted_p_values"]
+
+Adjustment = Literal["bonferroni", "holm", "tukey"]
+
+
+def adjusted_p_values(
+    family: Sequence[Estimate], adjust: Adjustment | None, n_means: int
+) -> list[float] | list[None]:
+    """P-values of a family of comparisons that hold for all of them together.
+
+    Parameters
+    ----------
+    family
+        The differences, at most one a pair of means.
+    adjust
+        "bonferroni"; "holm" (Holm 1979, Scand. J. Statist. 6, 65-70); "tukey" (studentised range of `n_means` means at
+        each difference's own degrees of freedom: Tukey 1953; Kramer 1956, Biometrics 12, 307-310, for unequal standard
+        errors, as R's emmeans); None for none.
+    n_means
+        How many means are compared.
+    """
+    if adjust is None:
+        return [None] * len(family)
+    raw = np.array([one.p_value for one in family])
+    if adjust == "tukey":
+        return [_tukey_tail(abs(one.statistic), n_means, one.degrees_of_freedom) for one in family]
+    if adjust == "bonferroni":
+        return np.minimum(1.0, raw * len(raw)).tolist()
+    order = np.argsort(raw, kind="stable")
+    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(1.0, stepped)
+    return adjusted.tolist()
+
+
+def adjusted_intervals(
+    family: Sequence[Estimate], adjust: Adjustment | None, n_means: int, level: float
+) -> list[Interval]:
+    """Confidence intervals that hold for all comparisons of a family together.
+
+    Holm's procedure has no intervals of its own in both directions; as emmeans, Bonferroni's are given.
+    """
+    if adjust is None:
+        return [one.interval(level) for one in family]
+    found = []
+    for one in family:
+        if adjust == "tukey":
+            half = _tukey_point(level, n_means, one.degrees_of_freedom) * one.standard_error
+            limits = one.possible(one.effect - half), one.possible(one.effect + half)
+        else:
+            wide = one.interval(1 - (1 - level) / len(family))
+            limits = wide.lower, wide.upper
+        found.append(Interval(*limits, level))
+    return found
+
+
+def _tukey_tail(statistic: float, n_means: int, degrees_of_freedom: float) -> float:
+    """Probability that the largest studentised difference of means exceeds a t statistic."""
+    from scipy.stats import studentized_range, t
+
+    if n_means == 2:
+        return float(2 * t.sf(statistic, degrees_of_freedom))
+    tail = studentized_range.sf(math.sqrt(2) * statistic, n_means, degrees_of_freedom)
+    return float(min(max(tail, 0.0), 1.0))
+
+
+def _tukey_point(level: float, n_means: int, degrees_of_freedom: float) -> float:
+    """The multiple of a difference's standard error that the largest exceeds with probability 1 - level."""
+    from scipy.stats import studentized_range, t
+
+    if n_means == 2:
+        return float(t.ppf((1 + level) / 2, degrees_of_freedom))
+    return float(studentized_range.ppf(level, n_means, degrees_of_freedom) / math.sqrt(2))
