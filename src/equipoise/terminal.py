@@ -78,7 +78,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         ],
         [
             "",
-            f"{analysis.covariance} covariance, {analysis.method.upper()}, "
+            f"{analysis.covariance_described}, {analysis.method.upper()}, "
             f"{analysis.degrees_of_freedom} degrees of freedom",
         ],
         ["looks at", looks],

@@ -182,7 +182,7 @@ class TestAliasing:
         assert fit.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": "week4"}).standard_error > 0
         with pytest.raises(InputError, match="the data can estimate"):
             fit.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": "week8"})
-        with pytest.raises(FitError, match="covariance group 1"):
+        with pytest.raises(FitError, match="covariance group ketamine"):
             fitted(absent, group="arm")
 
 
@@ -204,7 +204,9 @@ class TestRefusals:
             ({"formula": "change ~ np.log(baseline - 40) + arm"}, "finite"),
             ({"weights": "site"}, "positive numbers"),
             ({"group": "visit"}, "one covariance group a patient"),
-            ({"covariance": "ar1"}, "unstructured"),
+            ({"covariance": "banded"}, "unstructured"),
+            ({"covariance": "spatial-power"}, "times of the visits"),
+            ({"covariance": "spatial-power", "time": "site"}, "column of numbers"),
         ],
     )
     @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")

@@ -132,7 +132,11 @@ def fit(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> 
         names=model.names,
         method=analysis.method,
         degrees_of_freedom=analysis.degrees_of_freedom,
-        covariance=analysis.covariance,
+        covariance=(analysis.covariance, *analysis.covariance_fallback),
+        times=[protocol.visit(name).day for name in model.visits],
+        group=model.arm if analysis.covariance_by_arm else None,
+        groups=[data.arm_names[arm] for arm in np.unique(model.arm)] if analysis.covariance_by_arm else None,
+        variance=analysis.variance,
         visits=model.visits,
     )
     return model, fitted
@@ -196,7 +200,7 @@ def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
         kind=endpoint.type,
         comparisons=tuple(compare(arm, position) for arm in arms),
         patients=int(model.rows.sum()),
-        notes=tuple(model.notes),
+        notes=(*model.notes, *fitted.notes),
         means=tuple(means),
         by_visit=tuple(compare(arm, visit) for arm in arms for visit in range(len(model.visits))),
         model=str(fitted),

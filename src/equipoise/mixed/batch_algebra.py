@@ -13,7 +13,7 @@ from .batch_lanes import fill, fma, greater, load, root, store
 __all__ = ["cholesky", "gram", "invert_lower", "outer_sandwich", "sandwich", "solve_lower", "solve_upper"]
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def cholesky(matrix, start, size, tolerance):
     """Factor a symmetric matrix given by its lower triangle in place; 1 where every pivot exceeds its share of the
     diagonal, 0 where the matrix is not clearly positive definite.
@@ -41,7 +41,7 @@ def cholesky(matrix, start, size, tolerance):
     return clear
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def invert_lower(factor, start, size, inverse, into):
     """Inverse of a lower triangular factor (reciprocal diagonal) with true diagonal; its upper triangle untouched."""
     zero = fill(0.0)
@@ -57,7 +57,7 @@ def invert_lower(factor, start, size, inverse, into):
             store(inverse, into + i * size + j, total * negative)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def gram(inverse, start, size, product, into):
     """R'R, whole, of a lower triangular R."""
     for i in range(size):
@@ -69,7 +69,7 @@ def gram(inverse, start, size, product, into):
             store(product, into + j * size + i, total)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def solve_lower(factor, start, size, vector, position):
     """L^-1 x in place, L with reciprocal diagonal."""
     for i in range(size):
@@ -80,7 +80,7 @@ def solve_lower(factor, start, size, vector, position):
         store(vector, position + i, total * load(factor, start + i * size + i))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def solve_upper(factor, start, size, vector, position):
     """L'^-1 x in place, L with reciprocal diagonal."""
     zero = fill(0.0)
@@ -91,7 +91,7 @@ def solve_upper(factor, start, size, vector, position):
         store(vector, position + i, total * load(factor, start + i * size + i))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sandwich(weight, start, size, middle, at, scratch, product, into):
     """W M W, whole, of symmetric W and M."""
     for i in range(size):
@@ -109,7 +109,7 @@ def sandwich(weight, start, size, middle, at, scratch, product, into):
             store(product, into + j * size + i, total)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def outer_sandwich(inverse, matrix, size, scratch, on, off, product, into):
     """The lower triangle of R M R', row after row, times `on` on the diagonal and `off` below it; R lower triangular, M
     symmetric and whole.

@@ -36,7 +36,7 @@ class Inference(NamedTuple):
     scratch: np.ndarray
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def inference_space(n_visits, n_columns):
     """Working arrays for the exact information and the inference from it."""
     pairs = n_visits * (n_visits + 1) // 2
@@ -57,7 +57,7 @@ def inference_space(n_visits, n_columns):
     )
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves, work, own):
     """F_a (lower triangles) and s_a over all patterns."""
     common = n_rows - n_slopes
@@ -129,7 +129,7 @@ def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves
                         store(own.design, line, fma(known, both, load(own.design, line)))
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def exact_information(
     data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, restricted, halves, places, work, own
 ):
@@ -159,7 +159,7 @@ def exact_information(
     _subtract_products(own.features, pairs, 0 if restricted else triangle, features, work.information)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _subtract_products(rows, n_rows, begin, end, product):
     """Take the products of rows, from a column to another, off the lower triangle of a square matrix."""
     for a in range(0, n_rows, 3):
@@ -177,7 +177,7 @@ def _subtract_products(rows, n_rows, begin, end, product):
             _subtract_row(product, n_rows, a + 2, b, ca, cb, cc)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _subtract_row(product, size, row, column, first, second, third):
     if row < size:
         at = row * size + column
@@ -188,7 +188,7 @@ def _subtract_row(product, size, row, column, first, second, third):
             store(product, at + 2, load(product, at + 2) - third)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def contrast_variance(contrast, p, pairs, work, own):
     """c'Cc; with C c to `carrier`, F_a C c to `carried` and the gradient of the variance to `slope`."""
     variance = fill(0.0)
@@ -213,7 +213,7 @@ def contrast_variance(contrast, p, pairs, work, own):
     return variance
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def adjustment(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work, own):
     """What Kenward and Roger (1997) add to the variance of the contrast: with g = C c and w the inverse information,
     2 sum_ab w_ab (g'Q_ab g - g'F_a C F_b g).
@@ -281,7 +281,7 @@ def adjustment(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work
     return result + result
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _pair(first, second):
     if first < second:
         first, second = second, first

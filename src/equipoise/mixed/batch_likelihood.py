@@ -52,7 +52,7 @@ class Space(NamedTuple):
     second: np.ndarray
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def space(patterns, n_visits, n_rows, n_columns):
     """Working arrays and room for the data of that many patterns."""
     pairs = n_visits * (n_visits + 1) // 2
@@ -83,7 +83,7 @@ def space(patterns, n_visits, n_rows, n_columns):
     return data, work
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def whiten(data, n_patterns, sizes, n_visits, n_rows, total, whitener, scratch):
     """Replace a by R a with sum R a a'R' = 1, R lower triangular, which leaves the model as it is; 1 where it could be
     done. R goes to `whitener`.
@@ -121,7 +121,7 @@ def whiten(data, n_patterns, sizes, n_visits, n_rows, total, whitener, scratch):
     return clear
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def weigh(covariance, n_patterns, visits, sizes, n_visits, work):
     """Inverse covariance of the visits seen, for every pattern; 1 where the covariance is well inside its space."""
     for j in range(n_visits):
@@ -139,7 +139,7 @@ def weigh(covariance, n_patterns, visits, sizes, n_visits, work):
     return clear
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work):
     """X'WX, the inverse of its factor, C and the coefficients C X'Wy; 1 where the columns are independent."""
     common = n_rows - n_slopes
@@ -165,10 +165,18 @@ def solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, wo
                     line = (a * n_visits + row) * p + column
                     for b in range(a):
                         at = line + b * n_visits
-                        store(work.normal, at, fma(load(data.design, design + a * n_rows + b), value, load(work.normal, at)))
+                        store(
+                            work.normal,
+                            at,
+                            fma(load(data.design, design + a * n_rows + b), value, load(work.normal, at)),
+                        )
                     if k <= j:
                         at = line + a * n_visits
-                        store(work.normal, at, fma(load(data.design, design + a * n_rows + a), value, load(work.normal, at)))
+                        store(
+                            work.normal,
+                            at,
+                            fma(load(data.design, design + a * n_rows + a), value, load(work.normal, at)),
+                        )
                     at = a * n_visits + row
                     store(work.right, at, fma(load(data.cross, cross + a * size + k), value, load(work.right, at)))
             everything = everything + sums
@@ -197,7 +205,7 @@ def solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, wo
     return clear
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, coefficients, cross, into, at):
     """B - A Theta of a pattern to the start of `cross`, and the sum of squares and products of its residuals."""
     size = sizes[m]
@@ -227,7 +235,7 @@ def residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, coefficients, 
             store(into, at + k * size + j, total)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def _spread(data, m, visits, sizes, n_visits, n_slopes, n_rows, inner, into, at):
     """sum_i X_i C X_i' over the patients of a pattern."""
     size = sizes[m]
@@ -246,7 +254,7 @@ def _spread(data, m, visits, sizes, n_visits, n_slopes, n_rows, inner, into, at)
             store(into, at + k * size + j, total)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def evaluate(covariance, data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, restricted, work):
     """Weights, coefficients, W S W and W H W of every pattern, and the gradient over the entries of the covariance,
     (0, 0), (1, 0), (1, 1), (2, 0), ...; 1 where all could be had.
@@ -278,7 +286,7 @@ def evaluate(covariance, data, n_patterns, visits, sizes, n_visits, n_slopes, n_
     return clear
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def curvature(data, n_patterns, visits, sizes, n_visits, restricted, counted, traced, squared, halves, places, work):
     """Lower triangle of sum_m tr(W V_a W V_b W (counted n V + traced H + squared S)), made symmetric.
 

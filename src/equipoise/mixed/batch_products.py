@@ -16,7 +16,7 @@ from .batch_lanes import LANES, fill, fma, load, store
 __all__ = ["accumulate", "codes_of", "sorted_patterns"]
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def codes_of(outcome, usable, covariates, trial, codes, visit_means, covariate_means, lane):
     """Pattern of every patient of a trial as a sum of powers of two, 0 for those left out; means by visit over what
     is seen and of the covariates over the patients usable.
@@ -48,7 +48,7 @@ def codes_of(outcome, usable, covariates, trial, codes, visit_means, covariate_m
         covariate_means[c * LANES + lane] = slopes[c] / counted if counted > 0 else 0.0
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def sorted_patterns(codes, lanes, keys, slots, patterns):
     """Replace codes by the position of their pattern in increasing order, -1 for 0; returns how many there are.
 
@@ -91,9 +91,22 @@ def sorted_patterns(codes, lanes, keys, slots, patterns):
     return found
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def accumulate(
-    outcome, arm, covariates, by_visit, n_arms, trial, lane, codes, data, visits, sizes, visit_means, covariate_means, sums
+    outcome,
+    arm,
+    covariates,
+    by_visit,
+    n_arms,
+    trial,
+    lane,
+    codes,
+    data,
+    visits,
+    sizes,
+    visit_means,
+    covariate_means,
+    sums,
 ):
     """Cross-products of one trial for all `sizes.size` patterns, written into its lane of `data`; False where they
     cannot bear the model (too few patients at a visit, at a pair of visits, or in all).

@@ -119,16 +119,20 @@ class Comparisons:
         for row in self.rows:
             own, interval = row.estimate, row.interval
             known = own is not None and interval is not None
-            values = {
-                "estimate": own.effect,
-                "standard_error": own.standard_error,
-                "degrees_of_freedom": own.degrees_of_freedom,
-                "t": own.statistic,
-                "p_value": own.p_value,
-                "lower": interval.lower,
-                "upper": interval.upper,
-                "adjusted_p_value": row.adjusted_p_value,
-            } if known else {}
+            values = (
+                {
+                    "estimate": own.effect,
+                    "standard_error": own.standard_error,
+                    "degrees_of_freedom": own.degrees_of_freedom,
+                    "t": own.statistic,
+                    "p_value": own.p_value,
+                    "lower": interval.lower,
+                    "upper": interval.upper,
+                    "adjusted_p_value": row.adjusted_p_value,
+                }
+                if known
+                else {}
+            )
             rows.append({"contrast": row.contrast, **row.cell, **{name: values.get(name) for name in numbers}})
         return polars.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, polars.Float64))
 
@@ -150,9 +154,7 @@ class Comparisons:
         if self.adjust is not None:
             heads.insert(-1, f"p, {_ADJUSTED[self.adjust]}")
             columns.insert(-1, [format_p(row.adjusted_p_value) for row in self.rows])
-        body = [
-            [row.contrast, *row.cell.values(), *cells] for row, *cells in zip(self.rows, *columns, strict=True)
-        ]
+        body = [[row.contrast, *row.cell.values(), *cells] for row, *cells in zip(self.rows, *columns, strict=True)]
         return heads, body
 
     def __str__(self) -> str:
@@ -195,7 +197,12 @@ def difference(
 
 
 def slope(
-    fit: MixedFit, covariate: str, at: Mapping[str, object] | None, weights: CellWeights, better: Better, label: str | None
+    fit: MixedFit,
+    covariate: str,
+    at: Mapping[str, object] | None,
+    weights: CellWeights,
+    better: Better,
+    label: str | None,
 ) -> Estimate:
     """Change of the mean per unit of a covariate; see `MixedFit.slope`."""
     grid = fit._reference_grid()
@@ -208,7 +215,9 @@ def slope(
     combined = grid.estimable(higher - lower, {covariate: start, **fixed})
     if not np.abs(combined).max() > 0:
         raise InputError("covariate", covariate, "a covariate with a coefficient of its own")
-    return fit.estimate(combined, better=better, label=f"{covariate} + 1{_described(fixed)}" if label is None else label)
+    return fit.estimate(
+        combined, better=better, label=f"{covariate} + 1{_described(fixed)}" if label is None else label
+    )
 
 
 def all_pairs(

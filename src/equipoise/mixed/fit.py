@@ -162,7 +162,7 @@ def fit_mmrm(
         own_times = is_spatial(name) and when is not None and when.ndim == 2
         data = collect(y, x, names, codes, g, shared=not own_times)
         try:
-            likelihood = _likelihood(data, name, when, method == "reml")
+            likelihood = _likelihood(data, name, when, labels, method == "reml")
             maximum = maximise(likelihood)
         except FitError as refusal:
             if len(asked) == 1:
@@ -185,14 +185,16 @@ def fit_mmrm(
     raise FitError("None of the covariance structures could be fitted. " + " ".join(refusals))
 
 
-def _likelihood(data: CrossProducts, name: str, times: Array | None, restricted: bool) -> Likelihood:
+def _likelihood(
+    data: CrossProducts, name: str, times: Array | None, groups: tuple[str, ...], restricted: bool
+) -> Likelihood:
     """The likelihood for one structure; raises `FitError` where the data cannot tell its parameters."""
     if times is not None and times.ndim == 2 and is_spatial(name):
         if data.observed.sum(axis=1).max() < 2:
             raise FitError("No patient was observed at two visits, so no correlation can be estimated.")
         return PatientLikelihood(data, times[data.kept], name, restricted)
     chosen = structure(name, data.n_visits, times if times is None or times.ndim == 1 else None)
-    check_identified(data, chosen)
+    check_identified(data, chosen, groups)
     return PatternLikelihood(data, chosen, restricted)
 
 

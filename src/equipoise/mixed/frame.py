@@ -71,19 +71,19 @@ def read_column(
         raise InputError(field, name, hint)
     series = frame[name]
     kind = series.dtype
-    missing = series.is_null().to_numpy().astype(bool)
     if kind.is_numeric():
-        series = series.cast(nw.Float64)
-        numbers = np.where(missing, np.nan, series.to_numpy()).astype(np.float64)
+        missing = series.is_null().to_numpy().astype(bool)
+        numbers = np.where(missing, np.nan, series.cast(nw.Float64).to_numpy()).astype(np.float64)
         if name not in levels and not as_factor:
             return numbers
-        missing = np.isnan(numbers)
-        values: list[object] = list(numbers)
+        values: list[object] = numbers.tolist()
     elif kind in (nw.String, nw.Categorical, nw.Enum, nw.Boolean, nw.Object):
         values = series.to_list()
-        missing = missing | np.array([isinstance(value, float) and value != value for value in values], dtype=bool)
     else:
         raise InputError(field, f"{name} ({kind})", "a column of numbers, labels or truth values")
+    numbering: dict[object, int] = {}
+    number = np.array([numbering.setdefault(value, len(numbering)) for value in values], dtype=np.intp)
+    present = {value: at for value, at in numbering.items() if value is not None and value == value}
 
     ordered = True
     if name in levels:
@@ -93,15 +93,13 @@ def read_column(
     elif kind == nw.Enum or (kind == nw.Categorical and frame.implementation.is_pandas_like()):
         stated = tuple(label_of(level) for level in series.cat.get_categories().to_list())
     else:
-        present = {value for value, gone in zip(values, missing, strict=True) if not gone}
         ordered = kind.is_numeric() or kind == nw.Boolean
         stated = tuple(label_of(v) for v in sorted(present, key=None if ordered else label_of))  # type: ignore[type-var, arg-type]
     index = {level: code for code, level in enumerate(stated)}
-    codes = np.full(len(values), -1, dtype=np.intp)
-    for row, (value, gone) in enumerate(zip(values, missing, strict=True)):
-        if not gone:
-            label = label_of(value)
-            if label not in index:
-                raise InputError(name, label, f"one of the levels {list(stated)}")
-            codes[row] = index[label]
-    return Factor(name, stated, codes, ordered)
+    code_of_number = np.full(len(numbering), -1, dtype=np.intp)
+    for value, at in present.items():
+        label = label_of(value)
+        if label not in index:
+            raise InputError(name, label, f"one of the levels {list(stated)}")
+        code_of_number[at] = index[label]
+    return Factor(name, stated, code_of_number[number], ordered)

@@ -11,10 +11,10 @@ from .structures import CovarianceStructure
 __all__ = ["check_identified"]
 
 
-def check_identified(data: CrossProducts, structure: CovarianceStructure) -> None:
+def check_identified(data: CrossProducts, structure: CovarianceStructure, groups: tuple[str, ...]) -> None:
     """Raise `FitError` where nobody was seen who tells a variance or a correlation of some covariance group."""
     for index, part in enumerate(data.group_slices):
-        where = "" if len(data.group_slices) == 1 else f" of covariance group {index}"
+        where = f" of covariance group {groups[index]}" if groups else ""
         seen = data.observed[part].astype(np.float64)
         pairs = (seen.T * data.n_patients[part]) @ seen
         at_visit = np.diagonal(pairs)

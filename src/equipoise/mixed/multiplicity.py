@@ -15,9 +15,7 @@ __all__ = ["Adjustment", "adjusted_intervals", "adjusted_p_values"]
 Adjustment = Literal["bonferroni", "holm", "tukey"]
 
 
-def adjusted_p_values(
-    family: Sequence[Estimate], adjust: Adjustment | None, n_means: int
-) -> list[float] | list[None]:
+def adjusted_p_values(family: Sequence[Estimate], adjust: Adjustment | None, n_means: int) -> list[float] | list[None]:
     """P-values of a family of comparisons that hold for all of them together.
 
     Parameters

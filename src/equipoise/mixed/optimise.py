@@ -94,7 +94,9 @@ def _climb(likelihood: Likelihood, start: Array) -> Maximum:
         if iteration % 5 == 4:
             _refuse_boundary(point.covariance)
     _refuse_boundary(point.covariance)
-    return Maximum(likelihood, point, found.gradient, norm, found.observed_information, found.design_derivatives, iteration)
+    return Maximum(
+        likelihood, point, found.gradient, norm, found.observed_information, found.design_derivatives, iteration
+    )
 
 
 def _solve(matrix: Array, gradient: Array) -> Array | None:

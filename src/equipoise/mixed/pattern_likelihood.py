@@ -195,7 +195,6 @@ class PatternLikelihood:
         hessian = 0.5 * (hessian + hessian.swapaxes(1, 2))
         return Derivatives(gradient, -hessian[0], hessian[1], design)
 
-
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) of the Kenward-Roger variance."""
         data, n_visits, p = self.data, self.n_visits, self.n_columns

@@ -6,7 +6,16 @@ import html
 import math
 from collections.abc import Sequence
 
-__all__ = ["aligned", "common_decimals", "decimals_for", "format_degrees", "format_p", "html_table", "intervals", "table"]
+__all__ = [
+    "aligned",
+    "common_decimals",
+    "decimals_for",
+    "format_degrees",
+    "format_p",
+    "html_table",
+    "intervals",
+    "table",
+]
 
 _MOST_DECIMALS = 7
 _MOST_DIGITS = 9
@@ -37,7 +46,9 @@ def html_table(heads: Sequence[str], body: Sequence[Sequence[str]], *, left: int
     lines = ["<table>"]
     if caption:
         lines.append(f'<caption style="text-align:left">{html.escape(caption)}</caption>')
-    lines.append("<thead><tr>" + "".join(cell("thead", head, index) for index, head in enumerate(heads)) + "</tr></thead>")
+    lines.append(
+        "<thead><tr>" + "".join(cell("thead", head, index) for index, head in enumerate(heads)) + "</tr></thead>"
+    )
     lines.append("<tbody>")
     for row in body:
         cells = (cell("th" if index < left else "td", text, index) for index, text in enumerate(row))
@@ -81,9 +92,7 @@ def aligned(values: Sequence[float | None], decimals: Sequence[int | None], gap:
     return [text if length is None else text + " " * (tail - length) for text, length in texts]
 
 
-def intervals(
-    limits: Sequence[tuple[float, float] | None], decimals: Sequence[int | None], gap: str = ""
-) -> list[str]:
+def intervals(limits: Sequence[tuple[float, float] | None], decimals: Sequence[int | None], gap: str = "") -> list[str]:
     """Intervals as "lower to upper", aligned on both."""
     lower = aligned([None if pair is None else pair[0] for pair in limits], decimals)
     upper = aligned([None if pair is None else pair[1] for pair in limits], decimals)

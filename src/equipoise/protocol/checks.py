@@ -187,8 +187,19 @@ def _analysis(raw: Raw) -> Iterator[Finding]:
             section["visits"],
             "visits out of order; expected the order of the visits, each once",
         )
-    if section.get("method") == "ml" and section.get("degrees_of_freedom") == "kenward-roger":
-        yield Finding(("analysis", "method"), "ml", "expected 'reml' with Kenward-Roger degrees of freedom")
+    if str(section.get("degrees_of_freedom")).startswith("kenward-roger"):
+        for name, wanted in (("method", "reml"), ("variance", "model")):
+            if section.get(name, wanted) != wanted:
+                yield Finding(
+                    ("analysis", name), section[name], f"expected '{wanted}' with Kenward-Roger degrees of freedom"
+                )
+    fallback = section.get("covariance_fallback")
+    order = [section.get("covariance", "unstructured"), *(fallback if isinstance(fallback, (list, tuple)) else ())]
+    for at, name in enumerate(order[1:]):
+        if name in order[: at + 1]:
+            yield Finding(
+                ("analysis", "covariance_fallback", at), name, "expected a structure that was not tried before"
+            )
     known = ["baseline", *raw.covariates]
     yield from references(("analysis", "covariates"), section.get("covariates"), "covariate", known)
     chosen = section.get("covariates", ["baseline"])

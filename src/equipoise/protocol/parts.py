@@ -179,6 +179,22 @@ class Covariate(Part):
     maximum: Number | None = None
 
 
+Covariance = Literal[
+    "unstructured",
+    "compound-symmetry",
+    "compound-symmetry-heterogeneous",
+    "ar1",
+    "ar1-heterogeneous",
+    "toeplitz",
+    "toeplitz-heterogeneous",
+    "ante-dependence",
+    "ante-dependence-heterogeneous",
+    "spatial-exponential",
+    "spatial-power",
+    "spatial-gaussian",
+]
+
+
 class Analysis(Part):
     """How the outcome is modelled."""
 
@@ -186,12 +202,33 @@ class Analysis(Part):
     visits: Annotated[tuple[Name, ...], Field(description="Visits in the model; all after baseline when empty.")] = ()
     covariates: Annotated[tuple[Name, ...], Field(description="'baseline' and names of covariates.")] = ("baseline",)
     by_visit: Annotated[tuple[Name, ...], Field(description="Covariates whose slope differs by visit.")] = ()
-    covariance: Literal["unstructured"] = "unstructured"
+    covariance: Annotated[Covariance, Field(description="Of a patient's visits in the mixed model.")] = "unstructured"
+    covariance_fallback: Annotated[
+        tuple[Covariance, ...],
+        Field(description="Structures to fit instead, in this order, where the data do not bear the one before."),
+    ] = ()
+    covariance_by_arm: Annotated[bool, Strict(), Field(description="Whether each arm has covariances of its own.")] = (
+        False
+    )
     method: Literal["reml", "ml"] = "reml"
-    degrees_of_freedom: Literal["satterthwaite", "kenward-roger", "normal"] = "satterthwaite"
+    degrees_of_freedom: Literal[
+        "satterthwaite", "kenward-roger", "kenward-roger-mmrm", "between-within", "residual", "normal"
+    ] = "satterthwaite"
+    variance: Annotated[
+        Literal["model", "CR0", "CR2", "CR3"],
+        Field(description="Of the mixed model's coefficients: model-based, or a sandwich clustered by patient."),
+    ] = "model"
     experimental: Annotated[
         str, Field(description="Arm compared with the control arm; needed with more than two arms.")
     ] = ""
+
+    @property
+    def covariance_described(self) -> str:
+        """The covariance of the mixed model in words."""
+        described = f"{self.covariance} covariance" + (" of each arm" if self.covariance_by_arm else "")
+        if self.covariance_fallback:
+            described += f" (where it cannot be fitted, {', then '.join(self.covariance_fallback)})"
+        return described
 
 
 class Boundary(Part):

@@ -109,13 +109,19 @@ def _analysis(result: TrialResult) -> str:
             if analysis.by_visit
             else ""
         )
-        freedom = {"satterthwaite": "Satterthwaite", "kenward-roger": "Kenward-Roger", "normal": "infinite (normal)"}[
-            analysis.degrees_of_freedom
-        ]
+        freedom = {
+            "satterthwaite": "Satterthwaite",
+            "kenward-roger": "Kenward-Roger",
+            "kenward-roger-mmrm": "Kenward-Roger (second derivatives of R's mmrm)",
+            "between-within": "between-within",
+            "residual": "residual",
+            "normal": "infinite (normal)",
+        }[analysis.degrees_of_freedom]
+        sandwich = "" if analysis.variance == "model" else f", sandwich variance ({analysis.variance})"
         return (
             f"Mixed model for repeated measures of the {outcome} in {clean(protocol.outcome.scale)} at {visits}: arm by"
-            f" visit, covariates {covariates}{by_visit}; {analysis.covariance} covariance between visits,"
-            f" {analysis.method.upper()}, {freedom} degrees of freedom. The effect is the difference of the arms'"
+            f" visit, covariates {covariates}{by_visit}; {analysis.covariance_described} between visits,"
+            f" {analysis.method.upper()}{sandwich}, {freedom} degrees of freedom. The effect is the difference of the arms'"
             f" adjusted means (LS means) at {visit}."
         )
     if primary.type == "ancova":
@@ -189,7 +195,9 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
     else:
         sentences.append("Patients not seen at the primary visit respond as often as those seen in their arm.")
     if primary.type != "response":
-        sentences.append("Scores are treated as approximately normal with the same covariance in all arms.")
+        by_arm = primary.type == "longitudinal" and protocol.analysis.covariance_by_arm
+        alike = "" if by_arm else " with the same covariance in all arms"
+        sentences.append(f"Scores are treated as approximately normal{alike}.")
     if plan.design.looks > 1:
         sentences.append(
             f"The boundary is the one named in the protocol ({plan.design.efficacy.name}), and information at a"
