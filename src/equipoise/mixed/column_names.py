@@ -102,23 +102,26 @@ def r_order(
 
 
 def _tokens(column: str, variables: list[str], factors: Mapping[str, tuple[str, ...]]) -> list[_Token] | None:
-    """The parts of one column of formulaic's model matrix, one a variable of its term; None where they do not fit."""
-    tokens = []
+    """The parts of one column of formulaic's model matrix; None where they do not fit.
+
+    One a variable of its term, or of some of them: a term that stands without the terms within it brings their columns.
+    """
+    tokens: list[_Token] = []
     rest = column
-    for index, variable in enumerate(variables):
-        if index:
-            rest = rest.removeprefix(":")
+    for variable in variables:
+        after = rest.removeprefix(":") if tokens else rest
         if variable in factors:
             for code in sorted(range(len(factors[variable])), key=lambda c: -len(factors[variable][c])):
                 level = factors[variable][code]
-                head = next((h for h in (f"{variable}[T.{level}]", f"{variable}[{level}]") if rest.startswith(h)), None)
+                heads = (f"{variable}[T.{level}]", f"{variable}[{level}]")
+                head = next((h for h in heads if after.startswith(h)), None)
                 if head is not None:
                     tokens.append(_Token(variable, f"{variable}{level}", code, True))
-                    rest = rest[len(head) :]
+                    rest = after[len(head) :]
                     break
             continue
-        found = re.match(re.escape(variable) + r"(?:\[(?:T\.)?([^\]]*)\])?", rest)
+        found = re.match(re.escape(variable) + r"(?:\[(?:T\.)?([^\]]*)\])?", after)
         if found:
             tokens.append(_Token(variable, variable + (found.group(1) or ""), 0, False))
-            rest = rest[found.end() :]
-    return tokens if not rest and len(tokens) == len(variables) else None
+            rest = after[found.end() :]
+    return tokens if tokens and not rest else None

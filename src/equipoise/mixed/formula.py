@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .design_matrix import design_matrix, named, outcome_of, parse
 from .fit import fit_mmrm
 from .frame import Factor, read_column, read_frame
-from .means import ReferenceGrid, r_order
+from .means import ReferenceGrid
 from .named_structures import CovarianceName
 from .result import DegreesOfFreedom, Method, MixedFit, Variance
 
@@ -22,6 +22,7 @@ __all__ = ["mmrm"]
 Array = NDArray[np.floating[Any]]
 
 _RANK_TOLERANCE = 1e-7
+_CLEARLY_INDEPENDENT = 1e-6
 
 
 def mmrm(
@@ -72,21 +73,11 @@ def mmrm(
     FitError
         As for `fit_mmrm`.
     """
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-
     stated = dict(levels or {})
     frame = read_frame(data)
-    if re.search(r"\|", formula):
-        raise InputError("formula", formula, "fixed effects only, the covariance being named by arguments")
-    try:
-        parsed = Formula(formula)  # pyright: ignore[reportAbstractUsage]
-        variables = [str(variable) for variable in parsed.required_variables]
-        left, right = parsed.lhs, parsed.rhs  # type: ignore[attr-defined]
-    except (FormulaicError, AttributeError, SyntaxError):
-        raise InputError("formula", formula, "a formula such as 'change ~ baseline + arm * visit'") from None
-    if len(left) != 1:
-        raise InputError("formula", formula, "exactly one outcome before the '~'")
+    left, right = parse(formula)
+    required = {str(variable) for side in (left, right) for variable in side.required_variables}
+    variables = required | ((named(left) | named(right)) & set(frame.columns))
     for name in stated:
         read_column(frame, name, "levels", {})
 
@@ -106,7 +97,7 @@ def mmrm(
     columns: dict[str, Factor | Array] = {
         name: visits if name == visit else read_column(frame, name, "formula", stated) for name in sorted(variables)
     }
-    outcome_names = {str(variable) for variable in left.required_variables}
+    outcome_names = named(left) & set(columns)
     for name in outcome_names:
         column = columns[name]
         if isinstance(column, Factor):
@@ -135,23 +126,14 @@ def mmrm(
     assert isinstance(visits, Factor)
     _refuse_empty(visits)
 
-    import pandas
-
-    table = pandas.DataFrame({name: _as_pandas(column) for name, column in kept.items()})
-    try:
-        y = parsed.lhs.get_model_matrix(table, na_action="ignore")  # type: ignore[attr-defined]
-        x = right.get_model_matrix(table, na_action="ignore")
-    except FormulaicError as error:
-        raise InputError("formula", formula, f"a formula that can be evaluated ({error})") from None
-    y = np.asarray(y, dtype=np.float64)
-    if y.shape[1] != 1:
-        y = y[:, -1:]
-    factors = {name: column for name, column in kept.items() if isinstance(column, Factor)}
-    spec = x.model_spec
-    names, order = r_order(spec, {name: column.levels for name, column in factors.items()}, formula)
-    x = np.asarray(x, dtype=np.float64)[:, order]
+    n_rows = int(used.sum())
+    y = outcome_of(formula, kept, n_rows)
+    compiled = design_matrix(formula, kept, n_rows)
+    x = compiled.rows(kept, n_rows)
+    names = compiled.names
     if not np.isfinite(x).all() or not np.isfinite(y).all():
         raise InputError("formula", formula, "finite values of outcome and covariates")
+    factors = {name: column for name, column in kept.items() if isinstance(column, Factor)}
 
     codes, patient = np.unique(subjects.codes[used], return_inverse=True)
     cell = patient * len(visits.levels) + visits.codes
@@ -167,7 +149,7 @@ def mmrm(
     kept_columns, alias = _aliases(x if root is None else x * root[:, None])
     n_patients, n_visits = codes.size, len(visits.levels)
     outcome = np.full((n_patients, n_visits), np.nan)
-    outcome[patient, visits.codes] = y[:, 0]
+    outcome[patient, visits.codes] = y
     design = np.zeros((n_patients, n_visits, int(kept_columns.sum())))
     design[patient, visits.codes] = x[:, kept_columns]
     weight_array = None
@@ -202,28 +184,19 @@ def mmrm(
         groups=group_names,
     )
     grid = ReferenceGrid(
-        spec=spec,
-        order=order,
+        spec=compiled.spec,
+        order=compiled.order,
         factors={name: column.levels for name, column in factors.items() if name not in outcome_names},
         means={
             name: float(column.mean())
             for name, column in kept.items()
-            if not isinstance(column, Factor) and name in {str(v) for v in right.required_variables}
+            if not isinstance(column, Factor) and name in compiled.variables
         },
         kept=kept_columns,
         alias=alias,
     )
     absent = len(np.unique(subjects.codes)) - n_patients
     return replace(fit, notes=(*notes, *fit.notes), n_patients_dropped=absent, formula=formula, _grid=grid)
-
-
-def _as_pandas(column: Factor | Array) -> Any:
-    """A column as formulaic wants it."""
-    import pandas
-
-    if isinstance(column, Factor):
-        return pandas.Categorical.from_codes(column.codes, categories=list(column.levels))  # type: ignore[arg-type]
-    return column
 
 
 def _taken(column: Factor | Array, used: NDArray[np.bool_]) -> Factor | Array:
@@ -240,6 +213,11 @@ def _refuse_empty(column: Factor) -> None:
 def _aliases(x: Array) -> tuple[NDArray[np.bool_], Array]:
     """Which columns to keep, going from left to right, and the others as combinations of them (kept, left out)."""
     kept = np.ones(x.shape[1], dtype=bool)
+    lengths = np.sqrt(np.einsum("np,np->p", x, x))
+    if (lengths > 0).all() and x.shape[1] <= x.shape[0]:
+        cosines = (x.T @ x) / np.outer(lengths, lengths)
+        if np.linalg.eigvalsh(cosines)[0] > _CLEARLY_INDEPENDENT:
+            return kept, np.empty((x.shape[1], 0))
     basis = np.empty((x.shape[0], 0))
     for index in range(x.shape[1]):
         rest = x[:, index]

@@ -81,8 +81,8 @@ def read_column(
         values = series.to_list()
     else:
         raise InputError(field, f"{name} ({kind})", "a column of numbers, labels or truth values")
-    numbering: dict[object, int] = {}
-    number = np.array([numbering.setdefault(value, len(numbering)) for value in values], dtype=np.intp)
+    numbering = {value: at for at, value in enumerate(dict.fromkeys(values))}
+    number = np.fromiter(map(numbering.__getitem__, values), dtype=np.intp, count=len(values))
     present = {value: at for value, at in numbering.items() if value is not None and value == value}
 
     ordered = True
