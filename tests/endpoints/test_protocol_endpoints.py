@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from equipoise import InputError, analyse, endpoints, gallery, mmrm, read_data, run
+from equipoise import FitError, InputError, analyse, endpoints, gallery, mmrm, read_data, run
 from equipoise.endpoints.kaplan_meier import kaplan_meier
 from equipoise.patients import Truth
 from equipoise.simulation import generator_for, virtual_trial
@@ -62,6 +62,63 @@ def test_longitudinal_equals_the_formula(number):
         assert ours.adjusted_mean == pytest.approx(theirs.estimate.effect, rel=1e-7)
         assert ours.standard_error == pytest.approx(theirs.estimate.standard_error, rel=1e-7)
     assert endpoints.primary_estimate(PRIMARY, PROTOCOL, data) == result.comparisons[0].estimate
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        ({"covariance": "ar1-heterogeneous"}, {"covariance": "ar1-heterogeneous"}),
+        (
+            {"covariance": "toeplitz", "group": "arm", "degrees_of_freedom": "kenward-roger-mmrm"},
+            {"covariance": "toeplitz", "covariance_by_arm": True, "degrees_of_freedom": "kenward-roger-mmrm"},
+        ),
+        (
+            {"covariance": "spatial-exponential", "time": "day", "variance": "CR2"},
+            {"covariance": "spatial-exponential", "variance": "CR2"},
+        ),
+        ({"degrees_of_freedom": "between-within"}, {"degrees_of_freedom": "between-within"}),
+    ],
+)
+def test_longitudinal_with_other_covariances(options, changes):
+    protocol = edited(**{f"analysis__{name}": value for name, value in changes.items()})
+    data = trial(1)
+    days = {visit: float(protocol.visit(visit).day) for visit in protocol.modelled_visits}
+    fit = mmrm(
+        "change ~ baseline * visit + arm * visit",
+        long_frame(data, protocol).with_columns(pl.col("visit").replace_strict(days).alias("day")),
+        subject="patient",
+        visit="visit",
+        levels={"visit": list(protocol.modelled_visits), "arm": list(protocol.arm_names)},
+        **options,
+    )
+    ours = endpoints.estimate(PRIMARY, protocol, data).comparisons[0].estimate
+    theirs = fit.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": "week2"})
+    assert ours.effect == pytest.approx(theirs.effect, rel=1e-7)
+    assert ours.standard_error == pytest.approx(theirs.standard_error, rel=1e-7)
+    # Between-within looks at which coefficients a contrast involves, and these are parametrised differently.
+    if "between-within" not in options.values():
+        assert ours.degrees_of_freedom == pytest.approx(theirs.degrees_of_freedom, rel=1e-6)
+
+
+def test_fall_back_only_where_the_protocol_asks_and_told():
+    data = trial(2, patients=8)
+    scores = data.scores.copy()
+    first, last = data.visit_names.index("day1"), data.visit_names.index("week2")
+    half = np.arange(len(data)) % 4 < 2
+    scores[half, first] = np.nan
+    scores[~half, last] = np.nan
+    data = replace(data, scores=scores)
+    with pytest.raises(FitError, match="visit 1 and visit 3"):
+        endpoints.estimate(PRIMARY, PROTOCOL, data)
+    protocol = edited(
+        analysis__covariance_fallback=["toeplitz-heterogeneous", "ante-dependence", "compound-symmetry"],
+        analysis__by_visit=[],
+    )
+    result = endpoints.estimate(PRIMARY, protocol, data)
+    assert any("unstructured covariance not fitted" in note for note in result.notes)
+    assert "ante-dependence" in result.model
+    described = protocol.analysis.covariance_described
+    assert described.startswith("unstructured covariance (where it cannot be fitted, toeplitz-heterogeneous, then")
 
 
 def test_beat_the_blues_equals_the_formula_with_its_factors():

@@ -37,7 +37,12 @@ DIRECT = [
     "y ~ baseline*visit + arm*visit - 1",
     "y ~ (arm + site + age)**2",
 ]
-BY_FORMULAIC = ["y ~ np.log(baseline) * arm", "y ~ center(baseline) + arm", "y ~ C(arm, contr.sum) * visit", "y ~ age**2"]
+BY_FORMULAIC = [
+    "y ~ np.log(baseline) * arm",
+    "y ~ center(baseline) + arm",
+    "y ~ C(arm, contr.sum) * visit",
+    "y ~ age ** 2",
+]
 
 
 def by_formulaic(formula: str) -> np.ndarray:

@@ -361,6 +361,21 @@ CASES = {
         '"aeg"',
         {"analysis.covariates[2]": "unknown covariate; did you mean 'age'?"},
     ),
+    "a fall-back that was tried before": (
+        [('covariance = "unstructured"', 'covariance = "unstructured"\ncovariance_fallback = ["ar1", "unstructured"]')],
+        "covariance_fallback",
+        {"analysis.covariance_fallback[2]": "expected a structure that was not tried before"},
+    ),
+    "Kenward-Roger with a sandwich": (
+        [('degrees_of_freedom = "satterthwaite"', 'degrees_of_freedom = "kenward-roger"\nvariance = "CR2"')],
+        'variance = "CR2"',
+        {"analysis.variance": "expected 'model' with Kenward-Roger"},
+    ),
+    "an unknown covariance": (
+        [('covariance = "unstructured"', 'covariance = "banded"')],
+        'covariance = "banded"',
+        {"analysis.covariance": "unstructured"},
+    ),
     "strata of numbers": (
         [("block_sizes = [2, 4]", 'block_sizes = [2, 4]\nstrata = ["age"]')],
         "strata",

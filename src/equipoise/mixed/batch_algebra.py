@@ -6,18 +6,17 @@ vectors). Triangular factors keep the reciprocals of their diagonal.
 
 from __future__ import annotations
 
-from numba import njit
-
-from .batch_lanes import fill, fma, greater, load, root, store
+from .batch_lanes import apart, compiled, fill, fma, greater, load, root, store
 
 __all__ = ["cholesky", "gram", "invert_lower", "outer_sandwich", "sandwich", "solve_lower", "solve_upper"]
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def cholesky(matrix, start, size, tolerance):
     """Factor a symmetric matrix given by its lower triangle in place; 1 where every pivot exceeds its share of the
     diagonal, 0 where the matrix is not clearly positive definite.
     """
+    apart()
     one = fill(1.0)
     share = fill(tolerance)
     clear = one
@@ -41,9 +40,10 @@ def cholesky(matrix, start, size, tolerance):
     return clear
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def invert_lower(factor, start, size, inverse, into):
     """Inverse of a lower triangular factor (reciprocal diagonal) with true diagonal; its upper triangle untouched."""
+    apart()
     zero = fill(0.0)
     for i in range(size):
         row = start + i * size
@@ -57,9 +57,10 @@ def invert_lower(factor, start, size, inverse, into):
             store(inverse, into + i * size + j, total * negative)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def gram(inverse, start, size, product, into):
     """R'R, whole, of a lower triangular R."""
+    apart()
     for i in range(size):
         for j in range(i + 1):
             total = fill(0.0)
@@ -69,9 +70,10 @@ def gram(inverse, start, size, product, into):
             store(product, into + j * size + i, total)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def solve_lower(factor, start, size, vector, position):
     """L^-1 x in place, L with reciprocal diagonal."""
+    apart()
     for i in range(size):
         total = load(vector, position + i)
         zero = fill(0.0)
@@ -80,9 +82,10 @@ def solve_lower(factor, start, size, vector, position):
         store(vector, position + i, total * load(factor, start + i * size + i))
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def solve_upper(factor, start, size, vector, position):
     """L'^-1 x in place, L with reciprocal diagonal."""
+    apart()
     zero = fill(0.0)
     for i in range(size - 1, -1, -1):
         total = load(vector, position + i)
@@ -91,9 +94,10 @@ def solve_upper(factor, start, size, vector, position):
         store(vector, position + i, total * load(factor, start + i * size + i))
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def sandwich(weight, start, size, middle, at, scratch, product, into):
     """W M W, whole, of symmetric W and M."""
+    apart()
     for i in range(size):
         for j in range(size):
             total = fill(0.0)
@@ -109,11 +113,12 @@ def sandwich(weight, start, size, middle, at, scratch, product, into):
             store(product, into + j * size + i, total)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def outer_sandwich(inverse, matrix, size, scratch, on, off, product, into):
     """The lower triangle of R M R', row after row, times `on` on the diagonal and `off` below it; R lower triangular, M
     symmetric and whole.
     """
+    apart()
     for i in range(size):
         for j in range(size):
             total = fill(0.0)

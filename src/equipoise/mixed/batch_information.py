@@ -7,59 +7,20 @@ tr(C F_a C F_b) = sum of the products of the elements of K_a and K_b.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
-import numpy as np
-from numba import njit
 
 from .batch_algebra import outer_sandwich, solve_lower, solve_upper
-from .batch_lanes import LANES, fill, fma, load, store
+from .batch_lanes import apart, compiled, fill, fma, load, store
 from .batch_likelihood import curvature, residuals
 
-__all__ = ["Inference", "adjustment", "contrast_variance", "exact_information", "inference_space"]
+__all__ = ["adjustment", "contrast_variance", "exact_information"]
 
 
-class Inference(NamedTuple):
-    """Working arrays: (pairs, p, p) design; (pairs, p) scores, carried; (pairs rounded up, features) features; (p,)
-    carrier, move; (pairs,) slope, solved; (pairs, pairs) inverse; scratch.
-    """
-
-    design: np.ndarray
-    scores: np.ndarray
-    carried: np.ndarray
-    features: np.ndarray
-    carrier: np.ndarray
-    slope: np.ndarray
-    solved: np.ndarray
-    inverse: np.ndarray
-    whole: np.ndarray
-    scratch: np.ndarray
-
-
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def inference_space(n_visits, n_columns):
-    """Working arrays for the exact information and the inference from it."""
-    pairs = n_visits * (n_visits + 1) // 2
-    padded = (pairs + 2) // 3 * 3
-    features = n_columns * (n_columns + 1) // 2 + n_columns
-    square = max(n_columns, n_visits) ** 2
-    return Inference(
-        np.empty(pairs * n_columns * n_columns * LANES),
-        np.empty(pairs * n_columns * LANES),
-        np.empty(pairs * n_columns * LANES),
-        np.zeros(padded * features * LANES),
-        np.empty(n_columns * LANES),
-        np.empty(pairs * LANES),
-        np.empty(pairs * LANES),
-        np.empty(pairs * pairs * LANES),
-        np.empty(square * LANES),
-        np.empty(square * LANES),
-    )
-
-
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves, work, own):
+@compiled
+def _collect(data, work):
     """F_a (lower triangles) and s_a over all patterns."""
+    apart()
+    n_patterns, visits, sizes, halves = data.n_patterns, data.visits, data.sizes, data.halves
+    n_visits, n_slopes, n_rows = data.n_visits, data.n_slopes, data.n_rows
     common = n_rows - n_slopes
     first_common = n_slopes * n_visits
     p = first_common + common
@@ -67,13 +28,13 @@ def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves
     zero = fill(0.0)
     for a in range(pairs):
         for i in range(p):
-            store(own.scores, a * p + i, zero)
+            store(work.scores, a * p + i, zero)
             for j in range(i + 1):
-                store(own.design, (a * p + i) * p + j, zero)
+                store(work.design, (a * p + i) * p + j, zero)
     for m in range(n_patterns):
         size = sizes[m]
         weight, design = m * n_visits * n_visits, m * n_rows * n_rows
-        residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, work.solution, work.first, work.second, 0)
+        residuals(data, m, work.solution, work.first, work.second, 0)
         # W 1 to `second`, (B - A Theta) W to `scratch`.
         for j in range(size):
             total = zero
@@ -84,7 +45,7 @@ def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves
                 total = zero
                 for k in range(size):
                     total = fma(load(work.first, a * size + k), load(work.weight, weight + k * size + j), total)
-                store(own.scratch, a * size + j, total)
+                store(work.fourth, a * size + j, total)
         for j in range(size):
             for k in range(j + 1):
                 entry = visits[m, j] * (visits[m, j] + 1) // 2 + visits[m, k]
@@ -92,76 +53,77 @@ def _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves
                 sum_j, sum_k = load(work.second, j) * half, load(work.second, k) * half
                 here = entry * p
                 both = zero
-                for l in range(size):
-                    row = visits[m, l]
-                    at_j = load(work.weight, weight + l * size + j) * half
-                    at_k = load(work.weight, weight + l * size + k) * half
+                for h in range(size):
+                    row = visits[m, h]
+                    at_j = load(work.weight, weight + h * size + j) * half
+                    at_k = load(work.weight, weight + h * size + k) * half
                     for a in range(n_slopes):
                         place = here + a * n_visits + row
-                        value = fma(at_j, load(own.scratch, a * size + k), load(own.scores, place))
-                        store(own.scores, place, fma(at_k, load(own.scratch, a * size + j), value))
+                        value = fma(at_j, load(work.fourth, a * size + k), load(work.scores, place))
+                        store(work.scores, place, fma(at_k, load(work.fourth, a * size + j), value))
                     for n in range(size):
                         column = visits[m, n]
                         value = at_j * load(work.weight, weight + k * size + n)
                         value = fma(at_k, load(work.weight, weight + j * size + n), value)
                         for a in range(n_slopes):
                             line = (here + a * n_visits + row) * p + column
-                            for b in range(a + 1 if n <= l else a):
+                            for b in range(a + 1 if n <= h else a):
                                 place = line + b * n_visits
-                                known = load(own.design, place)
-                                store(own.design, place, fma(load(data.design, design + a * n_rows + b), value, known))
-                    value = sum_j * load(work.weight, weight + k * size + l)
-                    value = fma(sum_k, load(work.weight, weight + j * size + l), value)
+                                known = load(work.design, place)
+                                store(work.design, place, fma(load(data.design, design + a * n_rows + b), value, known))
+                    value = sum_j * load(work.weight, weight + k * size + h)
+                    value = fma(sum_k, load(work.weight, weight + j * size + h), value)
                     both = both + value
                     for c in range(common):
                         line = (here + first_common + c) * p + row
                         for a in range(n_slopes):
                             place = line + a * n_visits
                             known = load(data.design, design + (n_slopes + c) * n_rows + a)
-                            store(own.design, place, fma(known, value, load(own.design, place)))
+                            store(work.design, place, fma(known, value, load(work.design, place)))
                 for c in range(common):
                     place = here + first_common + c
-                    value = fma(sum_j, load(own.scratch, (n_slopes + c) * size + k), load(own.scores, place))
-                    store(own.scores, place, fma(sum_k, load(own.scratch, (n_slopes + c) * size + j), value))
+                    value = fma(sum_j, load(work.fourth, (n_slopes + c) * size + k), load(work.scores, place))
+                    store(work.scores, place, fma(sum_k, load(work.fourth, (n_slopes + c) * size + j), value))
                     for d in range(c + 1):
                         line = (here + first_common + c) * p + first_common + d
                         known = load(data.design, design + (n_slopes + c) * n_rows + n_slopes + d)
-                        store(own.design, line, fma(known, both, load(own.design, line)))
+                        store(work.design, line, fma(known, both, load(work.design, line)))
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def exact_information(
-    data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, restricted, halves, places, work, own
-):
+@compiled
+def exact_information(data, work):
     """The observed information at the point last evaluated, to `work.information` (lower triangle)."""
+    apart()
+    n_visits, n_slopes, n_rows, restricted = data.n_visits, data.n_slopes, data.n_rows, data.restricted
     p = n_slopes * n_visits + n_rows - n_slopes
     pairs = n_visits * (n_visits + 1) // 2
     triangle = p * (p + 1) // 2
     features = triangle + p
     half, one = fill(-0.5), fill(1.0)
-    curvature(data, n_patterns, visits, sizes, n_visits, restricted, half, one, one, halves, places, work)
-    _collect(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, halves, work, own)
+    curvature(data, half, one, one, work)
+    _collect(data, work)
     for a in range(pairs):
         for i in range(p):
             for j in range(i + 1):
-                value = load(own.design, (a * p + i) * p + j)
-                store(own.whole, i * p + j, value)
-                store(own.whole, j * p + i, value)
-                store(own.design, (a * p + j) * p + i, value)
+                value = load(work.design, (a * p + i) * p + j)
+                store(work.third, i * p + j, value)
+                store(work.third, j * p + i, value)
+                store(work.design, (a * p + j) * p + i, value)
         begin = a * features
         if restricted:
-            outer_sandwich(work.inverse, own.whole, p, own.scratch, math.sqrt(0.5), 1.0, own.features, begin)
+            outer_sandwich(work.inverse, work.third, p, work.fourth, math.sqrt(0.5), 1.0, work.features, begin)
         for i in range(p):
             total = fill(0.0)
             for k in range(i + 1):
-                total = fma(load(work.inverse, i * p + k), load(own.scores, a * p + k), total)
-            store(own.features, begin + triangle + i, total)
-    _subtract_products(own.features, pairs, 0 if restricted else triangle, features, work.information)
+                total = fma(load(work.inverse, i * p + k), load(work.scores, a * p + k), total)
+            store(work.features, begin + triangle + i, total)
+    _subtract_products(work.features, pairs, 0 if restricted else triangle, features, work.information)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def _subtract_products(rows, n_rows, begin, end, product):
     """Take the products of rows, from a column to another, off the lower triangle of a square matrix."""
+    apart()
     for a in range(0, n_rows, 3):
         for b in range(0, a + 1, 3):
             aa = ab = ac = ba = bb = bc = ca = cb = cc = fill(0.0)
@@ -177,7 +139,7 @@ def _subtract_products(rows, n_rows, begin, end, product):
             _subtract_row(product, n_rows, a + 2, b, ca, cb, cc)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def _subtract_row(product, size, row, column, first, second, third):
     if row < size:
         at = row * size + column
@@ -188,36 +150,40 @@ def _subtract_row(product, size, row, column, first, second, third):
             store(product, at + 2, load(product, at + 2) - third)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def contrast_variance(contrast, p, pairs, work, own):
+@compiled
+def contrast_variance(p, pairs, work):
     """c'Cc; with C c to `carrier`, F_a C c to `carried` and the gradient of the variance to `slope`."""
+    apart()
     variance = fill(0.0)
     for i in range(p):
         total = fill(0.0)
         for k in range(p):
-            total = fma(load(work.inner, i * p + k), load(contrast, k), total)
-        store(own.carrier, i, total)
-        variance = fma(total, load(contrast, i), variance)
+            total = fma(load(work.inner, i * p + k), load(work.contrast, k), total)
+        store(work.carrier, i, total)
+        variance = fma(total, load(work.contrast, i), variance)
     for a in range(pairs):
         slope = fill(0.0)
         for i in range(p):
             total = fill(0.0)
             for k in range(p):
-                total = fma(load(own.design, (a * p + i) * p + k), load(own.carrier, k), total)
-            store(own.carried, a * p + i, total)
-            slope = fma(total, load(own.carrier, i), slope)
-        store(own.slope, a, slope)
-        store(own.solved, a, slope)
-    solve_lower(work.information, 0, pairs, own.solved, 0)
-    solve_upper(work.information, 0, pairs, own.solved, 0)
+                total = fma(load(work.design, (a * p + i) * p + k), load(work.carrier, k), total)
+            store(work.carried, a * p + i, total)
+            slope = fma(total, load(work.carrier, i), slope)
+        store(work.slope, a, slope)
+        store(work.solved, a, slope)
+    solve_lower(work.information, 0, pairs, work.solved, 0)
+    solve_upper(work.information, 0, pairs, work.solved, 0)
     return variance
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def adjustment(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work, own):
+@compiled
+def adjustment(data, work):
     """What Kenward and Roger (1997) add to the variance of the contrast: with g = C c and w the inverse information,
     2 sum_ab w_ab (g'Q_ab g - g'F_a C F_b g).
     """
+    apart()
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
+    n_slopes, n_rows = data.n_slopes, data.n_rows
     p = n_slopes * n_visits + n_rows - n_slopes
     first_common = n_slopes * n_visits - n_slopes
     pairs = n_visits * (n_visits + 1) // 2
@@ -225,22 +191,22 @@ def adjustment(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work
     # Columns of the inverse, whole, by solving for unit vectors.
     for a in range(pairs):
         for b in range(pairs):
-            store(own.inverse, a * pairs + b, fill(1.0 if a == b else 0.0))
-        solve_lower(work.information, 0, pairs, own.inverse, a * pairs)
-        solve_upper(work.information, 0, pairs, own.inverse, a * pairs)
+            store(work.inverse_information, a * pairs + b, fill(1.0 if a == b else 0.0))
+        solve_lower(work.information, 0, pairs, work.inverse_information, a * pairs)
+        solve_upper(work.information, 0, pairs, work.inverse_information, a * pairs)
     result = zero
     for a in range(pairs):
         for i in range(p):
             total = zero
             for k in range(i + 1):
-                total = fma(load(work.inverse, i * p + k), load(own.carried, a * p + k), total)
-            store(own.scores, a * p + i, total)
+                total = fma(load(work.inverse, i * p + k), load(work.carried, a * p + k), total)
+            store(work.scores, a * p + i, total)
     for a in range(pairs):
         for b in range(a + 1):
             total = zero
             for i in range(p):
-                total = fma(load(own.scores, a * p + i), load(own.scores, b * p + i), total)
-            share = load(own.inverse, a * pairs + b) * fill(1.0 if a == b else 2.0)
+                total = fma(load(work.scores, a * p + i), load(work.scores, b * p + i), total)
+            share = load(work.inverse_information, a * pairs + b) * fill(1.0 if a == b else 2.0)
             result = fma(zero - share, total, result)
     for m in range(n_patterns):
         size = sizes[m]
@@ -251,37 +217,37 @@ def adjustment(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work
                 total = zero
                 for b in range(n_rows):
                     place = b * n_visits + visits[m, j] if b < n_slopes else first_common + b
-                    total = fma(load(data.design, (m * n_rows + a) * n_rows + b), load(own.carrier, place), total)
-                store(own.scratch, a * size + j, total)
+                    total = fma(load(data.design, (m * n_rows + a) * n_rows + b), load(work.carrier, place), total)
+                store(work.fourth, a * size + j, total)
         for j in range(size):
             for k in range(size):
                 total = zero
                 for a in range(n_rows):
                     place = a * n_visits + visits[m, k] if a < n_slopes else first_common + a
-                    total = fma(load(own.scratch, a * size + j), load(own.carrier, place), total)
+                    total = fma(load(work.fourth, a * size + j), load(work.carrier, place), total)
                 store(work.first, j * size + k, total)
         for j in range(size):
             for n in range(size):
                 total = zero
                 for k in range(size):
                     total = fma(load(work.weight, weight + j * size + k), load(work.first, k * size + n), total)
-                store(own.scratch, j * size + n, total)
+                store(work.fourth, j * size + n, total)
         for j in range(size):
             for n in range(size):
                 around = zero
                 for k in range(size):
-                    around = fma(load(own.scratch, j * size + k), load(work.weight, weight + k * size + n), around)
+                    around = fma(load(work.fourth, j * size + k), load(work.weight, weight + k * size + n), around)
                 middle = zero
                 for k in range(size):
                     row = _pair(visits[m, j], visits[m, k]) * pairs
-                    for l in range(size):
-                        share = load(own.inverse, row + _pair(visits[m, l], visits[m, n]))
-                        middle = fma(share, load(work.weight, weight + k * size + l), middle)
+                    for h in range(size):
+                        share = load(work.inverse_information, row + _pair(visits[m, h], visits[m, n]))
+                        middle = fma(share, load(work.weight, weight + k * size + h), middle)
                 result = fma(around, middle, result)
     return result + result
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def _pair(first, second):
     if first < second:
         first, second = second, first

@@ -1,7 +1,8 @@
 """Arithmetic on eight trials at once: a number type for numba that is a vector of eight doubles, one a trial.
 
-Arrays of such numbers are plain float64 arrays whose last axis is the lane; `load` and `store` address them by the
-position of the vector. Every operation acts on each lane alone, so a trial's result cannot depend on its neighbours.
+Arrays of such numbers are plain float64 arrays whose last axis is the lane. `load` and `store` address them by the
+position of the vector; they also take a `pointer` into an array, which costs less to hand on (whoever made the array
+keeps it alive). Every operation acts on each lane alone, so a trial's result cannot depend on its neighbours.
 Vectors are written into the code as such: no loop has to be vectorised, and no check for overlapping arrays is made.
 """
 
@@ -11,14 +12,31 @@ import operator
 from typing import Any
 
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils, types
 from numba.core.typing import signature
 from numba.core.typing.templates import ConcreteTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-__all__ = ["LANES", "choose", "fill", "fma", "greater", "load", "root", "store"]
+__all__ = [
+    "LANES",
+    "apart",
+    "choose",
+    "compiled",
+    "every",
+    "fill",
+    "fma",
+    "greater",
+    "load",
+    "pointer",
+    "put",
+    "root",
+    "store",
+]
 
 LANES = 8
+compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Compiles a function that only other compiled functions call."""
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _INDEX = ir.IntType(32)
 
@@ -37,6 +55,22 @@ _LANES = LanesType()
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
+
+
+class PointerType(types.Type):
+    """Where in memory some vectors begin."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"LanesPointer({LANES})")
+
+
+_POINTER = PointerType()
+
+
+@register_model(PointerType)
+class _PointerModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.DoubleType().as_pointer())
 
 
 def _register(function: Any, instruction: str) -> None:
@@ -60,7 +94,7 @@ for _function, _instruction in (
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, position: Any, width: int) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
+    data = array if isinstance(kind, PointerType) else context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [builder.mul(position, ir.Constant(position.type, width))])
 
 
@@ -70,8 +104,29 @@ def _function_of(builder: Any, name: str, arguments: int) -> Any:
 
 
 @intrinsic
+def pointer(typing_context, array, position):
+    """Pointer to a position of a contiguous float64 array, counted in vectors."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _address(context, builder, sig.args[0], args[0], args[1], LANES)
+
+    return _POINTER(array, types.intp), generate
+
+
+@intrinsic
+def put(typing_context, array, position, value):
+    """Write a single number at a position of an array, counted in numbers."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _address(context, builder, sig.args[0], args[0], args[1], 1))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.float64), generate
+
+
+@intrinsic
 def load(typing_context, array, position):
-    """The vector at a position of a contiguous float64 array, counted in vectors."""
+    """The vector at a position of an array, counted in vectors."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         address = _address(context, builder, sig.args[0], args[0], args[1], LANES)
@@ -82,7 +137,7 @@ def load(typing_context, array, position):
 
 @intrinsic
 def store(typing_context, array, position, value):
-    """Write a vector at a position of a contiguous float64 array, counted in vectors."""
+    """Write a vector at a position of an array, counted in vectors."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         address = _address(context, builder, sig.args[0], args[0], args[1], LANES)
@@ -143,3 +198,26 @@ def choose(typing_context, mask, first, second):
         return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], args[2])
 
     return _LANES(_LANES, _LANES, _LANES), generate
+
+
+@intrinsic
+def every(typing_context, mask):
+    """Whether the mask is above 0 in all lanes."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        above = builder.fcmp_ordered(">", args[0], ir.Constant(_VECTOR, [0.0] * LANES))
+        bits = builder.bitcast(above, ir.IntType(LANES))
+        return builder.icmp_unsigned("==", bits, ir.Constant(ir.IntType(LANES), 2**LANES - 1))
+
+    return types.boolean(_LANES), generate
+
+
+@intrinsic
+def apart(typing_context):
+    """Keep the function this stands in out of those that call it: it is compiled once."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate

@@ -9,85 +9,23 @@ sum_m tr(W V_a W V_b W H), and the second as zero; at the maximum both are compu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-from numba import njit
-
 from .batch_algebra import cholesky, gram, invert_lower, sandwich
-from .batch_lanes import LANES, fill, fma, load, store
+from .batch_lanes import apart, compiled, fill, fma, load, store
 
-__all__ = ["Data", "Space", "curvature", "evaluate", "residuals", "solve_normal", "space", "weigh", "whiten"]
+__all__ = ["curvature", "evaluate", "gradient", "residuals", "solve_normal", "weigh", "whiten"]
 
 _PIVOT_OF_DESIGN = 1e-10
 _PIVOT_OF_COVARIANCE = 1e-4
 
 
-class Data(NamedTuple):
-    """Sufficient statistics, pattern after pattern; visits not seen are left out of `cross` and `outcome`."""
-
-    count: np.ndarray
-    design: np.ndarray
-    cross: np.ndarray
-    outcome: np.ndarray
-
-
-class Space(NamedTuple):
-    """Working arrays: (patterns, visits, visits) weight, squared, traced; (p, p) normal, inverse, inner; (p,) solution;
-    (pairs, pairs) outer and information; (pairs,) gradient; scratch.
-    """
-
-    weight: np.ndarray
-    squared: np.ndarray
-    traced: np.ndarray
-    normal: np.ndarray
-    inverse: np.ndarray
-    inner: np.ndarray
-    right: np.ndarray
-    solution: np.ndarray
-    outer: np.ndarray
-    information: np.ndarray
-    gradient: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-
-@njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def space(patterns, n_visits, n_rows, n_columns):
-    """Working arrays and room for the data of that many patterns."""
-    pairs = n_visits * (n_visits + 1) // 2
-    each = n_visits * n_visits * LANES
-    square = n_columns * n_columns * LANES
-    size = max(n_visits, n_columns, n_rows)
-    data = Data(
-        np.empty(patterns * LANES),
-        np.empty(patterns * n_rows * n_rows * LANES),
-        np.empty(patterns * n_rows * n_visits * LANES),
-        np.empty(patterns * each),
-    )
-    work = Space(
-        np.empty(patterns * each),
-        np.empty(patterns * each),
-        np.empty(patterns * each),
-        np.empty(square),
-        np.empty(square),
-        np.empty(square),
-        np.empty(n_columns * LANES),
-        np.empty(n_columns * LANES),
-        np.empty(pairs * pairs * LANES),
-        np.empty(pairs * pairs * LANES),
-        np.empty(pairs * LANES),
-        np.empty(size * size * LANES),
-        np.empty(size * size * LANES),
-    )
-    return data, work
-
-
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def whiten(data, n_patterns, sizes, n_visits, n_rows, total, whitener, scratch):
+@compiled
+def whiten(data, work):
     """Replace a by R a with sum R a a'R' = 1, R lower triangular, which leaves the model as it is; 1 where it could be
-    done. R goes to `whitener`.
+    done. R goes to `work.whitener`.
     """
+    apart()
+    n_patterns, sizes, n_visits, n_rows = data.n_patterns, data.sizes, data.n_visits, data.n_rows
+    total, whitener, scratch = work.normal, work.whitener, work.first
     for a in range(n_rows):
         for b in range(a + 1):
             value = fill(0.0)
@@ -121,27 +59,32 @@ def whiten(data, n_patterns, sizes, n_visits, n_rows, total, whitener, scratch):
     return clear
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def weigh(covariance, n_patterns, visits, sizes, n_visits, work):
+@compiled
+def weigh(data, n_patterns, work):
     """Inverse covariance of the visits seen, for every pattern; 1 where the covariance is well inside its space."""
+    apart()
+    visits, sizes, n_visits = data.visits, data.sizes, data.n_visits
     for j in range(n_visits):
         for k in range(j + 1):
-            store(work.first, j * n_visits + k, load(covariance, j * n_visits + k))
+            store(work.first, j * n_visits + k, load(work.covariance, j * n_visits + k))
     clear = cholesky(work.first, 0, n_visits, _PIVOT_OF_COVARIANCE)
     for m in range(n_patterns):
         size = sizes[m]
         for j in range(size):
             for k in range(j + 1):
-                store(work.first, j * size + k, load(covariance, visits[m, j] * n_visits + visits[m, k]))
+                store(work.first, j * size + k, load(work.covariance, visits[m, j] * n_visits + visits[m, k]))
         cholesky(work.first, 0, size, 0.0)
         invert_lower(work.first, 0, size, work.second, 0)
         gram(work.second, 0, size, work.weight, m * n_visits * n_visits)
     return clear
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work):
+@compiled
+def solve_normal(data, work):
     """X'WX, the inverse of its factor, C and the coefficients C X'Wy; 1 where the columns are independent."""
+    apart()
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
+    n_slopes, n_rows = data.n_slopes, data.n_rows
     common = n_rows - n_slopes
     p = n_slopes * n_visits + common
     first_common = n_slopes * n_visits
@@ -205,9 +148,12 @@ def solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, wo
     return clear
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, coefficients, cross, into, at):
+@compiled
+def residuals(data, m, coefficients, cross, into, at):
     """B - A Theta of a pattern to the start of `cross`, and the sum of squares and products of its residuals."""
+    apart()
+    visits, sizes, n_visits, n_slopes = data.visits, data.sizes, data.n_visits, data.n_slopes
+    n_rows = data.n_rows
     size = sizes[m]
     first_common = n_slopes * n_visits - n_slopes
     zero = fill(0.0)
@@ -235,9 +181,12 @@ def residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, coefficients, 
             store(into, at + k * size + j, total)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _spread(data, m, visits, sizes, n_visits, n_slopes, n_rows, inner, into, at):
+@compiled
+def _spread(data, m, inner, into, at):
     """sum_i X_i C X_i' over the patients of a pattern."""
+    apart()
+    visits, sizes, n_visits, n_slopes = data.visits, data.sizes, data.n_visits, data.n_slopes
+    n_rows = data.n_rows
     size = sizes[m]
     p = n_slopes * n_visits + n_rows - n_slopes
     first_common = n_slopes * n_visits - n_slopes
@@ -254,24 +203,18 @@ def _spread(data, m, visits, sizes, n_visits, n_slopes, n_rows, inner, into, at)
             store(into, at + k * size + j, total)
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def evaluate(covariance, data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, restricted, work):
-    """Weights, coefficients, W S W and W H W of every pattern, and the gradient over the entries of the covariance,
-    (0, 0), (1, 0), (1, 1), (2, 0), ...; 1 where all could be had.
-    """
-    clear = weigh(covariance, n_patterns, visits, sizes, n_visits, work)
-    clear = clear * solve_normal(data, n_patterns, visits, sizes, n_visits, n_slopes, n_rows, work)
+@compiled
+def gradient(data, work):
+    """Derivatives over the entries of the covariance at the point last evaluated."""
+    apart()
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
+    restricted = data.restricted
     zero = fill(0.0)
     for a in range(n_visits * (n_visits + 1) // 2):
         store(work.gradient, a, zero)
     for m in range(n_patterns):
         size = sizes[m]
         at = m * n_visits * n_visits
-        residuals(data, m, visits, sizes, n_visits, n_slopes, n_rows, work.solution, work.first, work.squared, at)
-        sandwich(work.weight, at, size, work.squared, at, work.first, work.squared, at)
-        if restricted:
-            _spread(data, m, visits, sizes, n_visits, n_slopes, n_rows, work.inner, work.traced, at)
-            sandwich(work.weight, at, size, work.traced, at, work.first, work.traced, at)
         count = load(data.count, m)
         for j in range(size):
             row = visits[m, j] * (visits[m, j] + 1) // 2
@@ -283,16 +226,36 @@ def evaluate(covariance, data, n_patterns, visits, sizes, n_visits, n_slopes, n_
                 place = row + visits[m, k]
                 half = fill(0.5 if j == k else 1.0)
                 store(work.gradient, place, fma(half, total, load(work.gradient, place)))
+
+
+@compiled
+def evaluate(data, work):
+    """Weights, coefficients, W S W and W H W of every pattern; 1 where all could be had."""
+    apart()
+    n_patterns, sizes, n_visits, restricted = data.n_patterns, data.sizes, data.n_visits, data.restricted
+    clear = weigh(data, data.n_patterns, work)
+    clear = clear * solve_normal(data, work)
+    for m in range(n_patterns):
+        size = sizes[m]
+        at = m * n_visits * n_visits
+        residuals(data, m, work.solution, work.first, work.squared, at)
+        sandwich(work.weight, at, size, work.squared, at, work.first, work.squared, at)
+        if restricted:
+            _spread(data, m, work.inner, work.traced, at)
+            sandwich(work.weight, at, size, work.traced, at, work.first, work.traced, at)
     return clear
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def curvature(data, n_patterns, visits, sizes, n_visits, restricted, counted, traced, squared, halves, places, work):
+@compiled
+def curvature(data, counted, traced, squared, work):
     """Lower triangle of sum_m tr(W V_a W V_b W (counted n V + traced H + squared S)), made symmetric.
 
     `halves` (pairs,) is a half for variances and one for covariances; `places` (pairs, pairs, 4) says where in `outer`
     the four products of a pair of entries stand.
     """
+    apart()
+    n_patterns, visits, sizes, halves = data.n_patterns, data.visits, data.sizes, data.halves
+    places, n_visits, restricted = data.places, data.n_visits, data.restricted
     pairs = n_visits * (n_visits + 1) // 2
     zero = fill(0.0)
     for x in range(pairs):
@@ -317,12 +280,12 @@ def curvature(data, n_patterns, visits, sizes, n_visits, restricted, counted, tr
                 weight, middle = load(work.weight, at + j * size + k), load(work.first, x)
                 line = (visits[m, j] * (visits[m, j] + 1) // 2 + visits[m, k]) * pairs
                 y = 0
-                for l in range(j + 1):
-                    column = line + visits[m, l] * (visits[m, l] + 1) // 2
-                    for n in range(l + 1 if l < j else k + 1):
+                for h in range(j + 1):
+                    column = line + visits[m, h] * (visits[m, h] + 1) // 2
+                    for n in range(h + 1 if h < j else k + 1):
                         place = column + visits[m, n]
                         value = fma(weight, load(work.first, y), load(work.outer, place))
-                        store(work.outer, place, fma(middle, load(work.weight, at + l * size + n), value))
+                        store(work.outer, place, fma(middle, load(work.weight, at + h * size + n), value))
                         y += 1
                 x += 1
     for a in range(pairs):

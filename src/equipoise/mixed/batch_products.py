@@ -9,18 +9,18 @@ and Y = sum y y' alone. Covariates and outcome are centred first.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from .batch_lanes import LANES, fill, fma, load, store
+from .batch_lanes import LANES, apart, compiled, fill, fma, load, put, store
 
 __all__ = ["accumulate", "codes_of", "sorted_patterns"]
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def codes_of(outcome, usable, covariates, trial, codes, visit_means, covariate_means, lane):
+@compiled
+def codes_of(outcome, usable, covariates, places, trial, codes, visit_means, covariate_means, lane):
     """Pattern of every patient of a trial as a sum of powers of two, 0 for those left out; means by visit over what
-    is seen and of the covariates over the patients usable.
+    is seen and of the covariates over the patients usable, each at its place.
     """
+    apart()
     n_patients, n_visits = outcome.shape[1], outcome.shape[2]
     n_covariates = covariates.shape[2]
     of_usable = trial if usable.shape[0] > 1 else 0
@@ -45,15 +45,16 @@ def codes_of(outcome, usable, covariates, trial, codes, visit_means, covariate_m
     for j in range(n_visits):
         visit_means[j * LANES + lane] = sums[j] / seen[j] if seen[j] > 0 else 0.0
     for c in range(n_covariates):
-        covariate_means[c * LANES + lane] = slopes[c] / counted if counted > 0 else 0.0
+        covariate_means[places[c] * LANES + lane] = slopes[c] / counted if counted > 0 else 0.0
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@compiled
 def sorted_patterns(codes, lanes, keys, slots, patterns):
     """Replace codes by the position of their pattern in increasing order, -1 for 0; returns how many there are.
 
     `keys` and `slots` are a hash table of a power of two of places, at least twice the number of patients.
     """
+    apart()
     keys[:] = 0
     mask = keys.size - 1
     found = 0
@@ -91,48 +92,21 @@ def sorted_patterns(codes, lanes, keys, slots, patterns):
     return found
 
 
-@njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def accumulate(
-    outcome,
-    arm,
-    covariates,
-    by_visit,
-    n_arms,
-    trial,
-    lane,
-    codes,
-    data,
-    visits,
-    sizes,
-    visit_means,
-    covariate_means,
-    sums,
-):
-    """Cross-products of one trial for all `sizes.size` patterns, written into its lane of `data`; False where they
-    cannot bear the model (too few patients at a visit, at a pair of visits, or in all).
+@compiled
+def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, data, means, covariate_means, sums):
+    """Cross-products of one trial for all patterns, written into its lane of `data`; False where they cannot bear the
+    model (too few patients at a visit, at a pair of visits, or in all).
 
-    `sums` is (patterns, width, wide): scratch, wide a multiple of the lanes.
+    `means` are by visit. `sums` (patterns, width, wide) is scratch, wide a multiple of the lanes.
     """
-    n_patterns = sizes.size
-    n_patients, n_visits = outcome.shape[1], outcome.shape[2]
-    n_covariates = covariates.shape[2]
-    n_rows = n_arms + n_covariates
+    apart()
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
+    n_slopes, n_rows = data.n_slopes, data.n_rows
+    n_patients, n_covariates = outcome.shape[1], covariates.shape[2]
     width, wide = n_rows + n_visits, sums.shape[2]
     blocks = wide // LANES
     of_arm = trial if arm.shape[0] > 1 else 0
     of_covariates = trial if covariates.shape[0] > 1 else 0
-    n_by_visit = 0
-    for c in range(n_covariates):
-        n_by_visit += by_visit[c]
-    place = np.empty(n_covariates, dtype=np.int64)
-    own, common = n_arms, n_arms + n_by_visit
-    for c in range(n_covariates):
-        if by_visit[c]:
-            place[c] = own
-            own += 1
-        else:
-            place[c] = common
-            common += 1
 
     flat = sums.reshape(-1)
     flat[: n_patterns * width * wide] = 0.0
@@ -145,10 +119,11 @@ def accumulate(
         for g in range(1, n_arms):
             z[g] = 1.0 if arm[of_arm, i] == g else 0.0
         for c in range(n_covariates):
-            z[place[c]] = covariates[of_covariates, i, c] - covariate_means[c * LANES + lane]
+            place = places[c]
+            z[n_arms + place] = covariates[of_covariates, i, c] - covariate_means[place * LANES + lane]
         for j in range(n_visits):
             value = outcome[trial, i, j]
-            z[n_rows + j] = value - visit_means[j * LANES + lane] if value == value else 0.0
+            z[n_rows + j] = value - means[j * LANES + lane] if value == value else 0.0
         for row in range(width):
             factor = fill(z[row])
             at = (m * width + row) * blocks
@@ -160,32 +135,32 @@ def accumulate(
     for m in range(n_patterns):
         size = sizes[m]
         count = sums[m, 0, 0]
-        data.count[m * LANES + lane] = count
+        put(data.count, m * LANES + lane, count)
         patients += count
         observations += count * size
         at = m * n_rows * n_rows
         for a in range(n_rows):
             for b in range(a + 1):
                 value = sums[m, b, a]
-                data.design[(at + a * n_rows + b) * LANES + lane] = value
-                data.design[(at + b * n_rows + a) * LANES + lane] = value
+                put(data.design, (at + a * n_rows + b) * LANES + lane, value)
+                put(data.design, (at + b * n_rows + a) * LANES + lane, value)
         at = m * n_rows * n_visits
         for a in range(n_rows):
             for j in range(size):
-                data.cross[(at + a * size + j) * LANES + lane] = sums[m, a, n_rows + visits[m, j]]
+                put(data.cross, (at + a * size + j) * LANES + lane, sums[m, a, n_rows + visits[m, j]])
         at = m * n_visits * n_visits
         for j in range(size):
             first = visits[m, j]
-            mean = visit_means[first * LANES + lane]
+            mean = means[first * LANES + lane]
             level += count * mean * mean
             squares += sums[m, n_rows + first, n_rows + first]
             for k in range(j + 1):
                 second = visits[m, k]
                 value = sums[m, n_rows + second, n_rows + first]
-                data.outcome[(at + j * size + k) * LANES + lane] = value
-                data.outcome[(at + k * size + j) * LANES + lane] = value
+                put(data.outcome, (at + j * size + k) * LANES + lane, value)
+                put(data.outcome, (at + k * size + j) * LANES + lane, value)
                 pairs[first, second] += count
-    columns = (n_arms + n_by_visit) * n_visits + n_covariates - n_by_visit
+    columns = n_slopes * n_visits + n_rows - n_slopes
     if patients <= n_visits or observations <= columns or not squares > 1e-12 * level:
         return False
     for j in range(n_visits):

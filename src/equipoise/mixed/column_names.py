@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ["DesignColumn", "design_columns", "r_order"]
+__all__ = ["DesignColumn", "design_columns"]
 
 
 @dataclass(frozen=True)
@@ -91,14 +88,6 @@ def design_columns(spec: Any, factors: Mapping[str, tuple[str, ...]], formula: s
         decorated.sort(key=lambda item: item[0])
         columns += [column for _, column in decorated]
     return tuple(columns)
-
-
-def r_order(
-    spec: Any, factors: Mapping[str, tuple[str, ...]], formula: str
-) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """Names of the columns of a model matrix as R prints them, and their order as R has it."""
-    columns = design_columns(spec, factors, formula)
-    return tuple(column.name for column in columns), np.array([column.position for column in columns], dtype=np.intp)
 
 
 def _tokens(column: str, variables: list[str], factors: Mapping[str, tuple[str, ...]]) -> list[_Token] | None:

@@ -118,9 +118,9 @@ class Comparisons:
         rows = []
         for row in self.rows:
             own, interval = row.estimate, row.interval
-            known = own is not None and interval is not None
-            values = (
-                {
+            values: dict[str, float | None] = {}
+            if own is not None and interval is not None:
+                values = {
                     "estimate": own.effect,
                     "standard_error": own.standard_error,
                     "degrees_of_freedom": own.degrees_of_freedom,
@@ -130,9 +130,6 @@ class Comparisons:
                     "upper": interval.upper,
                     "adjusted_p_value": row.adjusted_p_value,
                 }
-                if known
-                else {}
-            )
             rows.append({"contrast": row.contrast, **row.cell, **{name: values.get(name) for name in numbers}})
         return polars.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, polars.Float64))
 

@@ -13,8 +13,8 @@ from ..errors import InputError
 from .design_matrix import design_matrix, named, outcome_of, parse
 from .fit import fit_mmrm
 from .frame import Factor, read_column, read_frame
-from .means import ReferenceGrid
 from .named_structures import CovarianceName
+from .reference_grid import ReferenceGrid, cell_frequencies
 from .result import DegreesOfFreedom, Method, MixedFit, Variance
 
 __all__ = ["mmrm"]
@@ -184,8 +184,7 @@ def mmrm(
         groups=group_names,
     )
     grid = ReferenceGrid(
-        spec=compiled.spec,
-        order=compiled.order,
+        design=compiled,
         factors={name: column.levels for name, column in factors.items() if name not in outcome_names},
         means={
             name: float(column.mean())
@@ -194,6 +193,7 @@ def mmrm(
         },
         kept=kept_columns,
         alias=alias,
+        frequencies=cell_frequencies(column for name, column in factors.items() if name not in outcome_names),
     )
     absent = len(np.unique(subjects.codes)) - n_patients
     return replace(fit, notes=(*notes, *fit.notes), n_patients_dropped=absent, formula=formula, _grid=grid)

@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
-from .column_names import r_order
 from .frame import label_of
-from .reference_grid import CellWeights, ReferenceGrid
+from .reference_grid import CellWeights
 from .tables import aligned, common_decimals, format_degrees, html_table, intervals, table
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from .result import FTest, MixedFit
 
-__all__ = ["LeastSquaresMean", "LeastSquaresMeans", "ReferenceGrid", "least_squares_means", "r_order"]
+__all__ = ["LeastSquaresMean", "LeastSquaresMeans", "least_squares_means"]
 
 Array = NDArray[np.floating[Any]]
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..estimate import Estimate, Interval
+from .studentised_range import studentised_range_point, studentised_range_tail
 
 __all__ = ["Adjustment", "adjusted_intervals", "adjusted_p_values"]
 
@@ -33,7 +34,7 @@ def adjusted_p_values(family: Sequence[Estimate], adjust: Adjustment | None, n_m
         return [None] * len(family)
     raw = np.array([one.p_value for one in family])
     if adjust == "tukey":
-        return [_tukey_tail(abs(one.statistic), n_means, one.degrees_of_freedom) for one in family]
+        return [_tukey_p(one, n_means) for one in family]
     if adjust == "bonferroni":
         return np.minimum(1.0, raw * len(raw)).tolist()
     order = np.argsort(raw, kind="stable")
@@ -55,7 +56,8 @@ def adjusted_intervals(
     found = []
     for one in family:
         if adjust == "tukey":
-            half = _tukey_point(level, n_means, one.degrees_of_freedom) * one.standard_error
+            point = studentised_range_point(1 - level, n_means, one.degrees_of_freedom) / math.sqrt(2)
+            half = point * one.standard_error
             limits = one.possible(one.effect - half), one.possible(one.effect + half)
         else:
             wide = one.interval(1 - (1 - level) / len(family))
@@ -64,20 +66,12 @@ def adjusted_intervals(
     return found
 
 
-def _tukey_tail(statistic: float, n_means: int, degrees_of_freedom: float) -> float:
-    """Probability that the largest studentised difference of means exceeds a t statistic."""
-    from scipy.stats import studentized_range, t
+def _tukey_p(one: Estimate, n_means: int) -> float:
+    """Probability of as large a difference between the farthest apart of all means.
 
-    if n_means == 2:
-        return float(2 * t.sf(statistic, degrees_of_freedom))
-    tail = studentized_range.sf(math.sqrt(2) * statistic, n_means, degrees_of_freedom)
-    return float(min(max(tail, 0.0), 1.0))
-
-
-def _tukey_point(level: float, n_means: int, degrees_of_freedom: float) -> float:
-    """The multiple of a difference's standard error that the largest exceeds with probability 1 - level."""
-    from scipy.stats import studentized_range, t
-
-    if n_means == 2:
-        return float(t.ppf((1 + level) / 2, degrees_of_freedom))
-    return float(studentized_range.ppf(level, n_means, degrees_of_freedom) / math.sqrt(2))
+    It lies between the p-value of the difference alone and Bonferroni's over all pairs, to which it is held where both
+    are too small for the integral's digits.
+    """
+    tail = studentised_range_tail(math.sqrt(2) * abs(one.statistic), n_means, one.degrees_of_freedom)
+    alone = one.p_value
+    return min(max(tail, alone), 1.0, alone * n_means * (n_means - 1) / 2)

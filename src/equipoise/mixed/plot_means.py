@@ -120,7 +120,6 @@ def _axis(fit: MixedFit, by: str | None) -> str:
 
 def _lines(fit: MixedFit, factor: str | None, along: str) -> str:
     """The factor drawn as lines: the one named, the only other one, or the only one that interacts with the visit."""
-    from .column_names import design_columns
 
     grid = fit._reference_grid()
     if factor is not None:
@@ -129,7 +128,7 @@ def _lines(fit: MixedFit, factor: str | None, along: str) -> str:
         return factor
     others = [name for name in grid.factors if name != along]
     if len(others) > 1:
-        terms = {column.term for column in design_columns(grid.spec, grid.factors, fit.formula)}
+        terms = {column.term for column in grid.design.columns}
         others = [name for name in others if any({name, along} <= set(term) for term in terms)]
     if len(others) != 1:
         names = [name for name in grid.factors if name != along]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .design_matrix import DesignMatrix
 from .frame import Factor, label_of
 
 __all__ = ["CellWeights", "Margins", "ReferenceGrid", "cell_frequencies"]
@@ -68,10 +69,8 @@ class ReferenceGrid:
 
     Attributes
     ----------
-    spec
-        Formulaic's model specification.
-    order
-        Columns of its model matrix in R's order.
+    design
+        How rows of factors and covariates become rows of the design.
     factors, means
         Levels of each factor of the formula, and the mean of each covariate over the rows used.
     kept, alias
@@ -80,8 +79,7 @@ class ReferenceGrid:
         Rows used in each combination of levels, one axis a factor in the order of `factors`; None if not counted.
     """
 
-    spec: Any
-    order: NDArray[np.intp]
+    design: DesignMatrix
     factors: dict[str, tuple[str, ...]]
     means: dict[str, float]
     kept: NDArray[np.bool_]
@@ -180,21 +178,16 @@ class ReferenceGrid:
 
     def _rows(self, values: Mapping[str, float]) -> Array:
         """(levels of every factor, columns in R's order): the design in every combination of levels."""
-        import pandas
-
         shape = tuple(len(levels) for levels in self.factors.values())
         size = int(np.prod(shape))
         codes = np.indices(shape).reshape(len(shape), size)
-        columns: dict[str, Any] = {
-            name: pandas.Categorical.from_codes(codes[axis], categories=list(levels))  # type: ignore[arg-type]
-            for axis, (name, levels) in enumerate(self.factors.items())
+        columns: dict[str, Factor | Array] = {
+            name: Factor(name, levels, codes[axis], True) for axis, (name, levels) in enumerate(self.factors.items())
         }
-        columns |= {name: np.full(size, value) for name, value in values.items()}
-        grid = pandas.DataFrame(columns, index=range(size))
-        rows = np.asarray(self.spec.get_model_matrix(grid, na_action="ignore"), dtype=np.float64)
-        if rows.shape[0] != size or not np.isfinite(rows).all():
+        rows = self.design.rows(columns | {name: np.full(size, value) for name, value in values.items()}, size)
+        if not np.isfinite(rows).all():
             raise InputError("at", dict(values), "values at which the formula can be evaluated")
-        return rows[:, self.order].reshape(*shape, -1)
+        return rows.reshape(*shape, -1)
 
     def is_estimable(self, weights: Array) -> bool:
         """Whether a combination of all columns does not depend on what the data cannot tell."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .column_names import DesignColumn, design_columns
+from .column_names import DesignColumn
 from .means import NOT_ESTIMABLE
 from .tables import format_degrees, format_p, html_table, table
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .result import FTest, MixedFit
 
-__all__ = ["TermTest", "TermTests", "terms_together", "each_term"]
+__all__ = ["TermTest", "TermTests", "each_term", "terms_together"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -148,7 +148,7 @@ def _tested(fit: MixedFit, matrix: Array) -> FTest | None:
 
 
 def _variables(term: str) -> list[str]:
-    """The variables of a term, split at colons outside brackets."""
+    """The variables of a term without their spaces, split at colons outside brackets."""
     parts, depth = [""], 0
     for letter in term:
         depth += (letter in "([{") - (letter in ")]}")
@@ -156,7 +156,7 @@ def _variables(term: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [part.strip() for part in parts]
+    return ["".join(part.split()) for part in parts]
 
 
 def _complement(basis: Array) -> Array:
@@ -173,7 +173,7 @@ class _Design:
     def __init__(self, fit: MixedFit) -> None:
         self.grid = fit._reference_grid()
         self.fit = fit
-        self.columns = design_columns(self.grid.spec, self.grid.factors, fit.formula)
+        self.columns = self.grid.design.columns
         for column in self.columns:
             if column.levels is None:
                 raise InputError("formula", fit.formula, "factors with treatment contrasts, for tests of terms")
@@ -182,7 +182,7 @@ class _Design:
     def find(self, term: str) -> tuple[str, ...]:
         wanted = sorted(_variables(term))
         for own in self.terms:
-            if sorted(own) == wanted:
+            if sorted(_variables(":".join(own))) == wanted:
                 return own
         raise InputError("term", term, f"one of the terms of the formula, {[':'.join(own) for own in self.terms]}")
 
@@ -205,7 +205,7 @@ class _Design:
             margin = np.zeros((len(cells), len(self.columns)))
             for place, column in same:
                 margin[:, place] = self._margin(column, own, cells)
-            contained = {()} if not covariates else set()
+            contained: set[tuple[str, ...]] = set() if covariates else {()}
             for _, column in same:
                 others = self._factors(column.term)
                 if not set(own) <= set(others):
@@ -259,7 +259,7 @@ class _Design:
             return data.triangle
         weighted = data.rows[..., : data.n_columns] @ data.triangle
         rows = weighted / data.root_weights[..., None]
-        return np.linalg.qr(rows[data.observed[data.pattern_of_patient]], mode="r")
+        return np.asarray(np.linalg.qr(rows[data.observed[data.pattern_of_patient]], mode="r"))
 
     def _by_coefficient(self, rows: Array, term: tuple[str, ...]) -> Array:
         """The same hypothesis with one row for each of as many of the term's coefficients, 1 there and 0 at the others.

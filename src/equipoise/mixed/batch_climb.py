@@ -1,0 +1,245 @@
+"""Newton's method for eight trials at once.
+
+Every lane makes its own way: it takes its step or stands still, and all decisions are taken lane by lane from its own
+numbers alone. A trial that is not brought to convergence well inside the parameter space is given up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .batch_algebra import cholesky, solve_lower, solve_upper
+from .batch_information import exact_information
+from .batch_lanes import LANES, apart, choose, compiled, every, fill, fma, greater, load, store
+from .batch_likelihood import curvature, evaluate, gradient, residuals, solve_normal
+
+__all__ = ["climb", "start_from_given", "start_from_moments"]
+
+# Distance to the maximum in standard errors of the parameters, and how many steps of each kind may lead there.
+_NEAR = 1e-9
+_CHEAP_STEPS = 15
+_EXACT_STEPS = 15
+_HALVINGS = 12
+_START_PIVOT = 0.05
+_GIVEN_PIVOT = 0.01
+_PIVOT_OF_INFORMATION = 1e-10
+
+
+@compiled
+def start_from_moments(data, work):
+    """Least squares: `data` become those of its residuals, the covariance their mean products over the patients seen at
+    both visits, its correlations drawn towards zero until positive definite; 1 where it could be had.
+    """
+    apart()
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
+    n_slopes, n_rows = data.n_slopes, data.n_rows
+    p = n_slopes * n_visits + n_rows - n_slopes
+    coefficients, covariance = work.least_squares, work.covariance
+    one, zero = fill(1.0), fill(0.0)
+    for m in range(n_patterns):
+        size = sizes[m]
+        for j in range(size):
+            for k in range(size):
+                store(work.weight, m * n_visits * n_visits + j * size + k, one if j == k else zero)
+    clear = solve_normal(data, work)
+    for i in range(p):
+        store(coefficients, i, load(work.solution, i))
+    for j in range(n_visits * n_visits):
+        store(covariance, j, zero)
+        store(work.inner, j, zero)
+    before = after = zero
+    for m in range(n_patterns):
+        size = sizes[m]
+        at = m * n_visits * n_visits
+        for j in range(size):
+            before = before + load(data.outcome, at + j * size + j)
+        residuals(data, m, coefficients, work.first, work.second, 0)
+        for x in range(n_rows * size):
+            store(data.cross, m * n_rows * n_visits + x, load(work.first, x))
+        for j in range(size):
+            after = after + load(work.second, j * size + j)
+            for k in range(size):
+                value = load(work.second, j * size + k)
+                store(data.outcome, at + j * size + k, value)
+                place = visits[m, j] * n_visits + visits[m, k]
+                store(covariance, place, load(covariance, place) + value)
+                store(work.inner, place, load(work.inner, place) + load(data.count, m))
+    clear = clear * greater(after, before * fill(1e-10))
+    spent = fill(float(n_slopes))
+    for j in range(n_visits * n_visits):
+        count = load(work.inner, j)
+        free = count - spent
+        store(covariance, j, load(covariance, j) / choose(greater(free, one), free, one))
+    shrunk = fill(0.8)
+    for _ in range(15):
+        for j in range(n_visits):
+            for k in range(j + 1):
+                store(work.first, j * n_visits + k, load(covariance, j * n_visits + k))
+        fine = cholesky(work.first, 0, n_visits, _START_PIVOT)
+        if every(fine):
+            break
+        for j in range(n_visits):
+            for k in range(n_visits):
+                if j != k:
+                    value = load(covariance, j * n_visits + k)
+                    store(covariance, j * n_visits + k, choose(fine, value, value * shrunk))
+    return clear
+
+
+@compiled
+def _move(n_visits, moving, work):
+    """Add the step, halved until no variance of a combination of visits falls below a tenth, in the lanes moving."""
+    apart()
+    covariance, step = work.covariance, work.gradient
+    half, kept = fill(0.5), fill(0.9)
+    length = fill(1.0)
+    fine = moving
+    for _ in range(_HALVINGS):
+        for j in range(n_visits):
+            for k in range(j + 1):
+                change = length * load(step, j * (j + 1) // 2 + k)
+                store(work.first, j * n_visits + k, fma(kept, load(covariance, j * n_visits + k), change))
+        fine = cholesky(work.first, 0, n_visits, 0.0)
+        if every(choose(moving, fine, fill(1.0))):
+            break
+        length = choose(fine, length, length * half)
+    for j in range(n_visits):
+        for k in range(j + 1):
+            known = load(covariance, j * n_visits + k)
+            moved = fma(length, load(step, j * (j + 1) // 2 + k), known)
+            value = choose(moving, moved, known)
+            store(covariance, j * n_visits + k, value)
+            store(covariance, k * n_visits + j, value)
+
+
+@compiled
+def _newton(work, pairs):
+    """Factor the information in place and turn the gradient into the step; the squared distance to the maximum, and 1
+    where the information is positive definite.
+    """
+    apart()
+    clear = cholesky(work.information, 0, pairs, _PIVOT_OF_INFORMATION)
+    solve_lower(work.information, 0, pairs, work.gradient, 0)
+    distance = fill(0.0)
+    for a in range(pairs):
+        value = load(work.gradient, a)
+        distance = fma(value, value, distance)
+    solve_upper(work.information, 0, pairs, work.gradient, 0)
+    return distance, clear
+
+
+@compiled
+def start_from_given(start, group, lanes, n_visits, work, given, fisher):
+    """Covariances given to begin with, in the lanes where they are finite and positive definite; `fisher` says, lane by
+    lane, whether the first step shall be one of Fisher's, which is safe from afar.
+    """
+    apart()
+    size = n_visits * n_visits
+    for lane in range(LANES):
+        trial = group + min(lane, lanes - 1)
+        for j in range(n_visits):
+            for k in range(n_visits):
+                given[(j * n_visits + k) * LANES + lane] = start[trial, j, k]
+    for j in range(size):
+        store(work.first, j, load(given, j))
+    fine = cholesky(work.first, 0, n_visits, _GIVEN_PIVOT)
+    for j in range(size):
+        store(work.covariance, j, choose(fine, load(given, j), load(work.covariance, j)))
+    store(fisher, 0, choose(fine, fill(0.0), fill(1.0)))
+
+
+@compiled
+def _settle(state, steps, iterations, fisher, board, near):
+    """Decide lane by lane, after an approximate Newton step has been computed, what becomes of it; whether any lane goes
+    on. `board` holds the squared distance, whether the information is positive definite and whether the likelihood
+    could be evaluated; its first row becomes 1 in the lanes that shall move.
+    """
+    apart()
+    waiting = False
+    for lane in range(LANES):
+        going = 0.0
+        if state[lane] == 0 and steps[lane] < _CHEAP_STEPS:
+            if not board[2, lane] > 0:
+                state[lane] = -1
+            elif not board[1, lane] > 0 or not board[0, lane] < np.inf:
+                if fisher[lane] > 0:
+                    state[lane] = -1
+                else:
+                    fisher[lane] = 1.0
+                    steps[lane] += 1
+                    waiting = True
+            elif fisher[lane] == 0 and board[0, lane] < near:
+                state[lane] = 1
+            else:
+                going = 1.0
+                fisher[lane] = 0.0
+                steps[lane] += 1
+                iterations[lane] += 1
+                waiting = True
+        board[0, lane] = going
+    return waiting
+
+
+@compiled
+def _settle_exactly(state, steps, iterations, exact, board, near):
+    """The same after an exact Newton step."""
+    apart()
+    waiting = False
+    for lane in range(LANES):
+        going = 0.0
+        if state[lane] == 0 or (exact and state[lane] == 1):
+            if not board[1, lane] > 0 or not board[0, lane] < np.inf:
+                state[lane] = -1
+            elif board[0, lane] < 4 * near:
+                state[lane] = 1
+            elif steps[lane] >= _EXACT_STEPS:
+                state[lane] = -1
+            else:
+                going = 1.0
+                steps[lane] += 1
+                iterations[lane] += 1
+                waiting = True
+        board[0, lane] = going
+    return waiting
+
+
+@compiled
+def climb(data, work, state, iterations, exact, fisher, board):
+    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` is (3, lanes).
+
+    With `exact` the exact information at the maximum is left factored in `work.information`, and the last step, small
+    and not taken, in `work.gradient`.
+    """
+    apart()
+    pairs = data.n_visits * (data.n_visits + 1) // 2
+    one, zero, half = fill(1.0), fill(0.0), fill(0.5)
+    flat = board.reshape(-1)
+    steps = np.zeros(LANES, dtype=np.int64)
+    near = _NEAR * _NEAR
+    while True:
+        store(flat, 2, evaluate(data, work))
+        gradient(data, work)
+        first = load(fisher, 0)
+        curvature(data, choose(first, half, zero - half), choose(first, zero - half, half), one - first, work)
+        distance, definite = _newton(work, pairs)
+        store(flat, 0, distance)
+        store(flat, 1, definite)
+        if not _settle(state, steps, iterations, fisher, board, near):
+            break
+        _move(data.n_visits, load(flat, 0), work)
+    steps[:] = 0
+    if not (exact or (state == 0).any()):
+        return
+    while True:
+        exact_information(data, work)
+        gradient(data, work)
+        distance, definite = _newton(work, pairs)
+        store(flat, 0, distance)
+        store(flat, 1, definite)
+        if not _settle_exactly(state, steps, iterations, exact, board, near):
+            break
+        _move(data.n_visits, load(flat, 0), work)
+        store(flat, 0, evaluate(data, work))
+        for lane in range(LANES):
+            if not board[0, lane] > 0:
+                state[lane] = -1
