@@ -10,7 +10,7 @@ import numpy as np
 
 from .batch_algebra import cholesky, solve_lower, solve_upper
 from .batch_information import exact_information
-from .batch_lanes import LANES, apart, choose, compiled, every, fill, fma, greater, load, store
+from .batch_lanes import LANES, choose, compiled, every, fill, fma, greater, load, store
 from .batch_likelihood import curvature, evaluate, gradient, residuals, solve_normal
 
 __all__ = ["climb", "start_from_given", "start_from_moments"]
@@ -30,7 +30,6 @@ def start_from_moments(data, work):
     """Least squares: `data` become those of its residuals, the covariance their mean products over the patients seen at
     both visits, its correlations drawn towards zero until positive definite; 1 where it could be had.
     """
-    apart()
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     n_slopes, n_rows = data.n_slopes, data.n_rows
     p = n_slopes * n_visits + n_rows - n_slopes
@@ -53,7 +52,7 @@ def start_from_moments(data, work):
         at = m * n_visits * n_visits
         for j in range(size):
             before = before + load(data.outcome, at + j * size + j)
-        residuals(data, m, coefficients, work.first, work.second, 0)
+        residuals(data, m, coefficients, work.first, work.second)
         for x in range(n_rows * size):
             store(data.cross, m * n_rows * n_visits + x, load(work.first, x))
         for j in range(size):
@@ -75,7 +74,7 @@ def start_from_moments(data, work):
         for j in range(n_visits):
             for k in range(j + 1):
                 store(work.first, j * n_visits + k, load(covariance, j * n_visits + k))
-        fine = cholesky(work.first, 0, n_visits, _START_PIVOT)
+        fine = cholesky(work.first, n_visits, _START_PIVOT)
         if every(fine):
             break
         for j in range(n_visits):
@@ -89,7 +88,6 @@ def start_from_moments(data, work):
 @compiled
 def _move(n_visits, moving, work):
     """Add the step, halved until no variance of a combination of visits falls below a tenth, in the lanes moving."""
-    apart()
     covariance, step = work.covariance, work.gradient
     half, kept = fill(0.5), fill(0.9)
     length = fill(1.0)
@@ -99,7 +97,7 @@ def _move(n_visits, moving, work):
             for k in range(j + 1):
                 change = length * load(step, j * (j + 1) // 2 + k)
                 store(work.first, j * n_visits + k, fma(kept, load(covariance, j * n_visits + k), change))
-        fine = cholesky(work.first, 0, n_visits, 0.0)
+        fine = cholesky(work.first, n_visits, 0.0)
         if every(choose(moving, fine, fill(1.0))):
             break
         length = choose(fine, length, length * half)
@@ -117,14 +115,13 @@ def _newton(work, pairs):
     """Factor the information in place and turn the gradient into the step; the squared distance to the maximum, and 1
     where the information is positive definite.
     """
-    apart()
-    clear = cholesky(work.information, 0, pairs, _PIVOT_OF_INFORMATION)
-    solve_lower(work.information, 0, pairs, work.gradient, 0)
+    clear = cholesky(work.information, pairs, _PIVOT_OF_INFORMATION)
+    solve_lower(work.information, pairs, work.gradient)
     distance = fill(0.0)
     for a in range(pairs):
         value = load(work.gradient, a)
         distance = fma(value, value, distance)
-    solve_upper(work.information, 0, pairs, work.gradient, 0)
+    solve_upper(work.information, pairs, work.gradient)
     return distance, clear
 
 
@@ -133,7 +130,6 @@ def start_from_given(start, group, lanes, n_visits, work, given, fisher):
     """Covariances given to begin with, in the lanes where they are finite and positive definite; `fisher` says, lane by
     lane, whether the first step shall be one of Fisher's, which is safe from afar.
     """
-    apart()
     size = n_visits * n_visits
     for lane in range(LANES):
         trial = group + min(lane, lanes - 1)
@@ -142,7 +138,7 @@ def start_from_given(start, group, lanes, n_visits, work, given, fisher):
                 given[(j * n_visits + k) * LANES + lane] = start[trial, j, k]
     for j in range(size):
         store(work.first, j, load(given, j))
-    fine = cholesky(work.first, 0, n_visits, _GIVEN_PIVOT)
+    fine = cholesky(work.first, n_visits, _GIVEN_PIVOT)
     for j in range(size):
         store(work.covariance, j, choose(fine, load(given, j), load(work.covariance, j)))
     store(fisher, 0, choose(fine, fill(0.0), fill(1.0)))
@@ -150,11 +146,10 @@ def start_from_given(start, group, lanes, n_visits, work, given, fisher):
 
 @compiled
 def _settle(state, steps, iterations, fisher, board, near):
-    """Decide lane by lane, after an approximate Newton step has been computed, what becomes of it; whether any lane goes
+    """Decide lane by lane, after an approximate Newton step was computed, what becomes of it; whether any lane goes
     on. `board` holds the squared distance, whether the information is positive definite and whether the likelihood
     could be evaluated; its first row becomes 1 in the lanes that shall move.
     """
-    apart()
     waiting = False
     for lane in range(LANES):
         going = 0.0
@@ -183,7 +178,6 @@ def _settle(state, steps, iterations, fisher, board, near):
 @compiled
 def _settle_exactly(state, steps, iterations, exact, board, near):
     """The same after an exact Newton step."""
-    apart()
     waiting = False
     for lane in range(LANES):
         going = 0.0
@@ -204,17 +198,18 @@ def _settle_exactly(state, steps, iterations, exact, board, near):
 
 
 @compiled
-def climb(data, work, state, iterations, exact, fisher, board):
-    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` is (3, lanes).
+def climb(data, work, state, steps, iterations, exact, fisher, board):
+    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` is (3, lanes), `steps`
+    (lanes,) scratch.
 
     With `exact` the exact information at the maximum is left factored in `work.information`, and the last step, small
     and not taken, in `work.gradient`.
     """
-    apart()
     pairs = data.n_visits * (data.n_visits + 1) // 2
     one, zero, half = fill(1.0), fill(0.0), fill(0.5)
     flat = board.reshape(-1)
-    steps = np.zeros(LANES, dtype=np.int64)
+    for lane in range(LANES):
+        steps[lane] = 0
     near = _NEAR * _NEAR
     while True:
         store(flat, 2, evaluate(data, work))
@@ -227,8 +222,11 @@ def climb(data, work, state, iterations, exact, fisher, board):
         if not _settle(state, steps, iterations, fisher, board, near):
             break
         _move(data.n_visits, load(flat, 0), work)
-    steps[:] = 0
-    if not (exact or (state == 0).any()):
+    waiting = exact
+    for lane in range(LANES):
+        steps[lane] = 0
+        waiting = waiting or state[lane] == 0
+    if not waiting:
         return
     while True:
         exact_information(data, work)

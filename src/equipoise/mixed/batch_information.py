@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from .batch_algebra import outer_sandwich, solve_lower, solve_upper
-from .batch_lanes import apart, compiled, fill, fma, load, store
+from .batch_lanes import compiled, fill, fma, load, pointer, store
 from .batch_likelihood import curvature, residuals
 
 __all__ = ["adjustment", "contrast_variance", "exact_information"]
@@ -18,7 +18,6 @@ __all__ = ["adjustment", "contrast_variance", "exact_information"]
 @compiled
 def _collect(data, work):
     """F_a (lower triangles) and s_a over all patterns."""
-    apart()
     n_patterns, visits, sizes, halves = data.n_patterns, data.visits, data.sizes, data.halves
     n_visits, n_slopes, n_rows = data.n_visits, data.n_slopes, data.n_rows
     common = n_rows - n_slopes
@@ -34,7 +33,7 @@ def _collect(data, work):
     for m in range(n_patterns):
         size = sizes[m]
         weight, design = m * n_visits * n_visits, m * n_rows * n_rows
-        residuals(data, m, work.solution, work.first, work.second, 0)
+        residuals(data, m, work.solution, work.first, work.second)
         # W 1 to `second`, (B - A Theta) W to `scratch`.
         for j in range(size):
             total = zero
@@ -93,7 +92,6 @@ def _collect(data, work):
 @compiled
 def exact_information(data, work):
     """The observed information at the point last evaluated, to `work.information` (lower triangle)."""
-    apart()
     n_visits, n_slopes, n_rows, restricted = data.n_visits, data.n_slopes, data.n_rows, data.restricted
     p = n_slopes * n_visits + n_rows - n_slopes
     pairs = n_visits * (n_visits + 1) // 2
@@ -111,7 +109,7 @@ def exact_information(data, work):
                 store(work.design, (a * p + j) * p + i, value)
         begin = a * features
         if restricted:
-            outer_sandwich(work.inverse, work.third, p, work.fourth, math.sqrt(0.5), 1.0, work.features, begin)
+            outer_sandwich(work.inverse, work.third, p, work.fourth, math.sqrt(0.5), 1.0, pointer(work.features, begin))
         for i in range(p):
             total = fill(0.0)
             for k in range(i + 1):
@@ -123,7 +121,6 @@ def exact_information(data, work):
 @compiled
 def _subtract_products(rows, n_rows, begin, end, product):
     """Take the products of rows, from a column to another, off the lower triangle of a square matrix."""
-    apart()
     for a in range(0, n_rows, 3):
         for b in range(0, a + 1, 3):
             aa = ab = ac = ba = bb = bc = ca = cb = cc = fill(0.0)
@@ -153,7 +150,6 @@ def _subtract_row(product, size, row, column, first, second, third):
 @compiled
 def contrast_variance(p, pairs, work):
     """c'Cc; with C c to `carrier`, F_a C c to `carried` and the gradient of the variance to `slope`."""
-    apart()
     variance = fill(0.0)
     for i in range(p):
         total = fill(0.0)
@@ -171,8 +167,8 @@ def contrast_variance(p, pairs, work):
             slope = fma(total, load(work.carrier, i), slope)
         store(work.slope, a, slope)
         store(work.solved, a, slope)
-    solve_lower(work.information, 0, pairs, work.solved, 0)
-    solve_upper(work.information, 0, pairs, work.solved, 0)
+    solve_lower(work.information, pairs, work.solved)
+    solve_upper(work.information, pairs, work.solved)
     return variance
 
 
@@ -181,7 +177,6 @@ def adjustment(data, work):
     """What Kenward and Roger (1997) add to the variance of the contrast: with g = C c and w the inverse information,
     2 sum_ab w_ab (g'Q_ab g - g'F_a C F_b g).
     """
-    apart()
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     n_slopes, n_rows = data.n_slopes, data.n_rows
     p = n_slopes * n_visits + n_rows - n_slopes
@@ -192,8 +187,8 @@ def adjustment(data, work):
     for a in range(pairs):
         for b in range(pairs):
             store(work.inverse_information, a * pairs + b, fill(1.0 if a == b else 0.0))
-        solve_lower(work.information, 0, pairs, work.inverse_information, a * pairs)
-        solve_upper(work.information, 0, pairs, work.inverse_information, a * pairs)
+        solve_lower(work.information, pairs, pointer(work.inverse_information, a * pairs))
+        solve_upper(work.information, pairs, pointer(work.inverse_information, a * pairs))
     result = zero
     for a in range(pairs):
         for i in range(p):

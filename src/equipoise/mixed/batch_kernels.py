@@ -10,8 +10,8 @@ from numba import njit
 
 from .batch_climb import climb, start_from_given, start_from_moments
 from .batch_information import adjustment, contrast_variance
-from .batch_lanes import LANES, apart, compiled, fill, fma, load, store
-from .batch_likelihood import weigh, whiten
+from .batch_lanes import LANES, compiled, fill, fma, load, store
+from .batch_likelihood import inside, whiten
 from .batch_products import accumulate, codes_of, sorted_patterns
 from .batch_space import Data, space, space_needed
 
@@ -21,7 +21,6 @@ __all__ = ["LANES", "fit_trials"]
 @compiled
 def _carry_contrast(contrast, covariate_means, n_visits, n_arms, n_slopes, n_rows, work):
     """The contrast of the user's columns as one of the whitened columns."""
-    apart()
     whitener, carried, scratch = work.whitener, work.contrast, work.result
     common = n_rows - n_slopes
     first_common = n_slopes * n_visits
@@ -59,7 +58,6 @@ def _carry_contrast(contrast, covariate_means, n_visits, n_arms, n_slopes, n_row
 @compiled
 def _carry_back(visit_means, covariate_means, n_visits, n_arms, n_slopes, n_rows, work):
     """Coefficients of the whitened columns as those of the user's columns."""
-    apart()
     whitener, coefficients = work.whitener, work.least_squares
     common = n_rows - n_slopes
     first_common = n_slopes * n_visits
@@ -91,11 +89,11 @@ def _carry_back(visit_means, covariate_means, n_visits, n_arms, n_slopes, n_rows
 @compiled
 def _gather(outcome, arm, covariates, places, n_arms, group, lanes, codes, data, means, covariate_means, sums, state):
     """Data of all lanes; lanes without a trial of their own repeat the last."""
-    apart()
     for lane in range(LANES):
         source = min(lane, lanes - 1)
         if lane >= lanes:
-            codes[lane] = codes[source]
+            for i in range(codes.shape[1]):
+                codes[lane, i] = codes[source, i]
             for j in range(data.n_visits):
                 means[j * LANES + lane] = means[j * LANES + source]
             for c in range(places.size):
@@ -108,10 +106,9 @@ def _gather(outcome, arm, covariates, places, n_arms, group, lanes, codes, data,
 
 @compiled
 def _infer(data, work, kind):
-    """Variance and degrees of freedom of the contrast; coefficients and covariance, all at the maximum itself, one small
+    """Variance and degrees of freedom of the contrast; coefficients and covariance, all at the maximum itself, a small
     step of Newton's further than where the likelihood was last evaluated.
     """
-    apart()
     n_visits = data.n_visits
     p = data.n_slopes * n_visits + data.n_rows - data.n_slopes
     pairs = n_visits * (n_visits + 1) // 2
@@ -186,6 +183,7 @@ def _compile(stamp: int):
         board = np.empty((3, LANES))
         fisher = np.empty(LANES)
         state = np.empty(LANES, dtype=np.int64)
+        steps = np.empty(LANES, dtype=np.int64)
         taken = np.empty(LANES, dtype=np.int64)
         capacity = 2 * n_visits + 0 * stamp
         memory = np.empty(space_needed(capacity, n_visits, n_rows, p) * LANES)
@@ -225,15 +223,15 @@ def _compile(stamp: int):
             for lane in range(LANES):
                 if not numbers[lane] > 0:
                     state[lane] = -1
-            fisher[:] = 1.0
-            taken[:] = 0
+                fisher[lane] = 1.0
+                taken[lane] = 0
             if start.shape[0] > 0:
                 start_from_given(start, group, lanes, n_visits, work, numbers, fisher)
-            climb(data, work, state, taken, kind > 0, fisher, board)
+            climb(data, work, state, steps, taken, kind > 0, fisher, board)
 
             _carry_contrast(contrast, covariate_means, n_visits, n_arms, n_slopes, n_rows, work)
             squared_error, freedom = _infer(data, work, kind)
-            store(numbers, 0, weigh(data, 0, work))
+            store(numbers, 0, inside(n_visits, work))
             store(numbers, 1, squared_error)
             store(numbers, 2, freedom)
             _carry_back(means, covariate_means, n_visits, n_arms, n_slopes, n_rows, work)
@@ -243,9 +241,9 @@ def _compile(stamp: int):
                 store(numbers, 3 + p + j, load(work.covariance, j))
             for lane in range(lanes):
                 trial = group + lane
-                inside, squared = numbers[lane], numbers[LANES + lane]
+                within, squared = numbers[lane], numbers[LANES + lane]
                 free = numbers[2 * LANES + lane]
-                if not (state[lane] == 1 and inside > 0 and 0 < squared < np.inf and free > 0):
+                if not (state[lane] == 1 and within > 0 and 0 < squared < np.inf and free > 0):
                     continue
                 fitted[trial] = True
                 iterations[trial] = taken[lane]

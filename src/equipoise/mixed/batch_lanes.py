@@ -20,7 +20,6 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 __all__ = [
     "LANES",
-    "apart",
     "choose",
     "compiled",
     "every",
@@ -210,14 +209,3 @@ def every(typing_context, mask):
         return builder.icmp_unsigned("==", bits, ir.Constant(ir.IntType(LANES), 2**LANES - 1))
 
     return types.boolean(_LANES), generate
-
-
-@intrinsic
-def apart(typing_context):
-    """Keep the function this stands in out of those that call it: it is compiled once."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate

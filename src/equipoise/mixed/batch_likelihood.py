@@ -10,9 +10,9 @@ sum_m tr(W V_a W V_b W H), and the second as zero; at the maximum both are compu
 from __future__ import annotations
 
 from .batch_algebra import cholesky, gram, invert_lower, sandwich
-from .batch_lanes import apart, compiled, fill, fma, load, store
+from .batch_lanes import compiled, fill, fma, load, pointer, store
 
-__all__ = ["curvature", "evaluate", "gradient", "residuals", "solve_normal", "weigh", "whiten"]
+__all__ = ["curvature", "evaluate", "gradient", "inside", "residuals", "solve_normal", "whiten"]
 
 _PIVOT_OF_DESIGN = 1e-10
 _PIVOT_OF_COVARIANCE = 1e-4
@@ -23,7 +23,6 @@ def whiten(data, work):
     """Replace a by R a with sum R a a'R' = 1, R lower triangular, which leaves the model as it is; 1 where it could be
     done. R goes to `work.whitener`.
     """
-    apart()
     n_patterns, sizes, n_visits, n_rows = data.n_patterns, data.sizes, data.n_visits, data.n_rows
     total, whitener, scratch = work.normal, work.whitener, work.first
     for a in range(n_rows):
@@ -32,8 +31,8 @@ def whiten(data, work):
             for m in range(n_patterns):
                 value = value + load(data.design, (m * n_rows + a) * n_rows + b)
             store(total, a * n_rows + b, value)
-    clear = cholesky(total, 0, n_rows, _PIVOT_OF_DESIGN)
-    invert_lower(total, 0, n_rows, whitener, 0)
+    clear = cholesky(total, n_rows, _PIVOT_OF_DESIGN)
+    invert_lower(total, n_rows, whitener)
     for m in range(n_patterns):
         at = m * n_rows * n_rows
         for a in range(n_rows):
@@ -60,29 +59,31 @@ def whiten(data, work):
 
 
 @compiled
-def weigh(data, n_patterns, work):
-    """Inverse covariance of the visits seen, for every pattern; 1 where the covariance is well inside its space."""
-    apart()
-    visits, sizes, n_visits = data.visits, data.sizes, data.n_visits
+def inside(n_visits, work):
+    """1 where the covariance is well inside its space."""
     for j in range(n_visits):
         for k in range(j + 1):
             store(work.first, j * n_visits + k, load(work.covariance, j * n_visits + k))
-    clear = cholesky(work.first, 0, n_visits, _PIVOT_OF_COVARIANCE)
+    return cholesky(work.first, n_visits, _PIVOT_OF_COVARIANCE)
+
+
+@compiled
+def _weigh(data, work):
+    """Inverse covariance of the visits seen, for every pattern."""
+    n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     for m in range(n_patterns):
         size = sizes[m]
         for j in range(size):
             for k in range(j + 1):
                 store(work.first, j * size + k, load(work.covariance, visits[m, j] * n_visits + visits[m, k]))
-        cholesky(work.first, 0, size, 0.0)
-        invert_lower(work.first, 0, size, work.second, 0)
-        gram(work.second, 0, size, work.weight, m * n_visits * n_visits)
-    return clear
+        cholesky(work.first, size, 0.0)
+        invert_lower(work.first, size, work.second)
+        gram(work.second, size, pointer(work.weight, m * n_visits * n_visits))
 
 
 @compiled
 def solve_normal(data, work):
     """X'WX, the inverse of its factor, C and the coefficients C X'Wy; 1 where the columns are independent."""
-    apart()
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     n_slopes, n_rows = data.n_slopes, data.n_rows
     common = n_rows - n_slopes
@@ -137,9 +138,9 @@ def solve_normal(data, work):
                 at = (first_common + c) * p + first_common + d
                 value = load(data.design, design + (n_slopes + c) * n_rows + n_slopes + d)
                 store(work.normal, at, fma(value, everything, load(work.normal, at)))
-    clear = cholesky(work.normal, 0, p, _PIVOT_OF_DESIGN)
-    invert_lower(work.normal, 0, p, work.inverse, 0)
-    gram(work.inverse, 0, p, work.inner, 0)
+    clear = cholesky(work.normal, p, _PIVOT_OF_DESIGN)
+    invert_lower(work.normal, p, work.inverse)
+    gram(work.inverse, p, work.inner)
     for i in range(p):
         total = zero
         for k in range(p):
@@ -149,9 +150,8 @@ def solve_normal(data, work):
 
 
 @compiled
-def residuals(data, m, coefficients, cross, into, at):
+def residuals(data, m, coefficients, cross, into):
     """B - A Theta of a pattern to the start of `cross`, and the sum of squares and products of its residuals."""
-    apart()
     visits, sizes, n_visits, n_slopes = data.visits, data.sizes, data.n_visits, data.n_slopes
     n_rows = data.n_rows
     size = sizes[m]
@@ -177,14 +177,13 @@ def residuals(data, m, coefficients, cross, into, at):
                 total = fma(zero - load(coefficients, place), load(data.cross, origin + a * size + k), total)
                 place = a * n_visits + other if a < n_slopes else first_common + a
                 total = fma(zero - load(coefficients, place), load(cross, a * size + j), total)
-            store(into, at + j * size + k, total)
-            store(into, at + k * size + j, total)
+            store(into, j * size + k, total)
+            store(into, k * size + j, total)
 
 
 @compiled
-def _spread(data, m, inner, into, at):
+def _spread(data, m, inner, into):
     """sum_i X_i C X_i' over the patients of a pattern."""
-    apart()
     visits, sizes, n_visits, n_slopes = data.visits, data.sizes, data.n_visits, data.n_slopes
     n_rows = data.n_rows
     size = sizes[m]
@@ -199,14 +198,13 @@ def _spread(data, m, inner, into, at):
                     column = b * n_visits + visits[m, k] if b < n_slopes else first_common + b
                     value = load(data.design, (m * n_rows + a) * n_rows + b)
                     total = fma(value, load(inner, row * p + column), total)
-            store(into, at + j * size + k, total)
-            store(into, at + k * size + j, total)
+            store(into, j * size + k, total)
+            store(into, k * size + j, total)
 
 
 @compiled
 def gradient(data, work):
     """Derivatives over the entries of the covariance at the point last evaluated."""
-    apart()
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     restricted = data.restricted
     zero = fill(0.0)
@@ -231,18 +229,20 @@ def gradient(data, work):
 @compiled
 def evaluate(data, work):
     """Weights, coefficients, W S W and W H W of every pattern; 1 where all could be had."""
-    apart()
     n_patterns, sizes, n_visits, restricted = data.n_patterns, data.sizes, data.n_visits, data.restricted
-    clear = weigh(data, data.n_patterns, work)
+    clear = inside(n_visits, work)
+    _weigh(data, work)
     clear = clear * solve_normal(data, work)
     for m in range(n_patterns):
         size = sizes[m]
         at = m * n_visits * n_visits
-        residuals(data, m, work.solution, work.first, work.squared, at)
-        sandwich(work.weight, at, size, work.squared, at, work.first, work.squared, at)
+        weight, squared = pointer(work.weight, at), pointer(work.squared, at)
+        residuals(data, m, work.solution, work.first, squared)
+        sandwich(weight, size, squared, work.first, squared)
         if restricted:
-            _spread(data, m, work.inner, work.traced, at)
-            sandwich(work.weight, at, size, work.traced, at, work.first, work.traced, at)
+            traced = pointer(work.traced, at)
+            _spread(data, m, work.inner, traced)
+            sandwich(weight, size, traced, work.first, traced)
     return clear
 
 
@@ -253,7 +253,6 @@ def curvature(data, counted, traced, squared, work):
     `halves` (pairs,) is a half for variances and one for covariances; `places` (pairs, pairs, 4) says where in `outer`
     the four products of a pair of entries stand.
     """
-    apart()
     n_patterns, visits, sizes, halves = data.n_patterns, data.visits, data.sizes, data.halves
     places, n_visits, restricted = data.places, data.n_visits, data.restricted
     pairs = n_visits * (n_visits + 1) // 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .batch_lanes import LANES, apart, compiled, fill, fma, load, put, store
+from .batch_lanes import LANES, compiled, fill, fma, load, put, store
 
 __all__ = ["accumulate", "codes_of", "sorted_patterns"]
 
@@ -20,7 +20,6 @@ def codes_of(outcome, usable, covariates, places, trial, codes, visit_means, cov
     """Pattern of every patient of a trial as a sum of powers of two, 0 for those left out; means by visit over what
     is seen and of the covariates over the patients usable, each at its place.
     """
-    apart()
     n_patients, n_visits = outcome.shape[1], outcome.shape[2]
     n_covariates = covariates.shape[2]
     of_usable = trial if usable.shape[0] > 1 else 0
@@ -54,8 +53,8 @@ def sorted_patterns(codes, lanes, keys, slots, patterns):
 
     `keys` and `slots` are a hash table of a power of two of places, at least twice the number of patients.
     """
-    apart()
-    keys[:] = 0
+    for place in range(keys.size):
+        keys[place] = 0
     mask = keys.size - 1
     found = 0
     n_patients = codes.shape[1]
@@ -72,7 +71,12 @@ def sorted_patterns(codes, lanes, keys, slots, patterns):
                     found += 1
                     break
                 place = (place + 1) & mask
-    patterns[:found].sort()
+    for position in range(1, found):
+        code = patterns[position]
+        while position > 0 and patterns[position - 1] > code:
+            patterns[position] = patterns[position - 1]
+            position -= 1
+        patterns[position] = code
     for position in range(found):
         code = patterns[position]
         place = (code * 2654435761 >> 7) & mask
@@ -99,7 +103,6 @@ def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, dat
 
     `means` are by visit. `sums` (patterns, width, wide) is scratch, wide a multiple of the lanes.
     """
-    apart()
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     n_slopes, n_rows = data.n_slopes, data.n_rows
     n_patients, n_covariates = outcome.shape[1], covariates.shape[2]
@@ -109,7 +112,9 @@ def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, dat
     of_covariates = trial if covariates.shape[0] > 1 else 0
 
     flat = sums.reshape(-1)
-    flat[: n_patterns * width * wide] = 0.0
+    zero = fill(0.0)
+    for block in range(n_patterns * width * blocks):
+        store(flat, block, zero)
     z = np.zeros(wide)
     for i in range(n_patients):
         m = codes[lane, i]

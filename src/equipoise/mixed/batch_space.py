@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .batch_lanes import apart, compiled, fill, pointer, store
+from .batch_lanes import compiled, fill, pointer, store
 
 __all__ = ["Data", "Space", "space", "space_needed"]
 
@@ -103,7 +103,6 @@ class Space(NamedTuple):
 @compiled
 def space_needed(patterns, n_visits, n_rows, n_columns):
     """Vectors of memory for the data of that many patterns and all working arrays."""
-    apart()
     pairs = n_visits * (n_visits + 1) // 2
     features = n_columns * (n_columns + 1) // 2 + n_columns
     square = max(n_visits, n_columns) ** 2
@@ -116,7 +115,6 @@ def space_needed(patterns, n_visits, n_rows, n_columns):
 @compiled
 def space(memory, patterns, n_visits, n_rows, n_columns):
     """That memory as arrays."""
-    apart()
     pairs = n_visits * (n_visits + 1) // 2
     features = n_columns * (n_columns + 1) // 2 + n_columns
     square = max(n_visits, n_columns) ** 2

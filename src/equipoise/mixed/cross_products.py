@@ -70,6 +70,8 @@ class CrossProducts:
     n_observations: int
     log_jacobian_weights: float
     root_weights: Array | None
+    outcome: Array
+    design: Array
 
     @property
     def n_visits(self) -> int:
@@ -109,7 +111,7 @@ def collect(
     log_jacobian = 0.0
     root_weights: Array | None = None
     if weights is not None:
-        root_weights = np.sqrt(weights)
+        root_weights = np.sqrt(np.where(seen, weights, 1.0))
         root = root_weights[seen]
         y, x = y * root, x * root[:, None]
         log_jacobian = float(np.log(root).sum())
@@ -160,6 +162,8 @@ def collect(
         n_observations=n_observations,
         log_jacobian_weights=log_jacobian,
         root_weights=root_weights,
+        outcome=outcome,
+        design=design,
     )
 
 

@@ -73,7 +73,7 @@ class DesignMatrix:
             for name, level in (column.levels or {}).items():
                 matrix[:, index] *= indicators[name][:, level]
             for name in column.covariates:
-                matrix[:, index] *= values[name]
+                matrix[:, index] *= np.asarray(values[name])
         return matrix
 
 

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 from .cross_products import CrossProducts, collect
 from .errors import FitError
+from .fitted_model import DegreesOfFreedom, Method, Variance
 from .identification import check_identified
 from .likelihood import Likelihood
 from .named_structures import STRUCTURES, CovarianceName, is_spatial, structure
 from .optimise import maximise
 from .patient_likelihood import PatientLikelihood
 from .pattern_likelihood import PatternLikelihood
-from .result import DegreesOfFreedom, Method, MixedFit, Variance
+from .result import MixedFit
 
 __all__ = ["fit_mmrm"]
 
@@ -181,6 +182,7 @@ def fit_mmrm(
             groups=labels,
             notes=tuple(refusals),
             n_patients_dropped=int(y.shape[0] - data.kept.sum()),
+            patients=tuple(str(i + 1) for i in np.flatnonzero(data.kept)),
         )
     raise FitError("None of the covariance structures could be fitted. " + " ".join(refusals))
 

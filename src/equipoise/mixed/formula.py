@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .design_matrix import design_matrix, named, outcome_of, parse
 from .fit import fit_mmrm
+from .fitted_model import DegreesOfFreedom, Method, Variance
 from .frame import Factor, read_column, read_frame
+from .individuals import Cells
 from .named_structures import CovarianceName
 from .reference_grid import ReferenceGrid, cell_frequencies
-from .result import DegreesOfFreedom, Method, MixedFit, Variance
+from .result import MixedFit
 
 __all__ = ["mmrm"]
 
@@ -122,6 +124,7 @@ def mmrm(
     for column in kept.values():
         if isinstance(column, Factor):
             _refuse_empty(column)
+    all_visits = visits
     visits = _taken(visits, used)
     assert isinstance(visits, Factor)
     _refuse_empty(visits)
@@ -195,8 +198,28 @@ def mmrm(
         alias=alias,
         frequencies=cell_frequencies(column for name, column in factors.items() if name not in outcome_names),
     )
+    cells = Cells.remember(
+        columns,
+        compiled,
+        outcome_names,
+        subjects,
+        codes,
+        all_visits,
+        used,
+        group=group,
+        weights=weights,
+        time=time,
+    )
     absent = len(np.unique(subjects.codes)) - n_patients
-    return replace(fit, notes=(*notes, *fit.notes), n_patients_dropped=absent, formula=formula, _grid=grid)
+    return replace(
+        fit,
+        notes=(*notes, *fit.notes),
+        n_patients_dropped=absent,
+        formula=formula,
+        patients=tuple(subjects.levels[code] for code in codes),
+        _cells=cells,
+        _grid=grid,
+    )
 
 
 def _taken(column: Factor | Array, used: NDArray[np.bool_]) -> Factor | Array:

@@ -18,7 +18,8 @@ from .tables import aligned, common_decimals, format_degrees, html_table, interv
 if TYPE_CHECKING:
     import polars
 
-    from .result import FTest, MixedFit
+    from .f_test import FTest
+    from .result import MixedFit
 
 __all__ = ["LeastSquaresMean", "LeastSquaresMeans", "least_squares_means"]
 

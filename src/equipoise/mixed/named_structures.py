@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,7 +11,6 @@ from .correlation import (
     AntedependenceCorrelation,
     AutoregressiveCorrelation,
     CompoundSymmetryCorrelation,
-    CorrelationFamily,
     SpatialCorrelation,
     ToeplitzCorrelation,
 )
@@ -41,7 +39,7 @@ CovarianceName = Literal[
 STRUCTURES: tuple[str, ...] = get_args(CovarianceName)
 
 _HETEROGENEOUS = "-heterogeneous"
-_FAMILIES: dict[str, Callable[[int], CorrelationFamily]] = {
+_FAMILIES = {
     "compound-symmetry": CompoundSymmetryCorrelation,
     "ar1": AutoregressiveCorrelation,
     "toeplitz": ToeplitzCorrelation,

@@ -18,7 +18,8 @@ from .tables import format_degrees, format_p, html_table, table
 if TYPE_CHECKING:
     import polars
 
-    from .result import FTest, MixedFit
+    from .f_test import FTest
+    from .result import MixedFit
 
 __all__ = ["TermTest", "TermTests", "each_term", "terms_together"]
 

@@ -121,8 +121,8 @@ def _analysis(result: TrialResult) -> str:
         return (
             f"Mixed model for repeated measures of the {outcome} in {clean(protocol.outcome.scale)} at {visits}: arm by"
             f" visit, covariates {covariates}{by_visit}; {analysis.covariance_described} between visits,"
-            f" {analysis.method.upper()}{sandwich}, {freedom} degrees of freedom. The effect is the difference of the arms'"
-            f" adjusted means (LS means) at {visit}."
+            f" {analysis.method.upper()}{sandwich}, {freedom} degrees of freedom. The effect is the difference of the"
+            f" arms' adjusted means (LS means) at {visit}."
         )
     if primary.type == "ancova":
         return (

@@ -1,7 +1,7 @@
-"""docs/stopping-rules.md: its python blocks run in one session, each text block is what the block before it printed.
+"""The worked pages of docs: python blocks run in one session a page, each text block is what the block before printed.
 
-Commands in its sh blocks are run too; what they print is not shown. `python tests/stopping_rules_page.py` writes the
-outputs anew; test_stopping_rules_page.py holds the committed page to them.
+Commands in sh blocks are run too; what they print is not shown. `python tests/worked_pages.py` writes the outputs anew;
+test_worked_pages.py holds the committed pages to them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-PAGE = Path(__file__).parents[1] / "docs" / "stopping-rules.md"
-COMMAND = "python tests/stopping_rules_page.py"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [DOCS / "stopping-rules.md", DOCS / "mmrm.md"]
+COMMAND = "python tests/worked_pages.py"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^```sh\n(?P<lines>.*?)^```\n", re.DOTALL | re.MULTILINE)
 
@@ -28,7 +29,7 @@ def executed(page: str) -> str:
         printed = io.StringIO()
         line = page.count("\n", 0, block.start()) + 1
         # line numbers of an error are those of the page
-        code = compile("\n" * line + block["code"], str(PAGE), "exec")
+        code = compile("\n" * line + block["code"], "page", "exec")
         with contextlib.redirect_stdout(printed):
             exec(code, session)
         output = printed.getvalue()
@@ -58,5 +59,6 @@ def printed_by(command: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(executed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"wrote {PAGE.name}")
+    for path in PAGES:
+        path.write_text(executed(path.read_text(encoding="utf-8")), encoding="utf-8")
+        print(f"wrote {path.name}")
