@@ -80,8 +80,30 @@ class TestFrames:
         fit = fitted(holes)
         complete = holes.drop_nulls(["baseline", "change"])
         assert fit.n_observations == len(complete)
-        assert f"{len(DATA) - len(complete)} rows" in str(fit)
+        without = holes["change"].null_count()
+        assert f"{without} rows without an outcome left out" in str(fit)
+        others = len(DATA) - len(complete) - without
+        assert f"{others} rows with an outcome left out: baseline missing in {others}" in str(fit)
         np.testing.assert_allclose(fit.coefficients, fitted(complete).coefficients, rtol=1e-10)
+
+    def test_levels_without_rows(self) -> None:
+        """Found in the data they are dropped with a note, as R does; stated they are refused."""
+        gone = DATA.with_columns(pl.when(pl.col("site") != "north").then(pl.col("change")).alias("change"))
+        formula = "change ~ baseline + site + arm * visit"
+        fit = fitted(gone, formula, levels=LEVELS)
+        assert "no row used has site north; left out of its levels" in fit.notes
+        alone = fitted(DATA.filter(pl.col("site") != "north"), formula, levels=LEVELS)
+        np.testing.assert_allclose(fit.coefficients, alone.coefficients, rtol=1e-12)
+        assert [row.cell["site"] for row in fit.ls_means("site")] == ["east", "south"]
+        conditional = fit.predict(conditional=True)
+        assert np.isfinite(conditional.mean).all()
+        with pytest.raises(InputError, match="north"):
+            fitted(gone, formula, levels={**LEVELS, "site": ["east", "north", "south"]})
+        numbered = DATA.with_columns(pl.col("visit").replace_strict({v: i for i, v in enumerate(LEVELS["visit"])}))
+        early = numbered.with_columns(pl.when(pl.col("visit") < 3).then(pl.col("change")).alias("change"))
+        fit = fitted(early, "change ~ arm * visit", levels={"arm": LEVELS["arm"]})
+        assert fit.visits == ("0", "1", "2")
+        assert "no row used has visit 3, 4; left out of its levels" in fit.notes
 
     def test_patients_without_any_outcome_are_counted(self) -> None:
         silent = DATA.with_columns(

@@ -199,8 +199,8 @@ def _settle_exactly(state, steps, iterations, exact, board, near):
 
 @compiled
 def climb(data, work, state, steps, iterations, exact, fisher, board):
-    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` is (3, lanes), `steps`
-    (lanes,) scratch.
+    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` (3, lanes) and `steps`
+    (lanes,) are scratch.
 
     With `exact` the exact information at the maximum is left factored in `work.information`, and the last step, small
     and not taken, in `work.gradient`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -114,20 +114,19 @@ def mmrm(
     if isinstance(clock, Factor):
         raise InputError("time", time, "a column of numbers")
 
-    used = np.ones(frame.shape[0], dtype=bool)
-    for column in [*columns.values(), groups, weight, clock]:
-        if column is not None:
-            used &= column.codes >= 0 if isinstance(column, Factor) else ~np.isnan(column)
+    needed = {column: found for column, found in columns.items() if column not in outcome_names}
+    needed |= {name: found for name, found in ((group, groups), (weights, weight), (time, clock)) if name is not None}
+    with_outcome = ~_missing_in([columns[name] for name in outcome_names], frame.shape[0])
+    used = with_outcome & ~_missing_in(needed.values(), frame.shape[0])
     if not used.any():
         raise InputError("data", "no complete row", "rows with the outcome and every covariate observed")
-    kept = {name: _taken(column, used) for name, column in columns.items()}
-    for column in kept.values():
-        if isinstance(column, Factor):
-            _refuse_empty(column)
-    all_visits = visits
-    visits = _taken(visits, used)
+    notes = _notes_on_missing(needed, with_outcome, used)
+    all_visits = _of_levels_used(visits, used, [] if visit in columns else notes)
+    assert isinstance(all_visits, Factor)
+    columns = {name: _of_levels_used(column, used, notes) for name, column in columns.items()}
+    kept = {name: _rows(column, used) for name, column in columns.items()}
+    visits = _rows(all_visits, used)
     assert isinstance(visits, Factor)
-    _refuse_empty(visits)
 
     n_rows = int(used.sum())
     y = outcome_of(formula, kept, n_rows)
@@ -165,10 +164,6 @@ def mmrm(
         time_array[patient, visits.codes] = clock[used]
     group_array, group_names = _grouped(groups, used, patient, n_patients, subjects, codes)
 
-    notes = []
-    dropped = int((~used).sum())
-    if dropped:
-        notes.append(f"{dropped} rows with a missing outcome, covariate or weight left out")
     if not kept_columns.all():
         aliased = ", ".join(name for name, keep in zip(names, kept_columns, strict=True) if not keep)
         notes.append(f"left out as combinations of the columns before them: {aliased}")
@@ -222,15 +217,47 @@ def mmrm(
     )
 
 
-def _taken(column: Factor | Array, used: NDArray[np.bool_]) -> Factor | Array:
+def _missing_in(columns: Iterable[Factor | Array | None], n_rows: int) -> NDArray[np.bool_]:
+    """(rows,) whether any of the columns is missing."""
+    missing = np.zeros(n_rows, dtype=bool)
+    for column in columns:
+        if column is not None:
+            missing |= column.codes < 0 if isinstance(column, Factor) else np.isnan(column)
+    return missing
+
+
+def _notes_on_missing(
+    needed: Mapping[str, Factor | Array | None], with_outcome: NDArray[np.bool_], used: NDArray[np.bool_]
+) -> list[str]:
+    """How many rows are left out, and for want of what."""
+    notes = []
+    if not with_outcome.all():
+        notes.append(f"{int((~with_outcome).sum())} rows without an outcome left out")
+    if (with_outcome & ~used).any():
+        counts = {name: int((_missing_in([column], used.size) & with_outcome).sum()) for name, column in needed.items()}
+        wanting = ", ".join(f"{name} missing in {count}" for name, count in counts.items() if count)
+        notes.append(f"{int((with_outcome & ~used).sum())} rows with an outcome left out: {wanting}")
+    return notes
+
+
+def _of_levels_used(column: Factor | Array, used: NDArray[np.bool_], notes: list[str]) -> Factor | Array:
+    """The column without levels that no row used has: dropped with a note if found in the data, refused if stated."""
+    if not isinstance(column, Factor):
+        return column
+    present = np.bincount(column.codes[used], minlength=len(column.levels)) > 0
+    if present.all():
+        return column
+    empty = [level for level, there in zip(column.levels, present, strict=True) if not there]
+    if column.stated:
+        raise InputError(column.name, empty[0], "every level to have a row with outcome and covariates observed")
+    notes.append(f"no row used has {column.name} {', '.join(empty)}; left out of its levels")
+    levels = tuple(level for level, there in zip(column.levels, present, strict=True) if there)
+    renumbered = np.append(np.where(present, np.cumsum(present) - 1, -1), -1)
+    return replace(column, levels=levels, codes=renumbered[column.codes])
+
+
+def _rows(column: Factor | Array, used: NDArray[np.bool_]) -> Factor | Array:
     return replace(column, codes=column.codes[used]) if isinstance(column, Factor) else column[used]
-
-
-def _refuse_empty(column: Factor) -> None:
-    counts = np.bincount(column.codes, minlength=len(column.levels))
-    if (counts == 0).any():
-        empty = column.levels[int(counts.argmin())]
-        raise InputError(column.name, empty, "every level to have a row with outcome and covariates observed")
 
 
 def _aliases(x: Array) -> tuple[NDArray[np.bool_], Array]:

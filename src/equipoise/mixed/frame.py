@@ -27,12 +27,15 @@ class Factor:
         (rows,) index of each row's level, -1 where missing.
     ordered
         Whether the order of the levels was stated, by the caller or by the column's type.
+    stated
+        Whether the levels themselves were, rather than found in the column.
     """
 
     name: str
     levels: tuple[str, ...]
     codes: NDArray[np.intp]
     ordered: bool
+    stated: bool = True
 
 
 def label_of(value: object) -> str:
@@ -85,7 +88,7 @@ def read_column(
     number = np.fromiter(map(numbering.__getitem__, values), dtype=np.intp, count=len(values))
     present = {value: at for value, at in numbering.items() if value is not None and value == value}
 
-    ordered = True
+    ordered = is_stated = True
     if name in levels:
         stated = tuple(label_of(level) for level in levels[name])
         if len(set(stated)) != len(stated):
@@ -93,7 +96,7 @@ def read_column(
     elif kind == nw.Enum or (kind == nw.Categorical and frame.implementation.is_pandas_like()):
         stated = tuple(label_of(level) for level in series.cat.get_categories().to_list())
     else:
-        ordered = kind.is_numeric() or kind == nw.Boolean
+        ordered, is_stated = kind.is_numeric() or kind == nw.Boolean, False
         stated = tuple(label_of(v) for v in sorted(present, key=None if ordered else label_of))  # type: ignore[type-var, arg-type]
     index = {level: code for code, level in enumerate(stated)}
     code_of_number = np.full(len(numbering), -1, dtype=np.intp)
@@ -102,4 +105,4 @@ def read_column(
         if label not in index:
             raise InputError(name, label, f"one of the levels {list(stated)}")
         code_of_number[at] = index[label]
-    return Factor(name, stated, code_of_number[number], ordered)
+    return Factor(name, stated, code_of_number[number], ordered, is_stated)
