@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .endpoints import Accrual, Counts, Means, PiecewiseExponential, Rates, RepeatedMeasures, Survival, Weibull
     from .errors import InputError, NotEstimable
     from .estimate import Estimate, Interval, Scale
-    from .mixed import FitError, MixedFit, fit_mmrm, mmrm
+    from .mixed import BatchFit, FitError, MixedFit, compare_fits, fit_batch, fit_mmrm, mmrm
     from .protocol import Protocol, ProtocolError, gallery
     from .report import write_report
     from .sequential import (
@@ -46,6 +46,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accrual",
+    "BatchFit",
     "Conclusion",
     "Counts",
     "DataError",
@@ -90,6 +91,8 @@ __all__ = [
     "Weibull",
     "adapt",
     "analyse",
+    "compare_fits",
+    "fit_batch",
     "fit_mmrm",
     "gallery",
     "mmrm",
@@ -142,8 +145,11 @@ _ROOMS = {
         "stopping_rule",
     ),
     "mixed": (
+        "BatchFit",
         "FitError",
         "MixedFit",
+        "compare_fits",
+        "fit_batch",
         "fit_mmrm",
         "mmrm",
     ),

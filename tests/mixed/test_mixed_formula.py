@@ -86,6 +86,18 @@ class TestFrames:
         assert f"{others} rows with an outcome left out: baseline missing in {others}" in str(fit)
         np.testing.assert_allclose(fit.coefficients, fitted(complete).coefficients, rtol=1e-10)
 
+    def test_reference_level(self) -> None:
+        asked = fitted(levels={"visit": LEVELS["visit"]}, reference={"arm": "midazolam"})
+        np.testing.assert_array_equal(asked.coefficients, fitted().coefficients)
+        assert asked.names == fitted().names
+        site = fitted(DATA, "change ~ site + arm * visit", reference={"site": "south"})
+        assert site.names[1:3] == ("siteeast", "sitenorth")
+        with pytest.raises(InputError, match="one of"):
+            fitted(reference={"arm": "placebo"})
+        for name in ("visit", "baseline", "nothing"):
+            with pytest.raises(InputError, match="other than the visit"):
+                fitted(reference={name: "day1"})
+
     def test_levels_without_rows(self) -> None:
         """Found in the data they are dropped with a note, as R does; stated they are refused."""
         gone = DATA.with_columns(pl.when(pl.col("site") != "north").then(pl.col("change")).alias("change"))

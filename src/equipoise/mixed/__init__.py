@@ -1,5 +1,6 @@
 """The mixed model for repeated measures."""
 
+from .batch import BatchFit, fit_batch
 from .comparison import FitComparison, LikelihoodRatioTest, compare_fits
 from .contrasts import Comparison, Comparisons
 from .errors import FitError
@@ -12,6 +13,7 @@ from .result import MixedFit
 from .term_tests import TermTest, TermTests
 
 __all__ = [
+    "BatchFit",
     "Comparison",
     "Comparisons",
     "FTest",
@@ -25,6 +27,7 @@ __all__ = [
     "TermTest",
     "TermTests",
     "compare_fits",
+    "fit_batch",
     "fit_mmrm",
     "mmrm",
 ]

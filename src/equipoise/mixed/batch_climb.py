@@ -15,8 +15,10 @@ from .batch_likelihood import curvature, evaluate, gradient, residuals, solve_no
 
 __all__ = ["climb", "start_from_given", "start_from_moments"]
 
-# Distance to the maximum in standard errors of the parameters, and how many steps of each kind may lead there.
-_NEAR = 1e-9
+# Distances to the maximum in standard errors of the parameters: where to stop, and where rounding may stop us. How many
+# steps of each kind may lead there.
+_NEAR = 2e-10
+_ROUNDING = 1e-8
 _CHEAP_STEPS = 15
 _EXACT_STEPS = 15
 _HALVINGS = 12
@@ -145,10 +147,19 @@ def start_from_given(start, group, lanes, n_visits, work, given, fisher):
 
 
 @compiled
-def _settle(state, steps, iterations, fisher, board, near):
+def _there(board, lane, near):
+    """Whether the maximum is reached, as nearly as rounding allows."""
+    distance = board[0, lane]
+    if distance < near * near:
+        return True
+    return distance < _ROUNDING * _ROUNDING and distance > 0.25 * board[3, lane]
+
+
+@compiled
+def _settle(state, steps, iterations, fisher, board):
     """Decide lane by lane, after an approximate Newton step was computed, what becomes of it; whether any lane goes
     on. `board` holds the squared distance, whether the information is positive definite and whether the likelihood
-    could be evaluated; its first row becomes 1 in the lanes that shall move.
+    could be evaluated, and the squared distance before; its first row becomes 1 in the lanes that shall move.
     """
     waiting = False
     for lane in range(LANES):
@@ -163,7 +174,7 @@ def _settle(state, steps, iterations, fisher, board, near):
                     fisher[lane] = 1.0
                     steps[lane] += 1
                     waiting = True
-            elif fisher[lane] == 0 and board[0, lane] < near:
+            elif fisher[lane] == 0 and _there(board, lane, _NEAR):
                 state[lane] = 1
             else:
                 going = 1.0
@@ -171,12 +182,13 @@ def _settle(state, steps, iterations, fisher, board, near):
                 steps[lane] += 1
                 iterations[lane] += 1
                 waiting = True
+        board[3, lane] = board[0, lane]
         board[0, lane] = going
     return waiting
 
 
 @compiled
-def _settle_exactly(state, steps, iterations, exact, board, near):
+def _settle_exactly(state, steps, iterations, exact, board):
     """The same after an exact Newton step."""
     waiting = False
     for lane in range(LANES):
@@ -184,7 +196,7 @@ def _settle_exactly(state, steps, iterations, exact, board, near):
         if state[lane] == 0 or (exact and state[lane] == 1):
             if not board[1, lane] > 0 or not board[0, lane] < np.inf:
                 state[lane] = -1
-            elif board[0, lane] < 4 * near:
+            elif _there(board, lane, 2 * _NEAR):
                 state[lane] = 1
             elif steps[lane] >= _EXACT_STEPS:
                 state[lane] = -1
@@ -193,14 +205,15 @@ def _settle_exactly(state, steps, iterations, exact, board, near):
                 steps[lane] += 1
                 iterations[lane] += 1
                 waiting = True
+        board[3, lane] = board[0, lane]
         board[0, lane] = going
     return waiting
 
 
 @compiled
 def climb(data, work, state, steps, iterations, exact, fisher, board):
-    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` (3, lanes) and `steps`
-    (lanes,) are scratch.
+    """Bring every lane of state 0 to its maximum: state 1 where reached, -1 where given up. `board` (4, lanes)
+    and `steps` are scratch.
 
     With `exact` the exact information at the maximum is left factored in `work.information`, and the last step, small
     and not taken, in `work.gradient`.
@@ -210,7 +223,7 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
     flat = board.reshape(-1)
     for lane in range(LANES):
         steps[lane] = 0
-    near = _NEAR * _NEAR
+        board[3, lane] = np.inf
     while True:
         store(flat, 2, evaluate(data, work))
         gradient(data, work)
@@ -219,12 +232,13 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
         distance, definite = _newton(work, pairs)
         store(flat, 0, distance)
         store(flat, 1, definite)
-        if not _settle(state, steps, iterations, fisher, board, near):
+        if not _settle(state, steps, iterations, fisher, board):
             break
         _move(data.n_visits, load(flat, 0), work)
     waiting = exact
     for lane in range(LANES):
         steps[lane] = 0
+        board[3, lane] = np.inf
         waiting = waiting or state[lane] == 0
     if not waiting:
         return
@@ -234,7 +248,7 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
         distance, definite = _newton(work, pairs)
         store(flat, 0, distance)
         store(flat, 1, definite)
-        if not _settle_exactly(state, steps, iterations, exact, board, near):
+        if not _settle_exactly(state, steps, iterations, exact, board):
             break
         _move(data.n_visits, load(flat, 0), work)
         store(flat, 0, evaluate(data, work))

@@ -180,7 +180,7 @@ def _compile(stamp: int):
         means = np.zeros(n_visits * LANES)
         covariate_means = np.zeros(covariates.shape[2] * LANES)
         numbers = np.empty((n_visits * n_visits + p + 3) * LANES)
-        board = np.empty((3, LANES))
+        board = np.empty((4, LANES))
         fisher = np.empty(LANES)
         state = np.empty(LANES, dtype=np.int64)
         steps = np.empty(LANES, dtype=np.int64)

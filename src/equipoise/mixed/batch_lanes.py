@@ -11,12 +11,12 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numba
 from llvmlite import ir
-from numba import njit
+from numba import extending
 from numba.core import cgutils, types
-from numba.core.typing import signature
-from numba.core.typing.templates import ConcreteTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import models, register_model
 
 __all__ = [
     "LANES",
@@ -33,8 +33,14 @@ __all__ = [
     "store",
 ]
 
+# Numba's decorators are not typed in a way that fits their use.
+_njit: Any = numba.njit
+_intrinsic: Any = extending.intrinsic
+_lower_builtin: Any = extending.lower_builtin
+_infer_global: Any = infer_global
+
 LANES = 8
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+compiled: Any = _njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """Compiles a function that only other compiled functions call."""
 _VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _INDEX = ir.IntType(32)
@@ -79,8 +85,8 @@ def _register(function: Any, instruction: str) -> None:
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return getattr(builder, instruction)(*args)
 
-    infer_global(function)(Template)
-    lower_builtin(function, _LANES, _LANES)(lower)
+    _infer_global(function)(Template)
+    _lower_builtin(function, _LANES, _LANES)(lower)
 
 
 for _function, _instruction in (
@@ -102,7 +108,7 @@ def _function_of(builder: Any, name: str, arguments: int) -> Any:
     return cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64")
 
 
-@intrinsic
+@_intrinsic
 def pointer(typing_context, array, position):
     """Pointer to a position of a contiguous float64 array, counted in vectors."""
 
@@ -112,7 +118,7 @@ def pointer(typing_context, array, position):
     return _POINTER(array, types.intp), generate
 
 
-@intrinsic
+@_intrinsic
 def put(typing_context, array, position, value):
     """Write a single number at a position of an array, counted in numbers."""
 
@@ -123,7 +129,7 @@ def put(typing_context, array, position, value):
     return types.void(array, types.intp, types.float64), generate
 
 
-@intrinsic
+@_intrinsic
 def load(typing_context, array, position):
     """The vector at a position of an array, counted in vectors."""
 
@@ -134,7 +140,7 @@ def load(typing_context, array, position):
     return _LANES(array, types.intp), generate
 
 
-@intrinsic
+@_intrinsic
 def store(typing_context, array, position, value):
     """Write a vector at a position of an array, counted in vectors."""
 
@@ -146,7 +152,7 @@ def store(typing_context, array, position, value):
     return types.void(array, types.intp, _LANES), generate
 
 
-@intrinsic
+@_intrinsic
 def fma(typing_context, first, second, third):
     """first * second + third, in one rounding where the processor can."""
 
@@ -156,7 +162,7 @@ def fma(typing_context, first, second, third):
     return _LANES(_LANES, _LANES, _LANES), generate
 
 
-@intrinsic
+@_intrinsic
 def root(typing_context, value):
     """Square root; NaN of what is negative."""
 
@@ -166,7 +172,7 @@ def root(typing_context, value):
     return _LANES(_LANES), generate
 
 
-@intrinsic
+@_intrinsic
 def fill(typing_context, value):
     """A number in every lane."""
 
@@ -178,7 +184,7 @@ def fill(typing_context, value):
     return _LANES(types.float64), generate
 
 
-@intrinsic
+@_intrinsic
 def greater(typing_context, first, second):
     """1 where first > second, 0 elsewhere and where one of them is NaN."""
 
@@ -188,7 +194,7 @@ def greater(typing_context, first, second):
     return _LANES(_LANES, _LANES), generate
 
 
-@intrinsic
+@_intrinsic
 def choose(typing_context, mask, first, second):
     """First where the mask is above 0, second elsewhere."""
 
@@ -199,7 +205,7 @@ def choose(typing_context, mask, first, second):
     return _LANES(_LANES, _LANES, _LANES), generate
 
 
-@intrinsic
+@_intrinsic
 def every(typing_context, mask):
     """Whether the mask is above 0 in all lanes."""
 

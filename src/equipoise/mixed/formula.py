@@ -13,7 +13,7 @@ from ..errors import InputError
 from .design_matrix import design_matrix, named, outcome_of, parse
 from .fit import fit_mmrm
 from .fitted_model import DegreesOfFreedom, Method, Variance
-from .frame import Factor, read_column, read_frame
+from .frame import Factor, label_of, read_column, read_frame
 from .individuals import Cells
 from .named_structures import CovarianceName
 from .reference_grid import ReferenceGrid, cell_frequencies
@@ -41,6 +41,7 @@ def mmrm(
     group: str | None = None,
     weights: str | None = None,
     levels: Mapping[str, Sequence[object]] | None = None,
+    reference: Mapping[str, object] | None = None,
 ) -> MixedFit:
     """Fit a mixed model for repeated measures, as R's mmrm does.
 
@@ -67,6 +68,8 @@ def mmrm(
         Column of positive weights.
     levels
         Order of the levels of columns, e.g. {"arm": ["midazolam", "ketamine"]}; a column named here is a factor.
+    reference
+        Reference level of factors, e.g. {"arm": "midazolam"}, put before their other levels.
 
     Raises
     ------
@@ -99,6 +102,8 @@ def mmrm(
     columns: dict[str, Factor | Array] = {
         name: visits if name == visit else read_column(frame, name, "formula", stated) for name in sorted(variables)
     }
+    for name, level in (reference or {}).items():
+        columns[name] = _with_reference(columns.get(name), name, level, visit)
     outcome_names = named(left) & set(columns)
     for name in outcome_names:
         column = columns[name]
@@ -215,6 +220,19 @@ def mmrm(
         _cells=cells,
         _grid=grid,
     )
+
+
+def _with_reference(column: Factor | Array | None, name: str, level: object, visit: str) -> Factor:
+    """The factor with one level moved before the others."""
+    if not isinstance(column, Factor) or name == visit:
+        raise InputError("reference", name, "a factor of the formula other than the visit")
+    label = label_of(level)
+    if label not in column.levels:
+        raise InputError(f"reference[{name!r}]", level, f"one of {list(column.levels)}")
+    at = column.levels.index(label)
+    order = [at, *(index for index in range(len(column.levels)) if index != at)]
+    moved = np.append(np.argsort(order), -1)
+    return replace(column, levels=tuple(column.levels[index] for index in order), codes=moved[column.codes])
 
 
 def _missing_in(columns: Iterable[Factor | Array | None], n_rows: int) -> NDArray[np.bool_]:

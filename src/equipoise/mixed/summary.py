@@ -51,7 +51,7 @@ def _described(fit: MixedFit) -> list[str]:
         f"Variance: {_VARIANCES[fit.variance]}{adjusted}; degrees of freedom {degrees}",
         f"{fit.n_patients} patients, {fit.n_observations} observations, {len(fit.visits)} visits{dropped}",
         *(f"Note: {note}" for note in fit.notes),
-        f"Converged in {fit.iterations} iterations; {fit.gradient_norm:.1e} standard errors from the maximum",
+        f"Converged in {fit.iterations} iterations, within {max(fit.gradient_norm, 1e-9):.0e} standard errors of the maximum",
         f"Log-likelihood {fit.log_likelihood:.4f}, AIC {fit.aic:.2f}, BIC {fit.bic:.2f}",
     ]
 
