@@ -19,6 +19,6 @@ def test_public_names_stay_themselves_once_their_rooms_are_imported():
 
 
 def test_import_brings_in_no_heavy_library():
-    heavy = ("scipy", "pandas", "polars", "matplotlib", "formulaic", "pydantic", "lifelines", "typer", "rich")
+    heavy = ("scipy", "pandas", "polars", "matplotlib", "formulaic", "pydantic", "lifelines", "typer", "rich", "numba")
     code = f"import sys, equipoise; print([name for name in {heavy!r} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

@@ -84,12 +84,11 @@ class BatchFit:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Checked arrays. `usable` (1 or trials, patients), arm likewise, covariates (1 or trials, patients, k)."""
+    """Checked arrays, arm (1 or trials, patients) and covariates (1 or trials, patients, k)."""
 
     outcome: Array
     arm: NDArray[np.int64]
     covariates: Array
-    usable: NDArray[np.bool_]
     by_visit: NDArray[np.bool_]
     n_arms: int
 
@@ -130,7 +129,8 @@ class _Problem:
         def own(array: Any) -> Any:
             return array[trial if len(array) > 1 else 0]
 
-        usable, arm, covariates = own(self.usable), own(self.arm), own(self.covariates)
+        arm, covariates = own(self.arm), own(self.covariates)
+        usable = ~np.isnan(covariates).any(axis=1)
         outcome = np.where(usable[:, None], self.outcome[trial], np.nan)
         covariates = np.where(usable[:, None], covariates, 0.0)
         n_patients = len(outcome)
@@ -216,12 +216,12 @@ def fit_batch(
     fitted = np.zeros(n_trials, dtype=np.bool_)
     iterations = np.zeros(n_trials, dtype=np.int64)
 
-    if pairs * problem.n_columns**2 * 64 <= _LARGEST_MEMORY:
+    if pairs * (pairs + problem.n_columns**2 // 2) * 64 <= _LARGEST_MEMORY:
         from .batch_kernels import fit_trials
 
         order = problem.order()
         halves, gathered = _products_of_pairs(n_visits)
-        given = (problem.outcome, problem.usable, problem.arm, problem.covariates, problem.places(), order)
+        given = (problem.outcome, problem.arm, problem.covariates, problem.places(), order)
         model = (problem.n_arms, problem.n_slopes, weights[order], begin, _KINDS[kind], method == "reml")
         results = (effect, variance, degrees, coefficients, covariance, fitted, iterations)
 
@@ -269,6 +269,8 @@ def _fit_alone(problem: _Problem, trial: int, contrast: Array, method: Any, kind
     outcome, design = problem.one(trial)
     if np.isinf(outcome).any():
         raise InputError("outcome", np.inf, "finite values, or NaN where not observed")
+    if np.isinf(design).any():
+        raise InputError("covariates", np.inf, "finite values, or NaN where missing")
     try:
         fit = fit_mmrm(outcome, design, method=method, degrees_of_freedom=kind)
         return fit.estimate(contrast), fit
@@ -296,17 +298,17 @@ def _checked(outcome: Any, arm: Any, covariates: Any, by_visit: Any, arms: Any) 
 
     values = np.zeros((1, n_patients, 0))
     if covariates is not None:
-        values = any_shape("covariates", covariates, "numbers, or NaN where missing", infinite=False, missing=True)
+        values = any_shape("covariates", covariates, "numbers, or NaN where missing", infinite=True, missing=True)
         if values.ndim not in (2, 3) or values.shape[:-1] not in ((n_patients,), (n_trials, n_patients)):
             shapes = f"shape {(n_patients, 'k')} or {(n_trials, n_patients, 'k')}"
             raise InputError("covariates", values.shape, shapes)
         values = np.ascontiguousarray(values.reshape(-1, n_patients, values.shape[-1]))
     flags = np.asarray(by_visit)
+    flags = flags.astype(np.bool_) if flags.size == 0 else flags
     if flags.dtype != np.bool_ or flags.shape not in ((), (values.shape[2],)):
         raise InputError("by_visit", by_visit, f"True or False, or {values.shape[2]} of them, one a covariate")
     flags = np.ascontiguousarray(np.broadcast_to(flags, values.shape[2]))
-    usable = np.ascontiguousarray(~np.isnan(values).any(axis=2))
-    return _Problem(y, found, values, usable, flags, n_arms)
+    return _Problem(y, found, values, flags, n_arms)
 
 
 def _contrast(problem: _Problem, visit: Any, arms: Any, contrast: Any) -> Array:

@@ -1,7 +1,7 @@
 """The exact observed information of eight trials at once, and what follows from it for one contrast.
 
-F_a = X'W V_a W X is kept for every entry of the covariance, and K_a = R F_a R' where C = R'R, so that
-tr(C F_a C F_b) = sum of the products of the elements of K_a and K_b.
+With F_a = X'W V_a W X for every entry of the covariance, C = R'R and K_a = R F_a R', tr(C F_a C F_b) is the sum of the
+products of the elements of K_a and K_b. The entries are taken one after another, so that only K_a need be kept.
 """
 
 from __future__ import annotations
@@ -16,105 +16,123 @@ __all__ = ["adjustment", "contrast_variance", "exact_information"]
 
 
 @compiled
-def _collect(data, work):
-    """F_a (lower triangles) and s_a over all patterns."""
-    n_patterns, visits, sizes, halves = data.n_patterns, data.visits, data.sizes, data.halves
-    n_visits, n_slopes, n_rows = data.n_visits, data.n_slopes, data.n_rows
-    common = n_rows - n_slopes
-    first_common = n_slopes * n_visits
-    p = first_common + common
-    pairs = n_visits * (n_visits + 1) // 2
-    zero = fill(0.0)
-    for a in range(pairs):
-        for i in range(p):
-            store(work.scores, a * p + i, zero)
-            for j in range(i + 1):
-                store(work.design, (a * p + i) * p + j, zero)
+def _carry_residuals(data, work):
+    """W 1 and (B - A Theta) W of every pattern, to `sums` and `errors`."""
+    n_patterns, sizes, n_visits, n_rows = data.n_patterns, data.sizes, data.n_visits, data.n_rows
     for m in range(n_patterns):
         size = sizes[m]
-        weight, design = m * n_visits * n_visits, m * n_rows * n_rows
+        weight, into = m * n_visits * n_visits, m * n_rows * n_visits
         residuals(data, m, work.solution, work.first, work.second)
-        # W 1 to `second`, (B - A Theta) W to `scratch`.
         for j in range(size):
-            total = zero
+            total = fill(0.0)
             for k in range(size):
                 total = total + load(work.weight, weight + j * size + k)
-            store(work.second, j, total)
+            store(work.sums, m * n_visits + j, total)
             for a in range(n_rows):
-                total = zero
+                total = fill(0.0)
                 for k in range(size):
                     total = fma(load(work.first, a * size + k), load(work.weight, weight + k * size + j), total)
-                store(work.fourth, a * size + j, total)
-        for j in range(size):
-            for k in range(j + 1):
-                entry = visits[m, j] * (visits[m, j] + 1) // 2 + visits[m, k]
-                half = fill(halves[entry])
-                sum_j, sum_k = load(work.second, j) * half, load(work.second, k) * half
-                here = entry * p
-                both = zero
-                for h in range(size):
-                    row = visits[m, h]
-                    at_j = load(work.weight, weight + h * size + j) * half
-                    at_k = load(work.weight, weight + h * size + k) * half
-                    for a in range(n_slopes):
-                        place = here + a * n_visits + row
-                        value = fma(at_j, load(work.fourth, a * size + k), load(work.scores, place))
-                        store(work.scores, place, fma(at_k, load(work.fourth, a * size + j), value))
-                    for n in range(size):
-                        column = visits[m, n]
-                        value = at_j * load(work.weight, weight + k * size + n)
-                        value = fma(at_k, load(work.weight, weight + j * size + n), value)
-                        for a in range(n_slopes):
-                            line = (here + a * n_visits + row) * p + column
-                            for b in range(a + 1 if n <= h else a):
-                                place = line + b * n_visits
-                                known = load(work.design, place)
-                                store(work.design, place, fma(load(data.design, design + a * n_rows + b), value, known))
-                    value = sum_j * load(work.weight, weight + k * size + h)
-                    value = fma(sum_k, load(work.weight, weight + j * size + h), value)
-                    both = both + value
-                    for c in range(common):
-                        line = (here + first_common + c) * p + row
-                        for a in range(n_slopes):
-                            place = line + a * n_visits
-                            known = load(data.design, design + (n_slopes + c) * n_rows + a)
-                            store(work.design, place, fma(known, value, load(work.design, place)))
-                for c in range(common):
-                    place = here + first_common + c
-                    value = fma(sum_j, load(work.fourth, (n_slopes + c) * size + k), load(work.scores, place))
-                    store(work.scores, place, fma(sum_k, load(work.fourth, (n_slopes + c) * size + j), value))
-                    for d in range(c + 1):
-                        line = (here + first_common + c) * p + first_common + d
-                        known = load(data.design, design + (n_slopes + c) * n_rows + n_slopes + d)
-                        store(work.design, line, fma(known, both, load(work.design, line)))
+                store(work.errors, into + a * size + j, total)
+
+
+@compiled
+def _add_pattern(data, work, m, j, k, half, scores):
+    """Add what a pattern contributes to F_a (lower triangle, in `third`) and s_a, where a is the entry of its j-th and
+    k-th visit.
+    """
+    visits, n_visits, n_slopes, n_rows = data.visits, data.n_visits, data.n_slopes, data.n_rows
+    size, common = data.sizes[m], n_rows - n_slopes
+    first_common = n_slopes * n_visits
+    p = first_common + common
+    line_j, line_k = m * n_visits * n_visits + j * size, m * n_visits * n_visits + k * size
+    design, errors = m * n_rows * n_rows, m * n_rows * n_visits
+    sum_j, sum_k = load(work.sums, m * n_visits + j) * half, load(work.sums, m * n_visits + k) * half
+    both = fill(0.0)
+    for h in range(size):
+        row = visits[m, h]
+        at_j, at_k = load(work.weight, line_j + h) * half, load(work.weight, line_k + h) * half
+        for a in range(n_slopes):
+            place = a * n_visits + row
+            value = fma(at_j, load(work.errors, errors + a * size + k), load(scores, place))
+            store(scores, place, fma(at_k, load(work.errors, errors + a * size + j), value))
+        for n in range(size):
+            column = visits[m, n]
+            value = fma(at_k, load(work.weight, line_j + n), at_j * load(work.weight, line_k + n))
+            for a in range(n_slopes):
+                line = (a * n_visits + row) * p + column
+                for b in range(a + 1 if n <= h else a):
+                    place = line + b * n_visits
+                    known = load(work.third, place)
+                    store(work.third, place, fma(load(data.design, design + a * n_rows + b), value, known))
+        value = fma(sum_k, load(work.weight, line_j + h), sum_j * load(work.weight, line_k + h))
+        both = both + value
+        for c in range(common):
+            line = (first_common + c) * p + row
+            for a in range(n_slopes):
+                place = line + a * n_visits
+                known = load(data.design, design + (n_slopes + c) * n_rows + a)
+                store(work.third, place, fma(known, value, load(work.third, place)))
+    for c in range(common):
+        place = first_common + c
+        value = fma(sum_j, load(work.errors, errors + (n_slopes + c) * size + k), load(scores, place))
+        store(scores, place, fma(sum_k, load(work.errors, errors + (n_slopes + c) * size + j), value))
+        for d in range(c + 1):
+            line = (first_common + c) * p + first_common + d
+            known = load(data.design, design + (n_slopes + c) * n_rows + n_slopes + d)
+            store(work.third, line, fma(known, both, load(work.third, line)))
 
 
 @compiled
 def exact_information(data, work):
-    """The observed information at the point last evaluated, to `work.information` (lower triangle)."""
+    """The observed information at the point last evaluated, to `work.information` (lower triangle); with g = C c also g
+    to `carrier`, s_a to `scores`, F_a g to `carried` and g'F_a g, the gradient of the variance, to `slope`.
+    """
     n_visits, n_slopes, n_rows, restricted = data.n_visits, data.n_slopes, data.n_rows, data.restricted
     p = n_slopes * n_visits + n_rows - n_slopes
     pairs = n_visits * (n_visits + 1) // 2
     triangle = p * (p + 1) // 2
     features = triangle + p
-    half, one = fill(-0.5), fill(1.0)
-    curvature(data, half, one, one, work)
-    _collect(data, work)
-    for a in range(pairs):
-        for i in range(p):
-            for j in range(i + 1):
-                value = load(work.design, (a * p + i) * p + j)
-                store(work.third, i * p + j, value)
-                store(work.third, j * p + i, value)
-                store(work.design, (a * p + j) * p + i, value)
-        begin = a * features
-        if restricted:
-            outer_sandwich(work.inverse, work.third, p, work.fourth, math.sqrt(0.5), 1.0, pointer(work.features, begin))
-        for i in range(p):
-            total = fill(0.0)
-            for k in range(i + 1):
-                total = fma(load(work.inverse, i * p + k), load(work.scores, a * p + k), total)
-            store(work.features, begin + triangle + i, total)
+    zero, one = fill(0.0), fill(1.0)
+    curvature(data, fill(-0.5), one, one, work)
+    for i in range(p):
+        total = zero
+        for k in range(p):
+            total = fma(load(work.inner, i * p + k), load(work.contrast, k), total)
+        store(work.carrier, i, total)
+    _carry_residuals(data, work)
+    a = 0
+    for visit in range(n_visits):
+        for other in range(visit + 1):
+            scores, carried = pointer(work.scores, a * p), pointer(work.carried, a * p)
+            for i in range(p):
+                store(scores, i, zero)
+                for j in range(i + 1):
+                    store(work.third, i * p + j, zero)
+            for m in range(data.n_patterns):
+                j, k = data.ranks[m, visit], data.ranks[m, other]
+                if j >= 0 and k >= 0:
+                    _add_pattern(data, work, m, j, k, fill(data.halves[a]), scores)
+            for i in range(p):
+                for j in range(i):
+                    store(work.third, j * p + i, load(work.third, i * p + j))
+            slope = zero
+            for i in range(p):
+                total = zero
+                for k in range(p):
+                    total = fma(load(work.third, i * p + k), load(work.carrier, k), total)
+                store(carried, i, total)
+                slope = fma(total, load(work.carrier, i), slope)
+            store(work.slope, a, slope)
+            begin = a * features
+            if restricted:
+                into = pointer(work.features, begin)
+                outer_sandwich(work.inverse, work.third, p, work.fourth, math.sqrt(0.5), 1.0, into)
+            for i in range(p):
+                total = zero
+                for k in range(i + 1):
+                    total = fma(load(work.inverse, i * p + k), load(scores, k), total)
+                store(work.features, begin + triangle + i, total)
+            a += 1
     _subtract_products(work.features, pairs, 0 if restricted else triangle, features, work.information)
 
 
@@ -149,24 +167,12 @@ def _subtract_row(product, size, row, column, first, second, third):
 
 @compiled
 def contrast_variance(p, pairs, work):
-    """c'Cc; with C c to `carrier`, F_a C c to `carried` and the gradient of the variance to `slope`."""
+    """c'Cc at the point of the exact information; the inverse information times the gradient of it to `solved`."""
     variance = fill(0.0)
     for i in range(p):
-        total = fill(0.0)
-        for k in range(p):
-            total = fma(load(work.inner, i * p + k), load(work.contrast, k), total)
-        store(work.carrier, i, total)
-        variance = fma(total, load(work.contrast, i), variance)
+        variance = fma(load(work.carrier, i), load(work.contrast, i), variance)
     for a in range(pairs):
-        slope = fill(0.0)
-        for i in range(p):
-            total = fill(0.0)
-            for k in range(p):
-                total = fma(load(work.design, (a * p + i) * p + k), load(work.carrier, k), total)
-            store(work.carried, a * p + i, total)
-            slope = fma(total, load(work.carrier, i), slope)
-        store(work.slope, a, slope)
-        store(work.solved, a, slope)
+        store(work.solved, a, load(work.slope, a))
     solve_lower(work.information, pairs, work.solved)
     solve_upper(work.information, pairs, work.solved)
     return variance

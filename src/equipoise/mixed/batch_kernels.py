@@ -87,7 +87,9 @@ def _carry_back(visit_means, covariate_means, n_visits, n_arms, n_slopes, n_rows
 
 
 @compiled
-def _gather(outcome, arm, covariates, places, n_arms, group, lanes, codes, data, means, covariate_means, sums, state):
+def _gather(
+    outcome, arm, covariates, places, n_arms, group, lanes, codes, data, means, covariate_means, scratch, state
+):
     """Data of all lanes; lanes without a trial of their own repeat the last."""
     for lane in range(LANES):
         source = min(lane, lanes - 1)
@@ -99,7 +101,7 @@ def _gather(outcome, arm, covariates, places, n_arms, group, lanes, codes, data,
             for c in range(places.size):
                 covariate_means[c * LANES + lane] = covariate_means[c * LANES + source]
         fits = accumulate(
-            outcome, arm, covariates, places, n_arms, group + source, lane, codes, data, means, covariate_means, sums
+            outcome, arm, covariates, places, n_arms, group + source, lane, codes, data, means, covariate_means, scratch
         )
         state[lane] = 0 if fits else -1
 
@@ -157,7 +159,7 @@ def _stamp() -> int:
 
 def _compile(stamp: int):
     def fit_trials(
-        outcome, usable, arm, covariates, places, order, n_arms, n_slopes, contrast, start, kind, restricted,
+        outcome, arm, covariates, places, order, n_arms, n_slopes, contrast, start, kind, restricted,
         halves, gathered, first, last, effect, variance, degrees, coefficients, covariance, fitted, iterations,
     ):  # fmt: skip
         """Fit the trials first, ..., last - 1 and write the results of those fitted.
@@ -168,7 +170,7 @@ def _compile(stamp: int):
         n_patients, n_visits = outcome.shape[1], outcome.shape[2]
         n_rows = n_arms + covariates.shape[2]
         p = n_slopes * n_visits + n_rows - n_slopes
-        width = n_rows + n_visits
+        width = 1 + covariates.shape[2] + n_visits
         wide = (width + LANES - 1) // LANES * LANES
         codes = np.empty((LANES, n_patients), dtype=np.int64)
         table = 4
@@ -179,6 +181,9 @@ def _compile(stamp: int):
         patterns = np.empty(LANES * n_patients, dtype=np.int64)
         means = np.zeros(n_visits * LANES)
         covariate_means = np.zeros(covariates.shape[2] * LANES)
+        rows = np.zeros((n_patients, wide))
+        pairs = np.empty((n_visits, n_visits))
+        shifts = np.empty(width)
         numbers = np.empty((n_visits * n_visits + p + 3) * LANES)
         board = np.empty((4, LANES))
         fisher = np.empty(LANES)
@@ -190,32 +195,49 @@ def _compile(stamp: int):
         statistics, work = space(memory, capacity, n_visits, n_rows, p)
         visits = np.empty((capacity, n_visits), dtype=np.int64)
         sizes = np.empty(capacity, dtype=np.int64)
-        sums = np.empty((capacity, width, wide))
+        ranks = np.empty((capacity, n_visits), dtype=np.int64)
+        sums = np.empty((capacity * n_arms, width, wide))
 
         for group in range(first, last, LANES):
             lanes = min(LANES, last - group)
             for lane in range(lanes):
-                codes_of(outcome, usable, covariates, places, group + lane, codes, means, covariate_means, lane)
+                codes_of(outcome, covariates, places, group + lane, codes, means, covariate_means, lane)
             found = sorted_patterns(codes, lanes, keys, slots, patterns)
             if found > capacity:
-                capacity = 2 * found
+                capacity = found + found // 4
                 memory = np.empty(space_needed(capacity, n_visits, n_rows, p) * LANES)
                 statistics, work = space(memory, capacity, n_visits, n_rows, p)
                 visits = np.empty((capacity, n_visits), dtype=np.int64)
                 sizes = np.empty(capacity, dtype=np.int64)
-                sums = np.empty((capacity, width, wide))
+                ranks = np.empty((capacity, n_visits), dtype=np.int64)
+                sums = np.empty((capacity * n_arms, width, wide))
             for m in range(found):
                 sizes[m] = 0
                 for j in range(n_visits):
+                    ranks[m, j] = -1
                     if patterns[m] >> j & 1:
+                        ranks[m, j] = sizes[m]
                         visits[m, sizes[m]] = j
                         sizes[m] += 1
             data = Data(
-                statistics[0], statistics[1], statistics[2], statistics[3], visits, sizes, halves, gathered,
+                statistics[0], statistics[1], statistics[2], statistics[3], visits, sizes, ranks, halves, gathered,
                 found, n_visits, n_slopes, n_rows, restricted,
             )  # fmt: skip
+            scratch = (rows, sums, pairs, shifts)
             _gather(
-                outcome, arm, covariates, places, n_arms, group, lanes, codes, data, means, covariate_means, sums, state
+                outcome,
+                arm,
+                covariates,
+                places,
+                n_arms,
+                group,
+                lanes,
+                codes,
+                data,
+                means,
+                covariate_means,
+                scratch,
+                state,
             )
             clear = whiten(data, work)
             clear = clear * start_from_moments(data, work)
@@ -227,9 +249,9 @@ def _compile(stamp: int):
                 taken[lane] = 0
             if start.shape[0] > 0:
                 start_from_given(start, group, lanes, n_visits, work, numbers, fisher)
+            _carry_contrast(contrast, covariate_means, n_visits, n_arms, n_slopes, n_rows, work)
             climb(data, work, state, steps, taken, kind > 0, fisher, board)
 
-            _carry_contrast(contrast, covariate_means, n_visits, n_arms, n_slopes, n_rows, work)
             squared_error, freedom = _infer(data, work, kind)
             store(numbers, 0, inside(n_visits, work))
             store(numbers, 1, squared_error)

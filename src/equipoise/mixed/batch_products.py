@@ -16,13 +16,12 @@ __all__ = ["accumulate", "codes_of", "sorted_patterns"]
 
 
 @compiled
-def codes_of(outcome, usable, covariates, places, trial, codes, visit_means, covariate_means, lane):
+def codes_of(outcome, covariates, places, trial, codes, visit_means, covariate_means, lane):
     """Pattern of every patient of a trial as a sum of powers of two, 0 for those left out; means by visit over what
-    is seen and of the covariates over the patients usable, each at its place.
+    is seen and of the covariates over the patients with all of them, each at its place.
     """
     n_patients, n_visits = outcome.shape[1], outcome.shape[2]
     n_covariates = covariates.shape[2]
-    of_usable = trial if usable.shape[0] > 1 else 0
     of_covariates = trial if covariates.shape[0] > 1 else 0
     seen = np.zeros(n_visits, dtype=np.int64)
     sums = np.zeros(n_visits)
@@ -30,16 +29,20 @@ def codes_of(outcome, usable, covariates, places, trial, codes, visit_means, cov
     counted = 0
     for i in range(n_patients):
         code = np.int64(0)
-        if usable[of_usable, i]:
+        usable = True
+        for c in range(n_covariates):
+            value = covariates[of_covariates, i, c]
+            usable = usable and value == value
+        if usable:
             counted += 1
             for c in range(n_covariates):
                 slopes[c] += covariates[of_covariates, i, c]
             for j in range(n_visits):
                 value = outcome[trial, i, j]
-                if value == value:
-                    code |= np.int64(1) << j
-                    seen[j] += 1
-                    sums[j] += value
+                there = np.int64(value == value)
+                code |= there << j
+                seen[j] += there
+                sums[j] += value if there else 0.0
         codes[lane, i] = code
     for j in range(n_visits):
         visit_means[j * LANES + lane] = sums[j] / seen[j] if seen[j] > 0 else 0.0
@@ -97,73 +100,97 @@ def sorted_patterns(codes, lanes, keys, slots, patterns):
 
 
 @compiled
-def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, data, means, covariate_means, sums):
+def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, data, means, covariate_means, scratch):
     """Cross-products of one trial for all patterns, written into its lane of `data`; False where they cannot bear the
     model (too few patients at a visit, at a pair of visits, or in all).
 
-    `means` are by visit. `sums` (patterns, width, wide) is scratch, wide a multiple of the lanes.
+    `means` are by visit. `scratch` is rows (patients, wide), sums (patterns and arms, width, wide), pairs of visits
+    (visits, visits) and shifts (width,): the products of (1, covariates, outcome) are summed over the patients of each
+    pattern and arm.
     """
     n_patterns, visits, sizes, n_visits = data.n_patterns, data.visits, data.sizes, data.n_visits
     n_slopes, n_rows = data.n_slopes, data.n_rows
+    rows, sums, pairs, shifts = scratch
     n_patients, n_covariates = outcome.shape[1], covariates.shape[2]
-    width, wide = n_rows + n_visits, sums.shape[2]
+    from_outcome = 1 + n_covariates
+    width, wide = from_outcome + n_visits, sums.shape[2]
     blocks = wide // LANES
     of_arm = trial if arm.shape[0] > 1 else 0
     of_covariates = trial if covariates.shape[0] > 1 else 0
 
-    flat = sums.reshape(-1)
-    zero = fill(0.0)
-    for block in range(n_patterns * width * blocks):
-        store(flat, block, zero)
-    z = np.zeros(wide)
+    for c in range(n_covariates):
+        shifts[1 + c] = covariate_means[places[c] * LANES + lane]
+    for j in range(n_visits):
+        shifts[from_outcome + j] = means[j * LANES + lane]
     for i in range(n_patients):
-        m = codes[lane, i]
-        if m < 0:
+        if codes[lane, i] >= 0:
+            rows[i, 0] = 1.0
+            for c in range(n_covariates):
+                rows[i, 1 + c] = covariates[of_covariates, i, c] - shifts[1 + c]
+            for j in range(n_visits):
+                value = outcome[trial, i, j] - shifts[from_outcome + j]
+                rows[i, from_outcome + j] = value if value == value else 0.0
+    zero = fill(0.0)
+    for block in range(n_patterns * n_arms * width * blocks):
+        store(sums, block, zero)
+    for i in range(n_patients):
+        if codes[lane, i] < 0:
             continue
-        z[0] = 1.0
-        for g in range(1, n_arms):
-            z[g] = 1.0 if arm[of_arm, i] == g else 0.0
-        for c in range(n_covariates):
-            place = places[c]
-            z[n_arms + place] = covariates[of_covariates, i, c] - covariate_means[place * LANES + lane]
-        for j in range(n_visits):
-            value = outcome[trial, i, j]
-            z[n_rows + j] = value - means[j * LANES + lane] if value == value else 0.0
-        for row in range(width):
-            factor = fill(z[row])
-            at = (m * width + row) * blocks
-            for block in range(row // LANES, blocks):
-                store(flat, at + block, fma(factor, load(z, block), load(flat, at + block)))
+        at = (codes[lane, i] * n_arms + arm[of_arm, i]) * width * blocks
+        if blocks == 1:
+            all_columns = load(rows, i)
+            for row in range(width):
+                store(sums, at + row, fma(fill(rows[i, row]), all_columns, load(sums, at + row)))
+        else:
+            for row in range(width):
+                factor = fill(rows[i, row])
+                for block in range(row // LANES, blocks):
+                    place = at + row * blocks + block
+                    store(sums, place, fma(factor, load(rows, i * blocks + block), load(sums, place)))
 
-    pairs = np.zeros((n_visits, n_visits))
+    for j in range(n_visits):
+        for k in range(n_visits):
+            pairs[j, k] = 0.0
     patients, observations, squares, level = 0.0, 0.0, 0.0, 0.0
     for m in range(n_patterns):
         size = sizes[m]
-        count = sums[m, 0, 0]
+        design, cross = m * n_rows * n_rows, m * n_rows * n_visits
+        # Rows of A and B of the arms, from the first row of their sums; then all arms together.
+        base = m * n_arms
+        for g in range(1, n_arms):
+            for h in range(n_arms):
+                _put_both(data.design, design, n_rows, g, h, lane, sums[base + g, 0, 0] if h == g or h == 0 else 0.0)
+            for c in range(n_covariates):
+                _put_both(data.design, design, n_rows, n_arms + places[c], g, lane, sums[base + g, 0, 1 + c])
+            for j in range(size):
+                value = sums[base + g, 0, from_outcome + visits[m, j]]
+                put(data.cross, (cross + g * size + j) * LANES + lane, value)
+        for g in range(1, n_arms):
+            for row in range(width):
+                for block in range(row // LANES, blocks):
+                    place = (base * width + row) * blocks + block
+                    store(sums, place, load(sums, place) + load(sums, place + g * width * blocks))
+        count = sums[base, 0, 0]
         put(data.count, m * LANES + lane, count)
         patients += count
         observations += count * size
-        at = m * n_rows * n_rows
-        for a in range(n_rows):
+        for a in range(from_outcome):
+            own = 0 if a == 0 else n_arms + places[a - 1]
             for b in range(a + 1):
-                value = sums[m, b, a]
-                put(data.design, (at + a * n_rows + b) * LANES + lane, value)
-                put(data.design, (at + b * n_rows + a) * LANES + lane, value)
-        at = m * n_rows * n_visits
-        for a in range(n_rows):
+                other = 0 if b == 0 else n_arms + places[b - 1]
+                _put_both(data.design, design, n_rows, own, other, lane, sums[base, b, a])
             for j in range(size):
-                put(data.cross, (at + a * size + j) * LANES + lane, sums[m, a, n_rows + visits[m, j]])
-        at = m * n_visits * n_visits
+                value = sums[base, a, from_outcome + visits[m, j]]
+                put(data.cross, (cross + own * size + j) * LANES + lane, value)
         for j in range(size):
             first = visits[m, j]
             mean = means[first * LANES + lane]
             level += count * mean * mean
-            squares += sums[m, n_rows + first, n_rows + first]
+            squares += sums[base, from_outcome + first, from_outcome + first]
             for k in range(j + 1):
                 second = visits[m, k]
-                value = sums[m, n_rows + second, n_rows + first]
-                put(data.outcome, (at + j * size + k) * LANES + lane, value)
-                put(data.outcome, (at + k * size + j) * LANES + lane, value)
+                value = sums[base, from_outcome + second, from_outcome + first]
+                _put_both(data.outcome, m * n_visits * n_visits, size, j, k, lane, value)
                 pairs[first, second] += count
     columns = n_slopes * n_visits + n_rows - n_slopes
     if patients <= n_visits or observations <= columns or not squares > 1e-12 * level:
@@ -175,3 +202,10 @@ def accumulate(outcome, arm, covariates, places, n_arms, trial, lane, codes, dat
         if pairs[j, j] < 2:
             return False
     return True
+
+
+@compiled
+def _put_both(matrix, start, size, row, column, lane, value):
+    """Write an element of one lane of a symmetric matrix."""
+    put(matrix, (start + row * size + column) * LANES + lane, value)
+    put(matrix, (start + column * size + row) * LANES + lane, value)

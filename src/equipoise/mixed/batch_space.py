@@ -22,6 +22,8 @@ class Data(NamedTuple):
         Pattern after pattern n, A (rows, rows), B (rows, T) and Y (T, T); visits not seen are left out.
     visits, sizes
         (patterns, T) the visits seen, and how many.
+    ranks
+        (patterns, T) where among the visits seen each one stands, -1 where it was not seen.
     halves
         (pairs,) a half for a variance, one for a covariance.
     places
@@ -36,6 +38,7 @@ class Data(NamedTuple):
     outcome: Any
     visits: Any
     sizes: Any
+    ranks: Any
     halves: Any
     places: Any
     n_patterns: int
@@ -64,8 +67,10 @@ class Space(NamedTuple):
         (pairs, pairs).
     gradient, slope, solved
         (pairs,).
-    design, scores, carried, features
-        (pairs, p, p), (pairs, p), (pairs, p), (pairs and up to two rows of zeros, features).
+    sums, errors
+        (patterns, T), (patterns, rows, T).
+    scores, carried, features
+        (pairs, p), (pairs, p), (pairs and up to two rows of zeros, features).
     first, second, third, fourth
         Scratch.
     """
@@ -90,7 +95,8 @@ class Space(NamedTuple):
     gradient: Any
     slope: Any
     solved: Any
-    design: Any
+    sums: Any
+    errors: Any
     scores: Any
     carried: Any
     features: Any
@@ -108,7 +114,7 @@ def space_needed(patterns, n_visits, n_rows, n_columns):
     square = max(n_visits, n_columns) ** 2
     needed = patterns * (1 + n_rows * n_rows + n_rows * n_visits + 4 * n_visits * n_visits)
     needed += 3 * n_columns * n_columns + 6 * n_columns + 3 * pairs * pairs + 3 * pairs + 4 * square
-    needed += pairs * n_columns * (n_columns + 2) + (pairs + 2) // 3 * 3 * features
+    needed += patterns * n_visits * (n_rows + 1) + 2 * pairs * n_columns + (pairs + 2) // 3 * 3 * features
     return needed + n_visits * n_visits + n_rows * n_rows
 
 
@@ -160,8 +166,8 @@ def space(memory, patterns, n_visits, n_rows, n_columns):
     at += patterns * (1 + n_rows * n_rows + n_rows * n_visits) + each
     weight, squared, traced = pointer(memory, at), pointer(memory, at + each), pointer(memory, at + 2 * each)
     at += 3 * each
-    design = pointer(memory, at)
-    at += pairs * block
+    sums, errors = pointer(memory, at), pointer(memory, at + patterns * n_visits)
+    at += patterns * n_visits * (n_rows + 1)
     scores, carried = pointer(memory, at), pointer(memory, at + pairs * n_columns)
     at += 2 * pairs * n_columns
     rows = pointer(memory, at)
@@ -170,6 +176,6 @@ def space(memory, patterns, n_visits, n_rows, n_columns):
     work = Space(
         covariance, whitener, weight, squared, traced, small[0], small[1], small[2], vectors[0], vectors[1],
         vectors[2], vectors[3], vectors[4], vectors[5], outer, information, inverse_information, gradient, slope,
-        solved, design, scores, carried, rows, scratch[0], scratch[1], scratch[2], scratch[3],
+        solved, sums, errors, scores, carried, rows, scratch[0], scratch[1], scratch[2], scratch[3],
     )  # fmt: skip
     return statistics, work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 
-__all__ = ["Factor", "label_of", "read_column", "read_frame"]
+__all__ = ["Factor", "is_missing", "label_of", "read_column", "read_frame", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +106,13 @@ def read_column(
             raise InputError(name, label, f"one of the levels {list(stated)}")
         code_of_number[at] = index[label]
     return Factor(name, stated, code_of_number[number], ordered, is_stated)
+
+
+def is_missing(column: Factor | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(rows,) where a column is missing."""
+    return column.codes < 0 if isinstance(column, Factor) else np.isnan(column)
+
+
+def rows_of(column: Factor | NDArray[np.float64], chosen: NDArray[np.bool_]) -> Factor | NDArray[np.float64]:
+    """Some rows of a column."""
+    return replace(column, codes=column.codes[chosen]) if isinstance(column, Factor) else column[chosen]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import FitError
 from .likelihood import Likelihood, Point
+from .structures import correlation_of
 
 __all__ = ["Maximum", "maximise"]
 
@@ -146,8 +147,8 @@ def _stays_inside(candidate: Array, current: Array) -> bool:
 def _refuse_boundary(covariance: Array) -> None:
     """Raise where a covariance matrix is singular to working accuracy."""
     spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    correlation = covariance / (spread[:, :, None] * spread[:, None, :])
-    if spread.min() < 1e-6 * spread.max() or np.linalg.eigvalsh(correlation)[:, 0].min() < _SMALLEST_EIGENVALUE:
+    smallest = np.linalg.eigvalsh(correlation_of(covariance))[:, 0].min()
+    if spread.min() < 1e-6 * spread.max() or smallest < _SMALLEST_EIGENVALUE:
         raise FitError(
             "The estimated covariance is singular (on the boundary of its parameters), "
             "so the model cannot be fitted to these data."

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CovarianceStructure", "filled", "upper_pairs"]
+__all__ = ["CovarianceStructure", "correlation_of", "filled", "upper_pairs"]
 
 Array = NDArray[np.floating[Any]]
 
@@ -30,6 +30,12 @@ def filled(entries: Array, n_visits: int) -> Array:
     matrix[..., rows, columns] = entries
     matrix[..., columns, rows] = entries
     return matrix
+
+
+def correlation_of(covariance: Array) -> Array:
+    """Correlation matrices (..., T, T) of covariance matrices."""
+    spread = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    return covariance / (spread[..., :, None] * spread[..., None, :])
 
 
 class CovarianceStructure(Protocol):
