@@ -308,7 +308,7 @@ class TestHonestFailure:
             fit_mmrm(y, saturated(arm, 2))
         estimable = fit_mmrm(y, saturated(arm, 2)[:, :, :3])
         assert estimable.n_observations == 60
-        with pytest.raises(FitError, match="of covariance group 1 were observed at visit 2"):
+        with pytest.raises(FitError, match="No patient was observed at visit 2 of covariance group 1"):
             fit_mmrm(y, saturated(arm, 2)[:, :, :3], group=arm)
 
     def test_visit_nobody_attended(self) -> None:
@@ -366,6 +366,11 @@ class TestHonestFailure:
             ({"degrees_of_freedom": "containment"}, "degrees_of_freedom"),
             ({"covariance": "banded"}, "covariance"),
             ({"covariance": []}, "covariance"),
+            ({"covariance": {"ar1", "toeplitz"}}, "covariance"),
+            ({"covariance": 3}, "covariance"),
+            ({"groups": ["a", "a"], "group": np.arange(40) % 2}, "groups"),
+            ({"weights": np.full((40, 3), np.inf)}, "weights"),
+            ({"names": "abcdef"}, "names"),
             ({"covariance": "spatial-power"}, "times"),
             ({"covariance": "spatial-power", "times": [0, 1]}, "times"),
             ({"covariance": "spatial-power", "times": [0, 1, 1]}, "times"),

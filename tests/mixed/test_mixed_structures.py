@@ -84,9 +84,11 @@ class TestClosedForms:
         np.testing.assert_allclose(first.covariance, other.covariance, rtol=1e-7)
         np.testing.assert_allclose(first.degrees_of_freedom, other.degrees_of_freedom, rtol=1e-7)
 
-    def test_a_single_visit_is_least_squares(self) -> None:
+    @pytest.mark.parametrize("name", STRUCTURES)
+    def test_a_single_visit_is_least_squares(self, name: Any) -> None:
         y, x, _ = drawn(visits=1, missing=0.0)
-        fit = fit_mmrm(y, x, covariance="unstructured", degrees_of_freedom="satterthwaite")
+        fit = fit_mmrm(y, x, covariance=name, times=[0.0])
+        assert fit.notes == (() if name == "unstructured" else ("with one visit every covariance structure is one variance",))
         b, rest, *_ = np.linalg.lstsq(x[:, 0], y[:, 0], rcond=None)
         np.testing.assert_allclose(fit.coefficients, b, rtol=1e-10, atol=1e-12)
         free = len(y) - x.shape[2]
@@ -300,7 +302,7 @@ class TestFallBack:
         ("name", "message"),
         [
             ("toeplitz", "correlation at lag 3"),
-            ("ante-dependence", "correlation visit 1, visit 2"),
+            ("ante-dependence", "two visits that tell the correlation 1, 2"),
             ("ar1", "correlation of neighbouring"),
             ("unstructured", "visit 1 and visit"),
         ],

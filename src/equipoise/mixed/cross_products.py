@@ -83,6 +83,11 @@ class CrossProducts:
         """Number of design columns, p."""
         return self.triangle.shape[0]
 
+    def unstandardised(self, variance: Array) -> Array:
+        """(p, p) covariance of the user's coefficients from that of the standardised ones."""
+        inverse = np.linalg.inv(self.triangle)
+        return self.scale**2 * (inverse @ variance @ inverse.T)
+
 
 def collect(
     outcome: Array,

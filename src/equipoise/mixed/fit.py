@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import any_shape
 from ..errors import InputError
 from .cross_products import CrossProducts, collect
 from .errors import FitError
@@ -24,6 +25,7 @@ __all__ = ["fit_mmrm"]
 
 Array = NDArray[np.floating[Any]]
 
+_MOST_VISITS = 40
 _METHODS = ("reml", "ml")
 _DEGREES = ("satterthwaite", "kenward-roger", "kenward-roger-mmrm", "between-within", "residual", "normal")
 _VARIANCES = ("model", "CR0", "CR2", "CR3")
@@ -98,97 +100,140 @@ def fit_mmrm(
     FitError
         The data do not bear the model: not converged, covariance singular, design short of rank, too few patients.
     """
+    method, degrees_of_freedom, variance = _checked_inference(method, degrees_of_freedom, variance)
+    asked = _checked_structures(covariance)
+    y, x, seen = _checked_arrays(outcome, design)
+    columns = _checked_names("names", names, x.shape[2], "column of the design", "x")
+    visit_names = _checked_names("visits", visits, y.shape[1], "visit", "")
+    codes, labels = _checked_groups(group, groups, seen)
+    g = _checked_weights(weights, seen)
+    when = _checked_times(times, y, seen) if any(is_spatial(one) for one in asked) else None
+    refusals: list[str] = []
+    if y.shape[1] == 1 and asked[0] != "unstructured":
+        asked = ("unstructured",)
+        refusals.append("with one visit every covariance structure is one variance")
+
+    for name in asked:
+        own_times = is_spatial(name) and when is not None and when.ndim == 2
+        data = collect(y, x, columns, codes, g, shared=not own_times)
+        try:
+            maximum = maximise(_likelihood(data, name, when, labels, visit_names, method == "reml"))
+            return MixedFit.from_maximum(
+                data,
+                maximum,
+                names=columns,
+                method=method,
+                degrees_of_freedom_method=degrees_of_freedom,
+                variance=variance,
+                visits=visit_names,
+                structure=name,
+                groups=labels,
+                notes=tuple(refusals),
+                n_patients_dropped=int(y.shape[0] - data.kept.sum()),
+            )
+        except FitError as refusal:
+            if len(asked) == 1:
+                raise
+            refusals.append(f"{name} covariance not fitted: {refusal}")
+    raise FitError("None of the covariance structures could be fitted. " + " ".join(refusals))
+
+
+def _checked_inference(
+    method: Any, degrees_of_freedom: Any, variance: Any
+) -> tuple[Method, DegreesOfFreedom, Variance]:
+    """The options of inference, if they are known and fit together."""
     method = _choice("method", method, _METHODS)
     degrees_of_freedom = _choice("degrees_of_freedom", degrees_of_freedom, _DEGREES)
     variance = _choice("variance", variance, _VARIANCES)
-    asked = (covariance,) if isinstance(covariance, str) else tuple(covariance)
-    if not asked:
-        raise InputError("covariance", covariance, "at least one structure")
-    for one in asked:
-        _choice("covariance", one, STRUCTURES)
     if degrees_of_freedom.startswith("kenward-roger"):
         if method != "reml":
             raise InputError("method", method, "'reml' with Kenward-Roger degrees of freedom")
         if variance != "model":
             raise InputError("variance", variance, "'model' with Kenward-Roger degrees of freedom")
+    return method, degrees_of_freedom, variance
 
-    y = np.asarray(outcome, dtype=np.float64)
-    x = np.asarray(design, dtype=np.float64)
+
+def _checked_structures(covariance: Any) -> tuple[str, ...]:
+    """The structures asked for, in the order in which they are to be tried."""
+    if not isinstance(covariance, str | list | tuple) or not covariance:
+        raise InputError("covariance", covariance, "the name of a structure, or a list of names in the order to try")
+    asked = (covariance,) if isinstance(covariance, str) else tuple(covariance)
+    for one in asked:
+        _choice("covariance", one, STRUCTURES)
+    return asked
+
+
+def _checked_arrays(outcome: Any, design: Any) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Outcome, design and where the outcome is observed."""
+    for field, array in (("outcome", outcome), ("design", design)):
+        if isinstance(array, np.ma.MaskedArray):
+            raise InputError(field, "a masked array", "an array with NaN where not observed")
+    y = any_shape("outcome", outcome, "finite numbers, or NaN where not observed", missing=True)
+    x = any_shape("design", design, "finite numbers wherever the outcome is observed", missing=True, infinite=True)
     if y.ndim != 2 or y.size == 0:
         raise InputError("outcome", y.shape, "an array of shape (patients, visits)")
     if x.ndim != 3 or x.shape[:2] != y.shape or x.shape[2] == 0:
         raise InputError("design", x.shape, f"an array of shape {(*y.shape, 'columns')}")
-    if y.shape[1] > 40:
-        raise InputError("outcome", y.shape, "at most 40 visits")
+    if y.shape[1] > _MOST_VISITS:
+        raise InputError("outcome", y.shape, f"at most {_MOST_VISITS} visits")
     seen = ~np.isnan(y)
     if not seen.any():
         raise InputError("outcome", "all missing", "at least some observed values")
-    if np.isinf(y).any():
-        raise InputError("outcome", np.inf, "finite values, or NaN where not observed")
     if not np.isfinite(x[seen]).all():
-        raise InputError("design", "not finite", "finite values wherever the outcome is observed")
-    names = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(x.shape[2]))
-    if len(names) != x.shape[2]:
-        raise InputError("names", names, f"{x.shape[2]} names, one a column of the design")
+        raise InputError("design", "not finite", "finite numbers wherever the outcome is observed")
+    return y, x, seen
 
-    codes: NDArray[np.intp] | None = None
-    labels: tuple[str, ...] = ()
-    if group is not None:
-        given = np.asarray(group)
-        if given.shape != (y.shape[0],) or given.dtype.kind not in "iub":
-            raise InputError("group", given.shape, f"{y.shape[0]} integers, one a patient")
-        values, codes = np.unique(given[seen.any(axis=1)], return_inverse=True)
-        padded = np.zeros(y.shape[0], dtype=np.intp)
-        padded[seen.any(axis=1)] = codes.reshape(-1)
-        codes = padded
-        labels = tuple(str(value) for value in values)
-        if groups is not None:
-            if len(groups) != len(values):
-                raise InputError("groups", tuple(groups), f"{len(values)} names, one a covariance group with data")
-            labels = tuple(groups)
-    g: Array | None = None
-    if weights is not None:
-        g = np.asarray(weights, dtype=np.float64)
-        if g.shape != y.shape:
-            raise InputError("weights", g.shape, f"an array of shape {y.shape}")
-        if not (np.isfinite(g[seen]).all() and (g[seen] > 0).all()):
-            raise InputError("weights", "not positive", "finite weights above 0 wherever the outcome is observed")
-    if visits is not None and len(visits) != y.shape[1]:
-        raise InputError("visits", tuple(visits), f"{y.shape[1]} names, one a visit")
 
-    when = _times(times, y, seen) if any(is_spatial(one) for one in asked) else None
-    visit_names = tuple(visits) if visits is not None else tuple(str(j + 1) for j in range(y.shape[1]))
-    refusals: list[str] = []
-    for name in asked:
-        own_times = is_spatial(name) and when is not None and when.ndim == 2
-        data = collect(y, x, names, codes, g, shared=not own_times)
-        try:
-            likelihood = _likelihood(data, name, when, labels, method == "reml")
-            maximum = maximise(likelihood)
-        except FitError as refusal:
-            if len(asked) == 1:
-                raise
-            refusals.append(f"{name} covariance not fitted: {refusal}")
-            continue
-        return MixedFit.from_maximum(
-            data,
-            maximum,
-            names=names,
-            method=method,
-            degrees_of_freedom_method=degrees_of_freedom,
-            variance=variance,
-            visits=visit_names,
-            structure=name,
-            groups=labels,
-            notes=tuple(refusals),
-            n_patients_dropped=int(y.shape[0] - data.kept.sum()),
-            patients=tuple(str(i + 1) for i in np.flatnonzero(data.kept)),
-        )
-    raise FitError("None of the covariance structures could be fitted. " + " ".join(refusals))
+def _checked_names(field: str, names: Any, size: int, of: str, stem: str) -> tuple[str, ...]:
+    """Names of columns or visits; numbered where none are given."""
+    if names is None:
+        return tuple(f"{stem}{at + 1}" for at in range(size))
+    found = () if isinstance(names, str) else tuple(str(name) for name in names)
+    if len(found) != size:
+        raise InputError(field, names, f"{size} names, one a {of}")
+    return found
+
+
+def _checked_groups(
+    group: Any, groups: Any, seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp] | None, tuple[str, ...]]:
+    """Covariance group of each patient, numbered over those with data, and the groups' names."""
+    if group is None:
+        return None, ()
+    given = np.asarray(group)
+    if given.shape != (len(seen),) or given.dtype.kind not in "iub":
+        raise InputError("group", given.shape, f"{len(seen)} integers, one a patient")
+    kept = seen.any(axis=1)
+    values, numbered = np.unique(given[kept], return_inverse=True)
+    codes = np.zeros(len(seen), dtype=np.intp)
+    codes[kept] = numbered.reshape(-1)
+    labels = tuple(str(value) for value in values)
+    if groups is not None:
+        labels = () if isinstance(groups, str) else tuple(str(name) for name in groups)
+        if len(labels) != len(values) or len(set(labels)) < len(labels):
+            raise InputError("groups", groups, f"{len(values)} different names, one a covariance group with data")
+    return codes, labels
+
+
+def _checked_weights(weights: Any, seen: NDArray[np.bool_]) -> Array | None:
+    """Positive weights of the observations."""
+    if weights is None:
+        return None
+    g = any_shape("weights", weights, "numbers above 0", missing=True, infinite=True)
+    if g.shape != seen.shape:
+        raise InputError("weights", g.shape, f"an array of shape {seen.shape}")
+    if not (np.isfinite(g[seen]).all() and (g[seen] > 0).all()):
+        raise InputError("weights", "not positive", "finite weights above 0 wherever the outcome is observed")
+    return g
 
 
 def _likelihood(
-    data: CrossProducts, name: str, times: Array | None, groups: tuple[str, ...], restricted: bool
+    data: CrossProducts,
+    name: str,
+    times: Array | None,
+    groups: tuple[str, ...],
+    visits: tuple[str, ...],
+    restricted: bool,
 ) -> Likelihood:
     """The likelihood for one structure; raises `FitError` where the data cannot tell its parameters."""
     if times is not None and times.ndim == 2 and is_spatial(name):
@@ -196,15 +241,15 @@ def _likelihood(
             raise FitError("No patient was observed at two visits, so no correlation can be estimated.")
         return PatientLikelihood(data, times[data.kept], name, restricted)
     chosen = structure(name, data.n_visits, times if times is None or times.ndim == 1 else None)
-    check_identified(data, chosen, groups)
+    check_identified(data, chosen, groups, visits)
     return PatternLikelihood(data, chosen, restricted)
 
 
-def _times(times: ArrayLike | None, outcome: Array, seen: NDArray[np.bool_]) -> Array:
+def _checked_times(times: Any, outcome: Array, seen: NDArray[np.bool_]) -> Array:
     """Checked times of the visits: (visits,) where all patients share them, else (patients, visits)."""
     if times is None:
         raise InputError("times", None, "the times of the visits, which a spatial covariance needs")
-    when = np.asarray(times, dtype=np.float64)
+    when = any_shape("times", times, "numbers", missing=True, infinite=True)
     if when.shape == (outcome.shape[1],):
         if not np.isfinite(when).all():
             raise InputError("times", when, "finite times")

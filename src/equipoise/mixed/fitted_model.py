@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import any_shape, numbers
 from ..errors import InputError
 from ..estimate import Better, Estimate
 from .cross_products import CrossProducts
@@ -17,6 +18,7 @@ from .f_test import FTest
 from .inference import Fixed, Inference, KenwardRoger, Satterthwaite, between_within, infinite, residual
 from .named_structures import is_spatial, spatial_correlation, structure
 from .optimise import Maximum
+from .patient_likelihood import PatientLikelihood
 from .sandwich import Sandwich
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ DegreesOfFreedom = Literal[
 Variance = Literal["model", "CR0", "CR2", "CR3"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedModel:
     """A fitted mixed model for repeated measures.
 
@@ -82,17 +84,31 @@ class FittedModel:
     notes: tuple[str, ...] = ()
     formula: str = ""
     patients: tuple[str, ...] = ()
-    _cells: Cells | None = field(default=None, compare=False)
-    _grid: ReferenceGrid | None = field(default=None, compare=False)
-    _data: CrossProducts = field(default=None, compare=False)  # type: ignore[assignment]
-    _maximum: Maximum = field(default=None, compare=False)  # type: ignore[assignment]
+    _cells: Cells | None = None
+    _grid: ReferenceGrid | None = None
+    _data: CrossProducts = field(default=None)  # type: ignore[assignment]
+    _maximum: Maximum = field(default=None)  # type: ignore[assignment]
+    _inference: Inference = field(default=None)  # type: ignore[assignment]
 
     @classmethod
-    def from_maximum(cls, data: CrossProducts, maximum: Maximum, *, method: Method, **described: Any) -> Self:
-        """Carry a maximum back from standardised units."""
+    def from_maximum(
+        cls,
+        data: CrossProducts,
+        maximum: Maximum,
+        *,
+        names: tuple[str, ...],
+        method: Method,
+        degrees_of_freedom_method: DegreesOfFreedom,
+        variance: Variance,
+        visits: tuple[str, ...],
+        structure: str,
+        groups: tuple[str, ...],
+        notes: tuple[str, ...],
+        n_patients_dropped: int,
+    ) -> Self:
+        """Carry a maximum back from standardised units; raises `FitError` where there is no such inference."""
         point = maximum.point
         scale = data.scale
-        groups = described.get("groups", ())
         coefficients = np.linalg.solve(data.triangle, data.offset + scale * point.coefficients)
         free = data.n_observations
         value = point.value + data.log_jacobian_weights
@@ -102,40 +118,49 @@ class FittedModel:
         value -= free * (0.5 * math.log(2 * math.pi) + math.log(scale))
         covariance = point.covariance * scale**2
         return cls(
+            names=names,
             coefficients=coefficients,
             covariance=covariance if groups else covariance[0],
-            covariance_parameters=_described(maximum, described["structure"], described["visits"], groups, scale),
             log_likelihood=value,
             n_patients=int(data.kept.sum()),
             n_observations=data.n_observations,
+            n_patients_dropped=n_patients_dropped,
             n_covariance_parameters=point.parameters.size,
             iterations=maximum.iterations,
             gradient_norm=maximum.gradient_norm,
             method=method,
+            degrees_of_freedom_method=degrees_of_freedom_method,
+            variance=variance,
+            visits=visits,
+            structure=structure,
+            covariance_parameters=_described(maximum, structure, visits, groups, scale),
+            groups=groups,
+            notes=notes,
+            patients=tuple(str(i + 1) for i in np.flatnonzero(data.kept)),
             _data=data,
             _maximum=maximum,
-            **described,
+            _inference=_inferred(data, maximum, degrees_of_freedom_method, variance),
         )
 
-    @cached_property
-    def _inference(self) -> Inference:
-        kind = self.degrees_of_freedom_method
-        if self.variance != "model":
-            sandwich = Sandwich(self._data, self._maximum, self.variance)
-            if kind == "satterthwaite":
-                return sandwich
-            variance = sandwich.variance
-        elif kind == "satterthwaite":
-            return Satterthwaite(self._maximum)
-        elif kind.startswith("kenward-roger"):
-            return KenwardRoger(self._maximum, curvature=kind == "kenward-roger-mmrm")
-        else:
-            variance = self._maximum.point.inner
-        if kind == "residual":
-            return Fixed(variance, residual(self._data))
-        if kind == "between-within":
-            return Fixed(variance, between_within(self._data))
-        return Fixed(variance, infinite)
+    @property
+    def outcome(self) -> Array:
+        """(patients, visits) outcomes of the patients in the fit, NaN where not observed."""
+        return self._data.outcome
+
+    @property
+    def design(self) -> Array:
+        """(patients, visits, columns) design of the patients in the fit, of no meaning where not observed."""
+        return self._data.design
+
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """(patients, visits) whether a patient in the fit was observed at a visit."""
+        return self._data.observed[self._data.pattern_of_patient]
+
+    @property
+    def has_own_times(self) -> bool:
+        """Whether a spatial covariance was fitted over times of visits that differ from patient to patient."""
+        return isinstance(self._maximum.likelihood, PatientLikelihood)
 
     @property
     def gradient(self) -> Array:
@@ -156,9 +181,7 @@ class FittedModel:
         """
         if not is_spatial(self.structure):
             raise InputError("covariance", self.structure, "a spatial structure, which knows other times")
-        when = np.asarray(times, dtype=np.float64)
-        if when.ndim != 1 or not np.isfinite(when).all():
-            raise InputError("times", when.shape, "finite numbers in one row")
+        when = numbers("times", times)
         correlation = spatial_correlation(self.structure, np.abs(when[:, None] - when))
         found = np.stack(
             [
@@ -192,8 +215,7 @@ class FittedModel:
     @cached_property
     def covariance_of_coefficients(self) -> Array:
         """(columns, columns) covariance of the coefficients: model-based, Kenward-Roger adjusted, or sandwich."""
-        inverse = np.linalg.inv(self._data.triangle)
-        return self._data.scale**2 * (inverse @ self._inference.variance @ inverse.T)
+        return self._data.unstandardised(self._inference.variance)
 
     @cached_property
     def standard_errors(self) -> Array:
@@ -203,8 +225,20 @@ class FittedModel:
     @cached_property
     def degrees_of_freedom(self) -> Array:
         """(columns,) degrees of freedom of each coefficient."""
-        inverse = np.linalg.inv(self._data.triangle)
-        return np.array([self._inference.degrees(row) for row in inverse])
+        return self.degrees_of(np.eye(len(self.names)))
+
+    def degrees_of(self, contrasts: Array) -> Array:
+        """(rows,) degrees of freedom of linear combinations of the coefficients (rows, columns)."""
+        return self._inference.degrees(self._rotated(contrasts))
+
+    def standard_errors_of(self, contrasts: Array) -> Array:
+        """(rows,) standard errors of linear combinations of the coefficients (rows, columns)."""
+        rotated = self._rotated(contrasts)
+        return self._data.scale * np.sqrt(np.einsum("rp,pq,rq->r", rotated, self._inference.variance, rotated))
+
+    def _rotated(self, contrasts: Array) -> Array:
+        """Contrasts (rows, columns) of the coefficients of the orthonormalised design."""
+        return np.linalg.solve(self._data.triangle.T, contrasts.T).T
 
     @property
     def t_values(self) -> Array:
@@ -222,9 +256,9 @@ class FittedModel:
         return 2 * stdtr(self.degrees_of_freedom, tail)
 
     def _contrasts(self, given: ArrayLike, dimensions: int, field_name: str) -> Array:
-        contrasts = np.asarray(given, dtype=np.float64)
+        contrasts = any_shape(field_name, given)
         columns = len(self.names)
-        if contrasts.ndim != dimensions or contrasts.shape[-1] != columns or not np.isfinite(contrasts).all():
+        if contrasts.ndim != dimensions or contrasts.shape[-1] != columns or contrasts.size == 0:
             wanted = f"{columns} finite numbers" if dimensions == 1 else f"a finite array of shape (rows, {columns})"
             raise InputError(field_name, contrasts.shape, wanted)
         return contrasts
@@ -244,12 +278,11 @@ class FittedModel:
         vector = self._contrasts(contrast, 1, "contrast")
         if not vector.any():
             raise InputError("contrast", "all zero", "at least one non-zero element")
-        rotated = np.linalg.solve(self._data.triangle.T, vector)
-        inference = self._inference
+        row = vector[None]
         return Estimate(
             effect=float(vector @ self.coefficients),
-            standard_error=self._data.scale * math.sqrt(float(rotated @ inference.variance @ rotated)),
-            degrees_of_freedom=inference.degrees(rotated),
+            standard_error=float(self.standard_errors_of(row)[0]),
+            degrees_of_freedom=float(self.degrees_of(row)[0]),
             better=better,
             label=label,
         )
@@ -261,9 +294,9 @@ class FittedModel:
         Fai & Cornelius (1996); Kenward-Roger: Kenward & Roger (1997).
         """
         contrasts = self._contrasts(matrix, 2, "matrix")
-        rotated = np.linalg.solve(self._data.triangle.T, contrasts.T).T
+        rotated = self._rotated(contrasts)
         inference = self._inference
-        values, vectors = np.linalg.eigh(rotated @ inference.variance @ rotated.T)
+        values, vectors = np.linalg.eigh(rotated @ self._maximum.point.inner @ rotated.T)
         usable = values > 1.5e-8 * max(float(values[-1]), 0.0)
         rank = int(usable.sum()) if values[-1] > 0 else 0
         if rank == 0:
@@ -274,7 +307,7 @@ class FittedModel:
         if rank == 1:
             row = rotated[0]
             statistic = float((row @ effects) ** 2 / (row @ inference.variance @ row))
-            return FTest(statistic, 1, inference.degrees(row))
+            return FTest(statistic, 1, float(inference.degrees(rotated)[0]))
         statistic, denominator = inference.f_test(rotated, effects)
         return FTest(statistic, rank, denominator)
 
@@ -282,6 +315,26 @@ class FittedModel:
         if self._grid is None:
             raise InputError("fit", "made from arrays", "a fit made from a formula, which knows the factors")
         return self._grid
+
+
+def _inferred(data: CrossProducts, maximum: Maximum, kind: DegreesOfFreedom, variance: Variance) -> Inference:
+    """The variance of the coefficients asked for, with its degrees of freedom."""
+    if variance != "model":
+        sandwich = Sandwich(data, maximum, variance)
+        if kind == "satterthwaite":
+            return sandwich
+        matrix = sandwich.variance
+    elif kind == "satterthwaite":
+        return Satterthwaite(maximum)
+    elif kind in ("kenward-roger", "kenward-roger-mmrm"):
+        return KenwardRoger(maximum, curvature=kind == "kenward-roger-mmrm")
+    else:
+        matrix = maximum.point.inner
+    if kind == "residual":
+        return Fixed(matrix, residual(data))
+    if kind == "between-within":
+        return Fixed(matrix, between_within(data))
+    return Fixed(matrix, infinite)
 
 
 def _described(

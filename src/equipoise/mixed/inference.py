@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cross_products import CrossProducts
+from .errors import FitError
 from .optimise import Maximum
 
 __all__ = [
@@ -23,11 +24,14 @@ __all__ = [
     "combine_degrees",
     "infinite",
     "residual",
+    "scale_and_denominator",
     "spectral_f_test",
     "wald",
 ]
 
 Array = NDArray[np.floating[Any]]
+
+_NEAR_TWO_DEGREES = 1e-3
 
 
 class Inference(Protocol):
@@ -38,8 +42,8 @@ class Inference(Protocol):
         """(p, p) covariance of the standardised coefficients."""
         ...
 
-    def degrees(self, contrast: Array) -> float:
-        """Degrees of freedom of one contrast (p,)."""
+    def degrees(self, contrasts: Array) -> Array:
+        """(rows,) degrees of freedom of contrasts (rows, p)."""
         ...
 
     def f_test(self, contrasts: Array, coefficients: Array) -> tuple[float, float]:
@@ -52,32 +56,32 @@ class Fixed:
     between-within.
     """
 
-    def __init__(self, variance: Array, degrees: Callable[[Array], float]) -> None:
+    def __init__(self, variance: Array, degrees: Callable[[Array], Array]) -> None:
         self.variance = variance
         self._degrees = degrees
 
-    def degrees(self, contrast: Array) -> float:
-        """Degrees of freedom of one contrast (p,)."""
-        return self._degrees(contrast)
+    def degrees(self, contrasts: Array) -> Array:
+        """(rows,) degrees of freedom of contrasts (rows, p)."""
+        return self._degrees(contrasts)
 
     def f_test(self, contrasts: Array, coefficients: Array) -> tuple[float, float]:
         """Wald statistic over the number of contrasts, with the fewest degrees of freedom among them."""
         statistic = wald(contrasts, coefficients, self.variance) / len(contrasts)
-        return statistic, min(self._degrees(row) for row in contrasts)
+        return statistic, float(self._degrees(contrasts).min())
 
 
-def infinite(contrast: Array) -> float:
+def infinite(contrasts: Array) -> Array:
     """Of the normal distribution."""
-    return float("inf")
+    return np.full(len(contrasts), np.inf)
 
 
-def residual(data: CrossProducts) -> Callable[[Array], float]:
+def residual(data: CrossProducts) -> Callable[[Array], Array]:
     """Observations less coefficients, for every contrast."""
     free = float(data.n_observations - data.n_columns)
-    return lambda contrast: free
+    return lambda contrasts: np.full(len(contrasts), free)
 
 
-def between_within(data: CrossProducts) -> Callable[[Array], float]:
+def between_within(data: CrossProducts) -> Callable[[Array], Array]:
     """Degrees of freedom split between and within patients (Schluchter & Elashoff 1990; R's mmrm and SAS).
 
     A column that is the same at all visits of every patient is between patients and has as many as there are patients
@@ -85,9 +89,7 @@ def between_within(data: CrossProducts) -> Callable[[Array], float]:
     The intercept itself counts as within wherever another column does. A contrast has the fewest of the coefficients it
     involves.
     """
-    root = None if data.root_weights is None else data.root_weights[:, :, None]
-    design = data.rows[:, :, :-1] @ data.triangle
-    design = design if root is None else design / root
+    design = data.design
     seen = data.observed[data.pattern_of_patient][:, :, None]
     largest = np.where(seen, design, -np.inf).max(axis=1)
     smallest = np.where(seen, design, np.inf).min(axis=1)
@@ -99,9 +101,10 @@ def between_within(data: CrossProducts) -> Callable[[Array], float]:
     many = float(data.n_observations - n_patients - within.sum())
     own = np.where(within | (intercept & within.any()), many, few)
 
-    def degrees(contrast: Array) -> float:
-        coefficients = np.abs(data.triangle.T @ contrast) * size
-        return float(own[coefficients > 1e-9 * coefficients.max()].min())
+    def degrees(contrasts: Array) -> Array:
+        coefficients = np.abs(contrasts @ data.triangle) * size
+        involved = coefficients > 1e-9 * coefficients.max(axis=1, keepdims=True)
+        return np.where(involved, own, np.inf).min(axis=1)
 
     return degrees
 
@@ -118,12 +121,14 @@ class Satterthwaite:
         self.variance = maximum.point.inner
         self._maximum = maximum
 
-    def degrees(self, contrast: Array) -> float:
-        """Degrees of freedom of one contrast (p,)."""
-        carried = self.variance @ contrast
-        gradient = self._maximum.design_derivatives @ carried @ carried
-        variance = float(contrast @ carried)
-        return 2.0 * variance**2 / float(gradient @ np.linalg.solve(self._maximum.information, gradient))
+    def degrees(self, contrasts: Array) -> Array:
+        """(rows,) degrees of freedom of contrasts (rows, p)."""
+        carried = contrasts @ self.variance
+        slopes = self._maximum.design_derivatives @ carried.T
+        gradient = np.einsum("apr,rp->ar", slopes, carried)
+        variance = np.einsum("rp,rp->r", contrasts, carried)
+        spread = np.einsum("ar,ar->r", gradient, np.linalg.solve(self._maximum.information, gradient))
+        return 2.0 * variance**2 / spread
 
     def f_test(self, contrasts: Array, coefficients: Array) -> tuple[float, float]:
         """F statistic and denominator degrees of freedom after Fai & Cornelius (1996)."""
@@ -145,6 +150,8 @@ class KenwardRoger:
         self._inverse = np.linalg.inv(maximum.information)
         self._satterthwaite = Satterthwaite(maximum)
         self.variance = self._adjusted(curvature)
+        if np.linalg.eigvalsh(self.variance)[0] <= 0:
+            raise FitError("Too few patients for the Kenward-Roger variance: it is not positive definite.")
 
     def _adjusted(self, curvature: bool) -> Array:
         design = self._maximum.design_derivatives
@@ -153,9 +160,9 @@ class KenwardRoger:
         total = total - np.einsum("aij,ajk->ik", design @ self._inner, weighted)
         return self._inner + self._inner @ (total + total.T) @ self._inner
 
-    def degrees(self, contrast: Array) -> float:
-        """For one contrast they equal Satterthwaite's."""
-        return self._satterthwaite.degrees(contrast)
+    def degrees(self, contrasts: Array) -> Array:
+        """For single contrasts they equal Satterthwaite's."""
+        return self._satterthwaite.degrees(contrasts)
 
     def f_test(self, contrasts: Array, coefficients: Array) -> tuple[float, float]:
         """Scaled F statistic and denominator degrees of freedom (Kenward & Roger 1997, section 3)."""
@@ -168,16 +175,41 @@ class KenwardRoger:
         size = len(spread)
         pairs = spread.reshape(size, -1) @ spread.swapaxes(1, 2).reshape(size, -1).T
         a2 = float((self._inverse * pairs).sum())
-        b = (a1 + 6.0 * a2) / (2.0 * q)
-        g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
-        bottom = 3 * q + 2 * (1 - g)
-        c1, c2, c3 = g / bottom, (q - g) / bottom, (q + 2 - g) / bottom
-        mean = 1.0 / (1.0 - a2 / q)
-        spread_of_f = 2.0 / q * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
-        ratio = spread_of_f / (2.0 * mean**2)
-        denominator = 4.0 + (q + 2) / (q * ratio - 1)
-        scale = denominator / (mean * (denominator - 2))
+        scale, denominator = scale_and_denominator(a1, a2, q)
+        if not (scale > 0 and denominator > 0):
+            raise FitError(f"Too few patients for a Kenward-Roger test of {q} effects at once.")
         return scale * wald(contrasts, coefficients, self.variance) / q, denominator
+
+
+def scale_and_denominator(a1: float, a2: float, q: int) -> tuple[float, float]:
+    """Factor of F and its denominator degrees of freedom from A_1 and A_2 of q contrasts (Kenward & Roger 1997).
+
+    Written so that it holds where the paper's intermediate moments are infinite: the variance of F with four degrees
+    of freedom or fewer, its mean with two or fewer. With two degrees of freedom the factor is the limit.
+    """
+    left = 1.0 - a2 / q
+    if abs(left) < _NEAR_TWO_DEGREES:
+        return _beside(a1, a2, q)
+    b = (a1 + 6.0 * a2) / (2.0 * q)
+    g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
+    bottom = 3 * q + 2 * (1 - g)
+    c1, c2, c3 = g / bottom, (q - g) / bottom, (q + 2 - g) / bottom
+    spread = 1.0 - c3 * b
+    top = (left / (1.0 - c2 * b)) ** 2 * (1.0 + c1 * b)
+    denominator = 4.0 + (q + 2) * spread / (top - spread)
+    return left * denominator / (denominator - 2.0), denominator
+
+
+def _beside(a1: float, a2: float, q: int) -> tuple[float, float]:
+    """Factor and degrees of freedom extrapolated from four points beside this one, to the fourth order."""
+
+    def mean(step: float) -> Array:
+        sides = [scale_and_denominator(a1 * factor, a2 * factor, q) for factor in (1.0 - step, 1.0 + step)]
+        return np.mean(sides, axis=0)
+
+    near, far = mean(3 * _NEAR_TWO_DEGREES), mean(6 * _NEAR_TWO_DEGREES)
+    scale, denominator = (4.0 * near - far) / 3.0
+    return float(scale), float(denominator)
 
 
 def wald(contrasts: Array, coefficients: Array, variance: Array) -> float:
@@ -187,13 +219,13 @@ def wald(contrasts: Array, coefficients: Array, variance: Array) -> float:
 
 
 def spectral_f_test(
-    contrasts: Array, coefficients: Array, variance: Array, degrees: Callable[[Array], float]
+    contrasts: Array, coefficients: Array, variance: Array, degrees: Callable[[Array], Array]
 ) -> tuple[float, float]:
     """F statistic and denominator degrees of freedom of Fai & Cornelius (1996)."""
     values, vectors = np.linalg.eigh(contrasts @ variance @ contrasts.T)
     rotated = vectors.T @ contrasts
     statistic = float(((rotated @ coefficients) ** 2 / values).mean())
-    return statistic, combine_degrees(np.array([degrees(row) for row in rotated]))
+    return statistic, combine_degrees(degrees(rotated))
 
 
 def combine_degrees(degrees: Array) -> float:

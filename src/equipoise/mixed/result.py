@@ -31,7 +31,7 @@ __all__ = ["MixedFit"]
 Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MixedFit(FittedModel):
     """A fitted mixed model for repeated measures, with everything that can be asked of it."""
 

@@ -55,8 +55,11 @@ class Sandwich:
             self._blocks.append((design, adjusted))
         self.variance = point.inner @ meat @ point.inner
 
-    def degrees(self, contrast: Array) -> float:
-        """Degrees of freedom of one contrast (p,)."""
+    def degrees(self, contrasts: Array) -> Array:
+        """(rows,) degrees of freedom of contrasts (rows, p)."""
+        return np.array([self._of_one(contrast) for contrast in contrasts])
+
+    def _of_one(self, contrast: Array) -> float:
         carried = self._inner @ contrast
         outer = np.zeros_like(self._inner)
         trace = own = 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .correlation import CorrelationFamily
-from .structures import filled, upper_pairs
+from .structures import upper_pairs
 
 __all__ = ["Scaled"]
 
@@ -93,16 +93,11 @@ class Scaled:
             **self.correlation.describe(parameters[self.n_scales :], visits),
         }
 
-    def unidentified(self, counts: Array) -> str:
+    def unidentified(self, counts: Array, visits: tuple[str, ...]) -> str:
         """Every correlation must be told by some pair of visits that somebody was seen at."""
         pairs = counts[upper_pairs(self.n_visits)]
-        for index, informed in enumerate(self.correlation.informed_by):
+        names = list(self.correlation.describe(np.zeros(self.correlation.n_parameters), visits))
+        for name, informed in zip(names, self.correlation.informed_by, strict=True):
             if not pairs[informed].any():
-                numbered = tuple(f"visit {j + 1}" for j in range(self.n_visits))
-                name = list(self.correlation.describe(np.zeros(self.correlation.n_parameters), numbered))[index]
-                return f"No patient{{where}} was observed at two visits that tell the {name}."
+                return f"two visits that tell the {name}"
         return ""
-
-    def matrix(self, parameters: Array) -> Array:
-        """(T, T)."""
-        return filled(self.entries(parameters), self.n_visits)

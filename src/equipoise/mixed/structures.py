@@ -88,6 +88,9 @@ class CovarianceStructure(Protocol):
         """The parameters as people know them, standard deviations multiplied by `scale`; empty if the matrix is all."""
         ...
 
-    def unidentified(self, counts: Array) -> str:
-        """Why the data cannot tell a parameter, from the (T, T) numbers of patients seen at both visits; or ""."""
+    def unidentified(self, counts: Array, visits: tuple[str, ...]) -> str:
+        """Visits at which nobody was seen who would tell some parameter, or ""; after "was observed at".
+
+        `counts` (T, T) are the numbers of patients seen at both visits.
+        """
         ...

@@ -76,12 +76,9 @@ class Unstructured:
         """Nothing beyond the matrix."""
         return {}
 
-    def unidentified(self, counts: Array) -> str:
+    def unidentified(self, counts: Array, visits: tuple[str, ...]) -> str:
         """Every pair of visits must be seen together by somebody."""
         if counts.min() >= 1:
             return ""
         j, k = np.unravel_index(int(counts.argmin()), counts.shape)
-        return (
-            f"No patient{{where}} was observed at both visit {int(j) + 1} and visit {int(k) + 1}, "
-            "so their covariance cannot be estimated."
-        )
+        return f"both visit {visits[j]} and visit {visits[k]}, which alone tell their covariance"
