@@ -38,9 +38,25 @@ class TestFrames:
 
         frame = pandas.DataFrame(DATA.to_dict(as_series=False))
         unchanged(fitted(frame))
-        frame["visit"] = pandas.Categorical(frame["visit"], VISITS)
         frame["arm"] = pandas.Categorical(frame["arm"], LEVELS["arm"])
+        frame["visit"] = pandas.Categorical(frame["visit"], VISITS)
+        with pytest.raises(InputError, match="ordered pandas Categorical"):
+            fitted(frame, levels=None)
+        frame["visit"] = pandas.Categorical(frame["visit"], VISITS, ordered=True)
         unchanged(fitted(frame, levels=None))
+        with pytest.raises(InputError, match="name of their own"):
+            fitted(pandas.concat([frame, frame[["baseline"]]], axis=1))
+        with pytest.raises(InputError, match="named by text"):
+            fitted(frame.rename(columns={"site": 3}))
+
+    def test_large_numbers_of_patients_stay_apart(self) -> None:
+        numbers = {name: 2**53 + at for at, name in enumerate(DATA["patient"].unique(maintain_order=True))}
+        unchanged(fitted(DATA.with_columns(pl.col("patient").replace_strict(numbers, return_dtype=pl.Int64))))
+
+    def test_covariates_named_like_functions(self) -> None:
+        for name in ("C", "log", "np", "center"):
+            fit = fitted(DATA.rename({"baseline": name}), f"change ~ {name} + arm * visit")
+            np.testing.assert_allclose(fit.coefficients[1], fitted().coefficients[1], rtol=1e-9)
 
     def test_arrow_and_lazy(self) -> None:
         unchanged(fitted(DATA.to_arrow()))
@@ -237,6 +253,14 @@ class TestRefusals:
             ({"formula": "site ~ arm * visit"}, "outcome of numbers"),
             ({"formula": "change ~ np.log(baseline - 40) + arm"}, "finite"),
             ({"weights": "site"}, "positive numbers"),
+            ({"formula": None}, "a formula such as"),
+            ({"formula": "change ~ 0"}, "at least one column"),
+            ({"formula": "change ~"}, "a formula such as"),
+            ({"subject": None}, "subject"),
+            ({"visit": 3}, "visit"),
+            ({"levels": ["a"]}, "a list of levels for each column"),
+            ({"levels": {**LEVELS, "arm": {"midazolam", "ketamine"}}}, "in their order"),
+            ({"reference": "midazolam"}, "a level for each factor"),
             ({"group": "visit"}, "one covariance group a patient"),
             ({"covariance": "banded"}, "unstructured"),
             ({"covariance": "spatial-power"}, "times of the visits"),
@@ -247,6 +271,15 @@ class TestRefusals:
     def test_one_sentence(self, options: dict[str, Any], message: str) -> None:
         with pytest.raises(InputError, match=message):
             fitted(**options)
+
+    def test_infinite_values(self) -> None:
+        for name in ("baseline", "change"):
+            endless = DATA.with_columns(pl.when(pl.int_range(pl.len()) == 4).then(float("inf")).otherwise(name).alias(name))
+            with pytest.raises(InputError, match=f"{name} is 'infinite in row 5'"):
+                fitted(endless)
+        for weight in (-1.0, 0.0):
+            with pytest.raises(InputError, match="positive numbers"):
+                fitted(DATA.with_columns(pl.lit(weight).alias("weight")), weights="weight")
 
     def test_two_rows_at_one_visit(self) -> None:
         with pytest.raises(InputError, match="P001 at visit day1"):

@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FitError
+from .rank import orthonormalised
 from .structures import upper_pairs
 
 __all__ = ["CrossProducts", "collect"]
 
 Array = NDArray[np.floating[Any]]
-
-_RANK_TOLERANCE = 1e-7
-_CLEARLY_INDEPENDENT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def collect(
     n_observations = y.size
     if n_observations <= n_columns:
         raise FitError(f"{n_observations} observations cannot determine {n_columns} coefficients and a covariance.")
-    orthonormal, triangle = _orthonormalised(x, names)
+    orthonormal, triangle = orthonormalised(x, names)
     offset = orthonormal.T @ y
     residual = y - orthonormal @ offset
     scale = float(np.sqrt(residual @ residual / (n_observations - n_columns)))
@@ -170,29 +168,6 @@ def collect(
         outcome=outcome,
         design=design,
     )
-
-
-def _orthonormalised(x: Array, names: tuple[str, ...]) -> tuple[Array, Array]:
-    """Q and R of x = QR; raises `FitError` where x is short of rank.
-
-    By Cholesky factors of x'x, twice, where the columns are clearly independent, which is as accurate as Householder's
-    QR (Yamamoto et al. 2015, Electron Trans Numer Anal 44:306) and many times as fast; else by Householder's.
-    """
-    lengths = np.sqrt(np.einsum("np,np->p", x, x))
-    if (lengths > 0).all():
-        scaled = x / lengths
-        cosines = scaled.T @ scaled
-        if np.linalg.eigvalsh(cosines)[0] > _CLEARLY_INDEPENDENT:
-            first = np.linalg.cholesky(cosines)
-            nearly = scaled @ np.linalg.inv(first).T
-            second = np.linalg.cholesky(nearly.T @ nearly)
-            return nearly @ np.linalg.inv(second).T, (second.T @ first.T) * lengths
-    orthonormal, triangle = np.linalg.qr(x)
-    short = np.abs(np.diagonal(triangle)) <= _RANK_TOLERANCE * lengths
-    if short.any():
-        aliased = ", ".join(name for name, is_short in zip(names, short, strict=True) if is_short)
-        raise FitError(f"The design is short of rank: {aliased} is a combination of the columns before it.")
-    return orthonormal, triangle
 
 
 def _summed(rows: Array, pattern_of_patient: NDArray[np.intp], counts: NDArray[np.intp]) -> tuple[Array, Array]:

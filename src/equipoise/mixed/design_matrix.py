@@ -22,7 +22,7 @@ from .frame import Factor
 
 __all__ = ["DesignMatrix", "design_matrix", "named", "outcome_of", "parse"]
 
-Array = NDArray[np.floating[Any]]
+Array = NDArray[np.float64]
 Columns = Mapping[str, Factor | Array]
 
 
@@ -82,14 +82,23 @@ def named(side: Any) -> frozenset[str]:
     found = {str(variable) for variable in side.required_variables}
     for term in side:
         for factor in term.factors:
+            if factor.eval_method.value == "lookup":
+                found.add(str(factor))
             if factor.eval_method.value == "python":
                 nodes = ast.walk(ast.parse(str(factor), mode="eval"))
                 found |= {node.id for node in nodes if isinstance(node, ast.Name)}
     return frozenset(found)
 
 
-@lru_cache(maxsize=256)
 def parse(formula: str) -> tuple[Any, Any]:
+    """Left and right side of a formula as formulaic reads them; raises `InputError`."""
+    if not isinstance(formula, str) or "~" not in formula:
+        raise InputError("formula", formula, "a formula such as 'change ~ baseline + arm * visit'")
+    return _parsed(formula)
+
+
+@lru_cache(maxsize=256)
+def _parsed(formula: str) -> tuple[Any, Any]:
     """Left and right side of a formula as formulaic reads them; raises `InputError`."""
     from formulaic import Formula
     from formulaic.errors import FormulaicError
@@ -99,9 +108,11 @@ def parse(formula: str) -> tuple[Any, Any]:
     try:
         parsed = Formula(formula)  # pyright: ignore[reportAbstractUsage]
         left, right = parsed.lhs, parsed.rhs  # type: ignore[attr-defined]
-        named(left), named(right)
+        incomplete = not formula.split("~", 1)[1].strip() or not (named(left) | named(right))
     except (FormulaicError, AttributeError, SyntaxError):
-        raise InputError("formula", formula, "a formula such as 'change ~ baseline + arm * visit'") from None
+        incomplete, left, right = True, (), ()
+    if incomplete:
+        raise InputError("formula", formula, "a formula such as 'change ~ baseline + arm * visit'")
     if len(left) != 1:
         raise InputError("formula", formula, "exactly one outcome before the '~'")
     return left, right

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .design_matrix import outcome_of
-from .frame import Factor, read_column, read_frame
+from .frame import Factor, read_column, read_factor, read_frame
 from .individuals import design_rows
 from .named_structures import is_spatial
 
@@ -118,7 +118,7 @@ def read_new_rows(fit: MixedFit, data: Any, *, with_outcome: bool, with_covarian
 
 
 def _codes(frame: Any, name: str, levels: tuple[str, ...] | None) -> NDArray[np.intp]:
-    column = read_column(frame, name, "data", {} if levels is None else {name: levels}, as_factor=True)
+    column = read_factor(frame, name, "data", {} if levels is None else {name: levels})
     assert isinstance(column, Factor)
     missing = column.codes < 0
     if missing.any():

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["studentised_range_point", "studentised_range_tail"]
+__all__ = ["scale_nodes", "studentised_range_point", "studentised_range_tail"]
 
 Array = npt.NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def studentised_range_tail(point: float, n_means: int, degrees_of_freedom: float
     if math.isinf(degrees_of_freedom):
         spread, weight = np.ones(1), np.ones(1)
     else:
-        spread, weight = _spread(degrees_of_freedom)
+        spread, weight = scale_nodes(degrees_of_freedom)
     return float(min(max(weight @ _range_tail(point * spread, n_means), 0.0), 1.0))
 
 
@@ -74,7 +74,7 @@ def _range_tail(widths: Array, n_means: int) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _spread(degrees_of_freedom: float) -> tuple[Array, Array]:
+def scale_nodes(degrees_of_freedom: float) -> tuple[Array, Array]:
     """Nodes s and weights of the law of s."""
     from scipy.special import gammainccinv, gammaincinv, gammaln
 
