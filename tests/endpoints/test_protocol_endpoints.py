@@ -76,7 +76,7 @@ def test_longitudinal_equals_the_formula(number):
             {"covariance": "spatial-exponential", "time": "day", "variance": "CR2"},
             {"covariance": "spatial-exponential", "variance": "CR2"},
         ),
-        ({"degrees_of_freedom": "between-within"}, {"degrees_of_freedom": "between-within"}),
+        ({"degrees_of_freedom": "residual"}, {"degrees_of_freedom": "residual"}),
     ],
 )
 def test_longitudinal_with_other_covariances(options, changes):
@@ -95,9 +95,7 @@ def test_longitudinal_with_other_covariances(options, changes):
     theirs = fit.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": "week2"})
     assert ours.effect == pytest.approx(theirs.effect, rel=1e-7)
     assert ours.standard_error == pytest.approx(theirs.standard_error, rel=1e-7)
-    # Between-within looks at which coefficients a contrast involves, and these are parametrised differently.
-    if "between-within" not in options.values():
-        assert ours.degrees_of_freedom == pytest.approx(theirs.degrees_of_freedom, rel=1e-6)
+    assert ours.degrees_of_freedom == pytest.approx(theirs.degrees_of_freedom, rel=1e-6)
 
 
 def test_fall_back_only_where_the_protocol_asks_and_told():
@@ -108,7 +106,7 @@ def test_fall_back_only_where_the_protocol_asks_and_told():
     scores[half, first] = np.nan
     scores[~half, last] = np.nan
     data = replace(data, scores=scores)
-    with pytest.raises(FitError, match="visit 1 and visit 3"):
+    with pytest.raises(FitError, match="visit day1 and visit week2"):
         endpoints.estimate(PRIMARY, PROTOCOL, data)
     protocol = edited(
         analysis__covariance_fallback=["toeplitz-heterogeneous", "ante-dependence", "compound-symmetry"],
@@ -117,6 +115,8 @@ def test_fall_back_only_where_the_protocol_asks_and_told():
     result = endpoints.estimate(PRIMARY, protocol, data)
     assert any("unstructured covariance not fitted" in note for note in result.notes)
     assert "ante-dependence" in result.model
+    _, notes = endpoints.primary(PRIMARY, protocol, data)
+    assert notes == tuple(note for note in result.notes if "not fitted" in note)
     described = protocol.analysis.covariance_described
     assert described.startswith("unstructured covariance (where it cannot be fitted, toeplitz-heterogeneous, then")
 

@@ -274,7 +274,9 @@ class TestRefusals:
 
     def test_infinite_values(self) -> None:
         for name in ("baseline", "change"):
-            endless = DATA.with_columns(pl.when(pl.int_range(pl.len()) == 4).then(float("inf")).otherwise(name).alias(name))
+            endless = DATA.with_columns(
+                pl.when(pl.int_range(pl.len()) == 4).then(float("inf")).otherwise(name).alias(name)
+            )
             with pytest.raises(InputError, match=f"{name} is 'infinite in row 5'"):
                 fitted(endless)
         for weight in (-1.0, 0.0):

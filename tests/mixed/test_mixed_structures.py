@@ -88,7 +88,9 @@ class TestClosedForms:
     def test_a_single_visit_is_least_squares(self, name: Any) -> None:
         y, x, _ = drawn(visits=1, missing=0.0)
         fit = fit_mmrm(y, x, covariance=name, times=[0.0])
-        assert fit.notes == (() if name == "unstructured" else ("with one visit every covariance structure is one variance",))
+        assert fit.notes == (
+            () if name == "unstructured" else ("with one visit every covariance structure is one variance",)
+        )
         b, rest, *_ = np.linalg.lstsq(x[:, 0], y[:, 0], rcond=None)
         np.testing.assert_allclose(fit.coefficients, b, rtol=1e-10, atol=1e-12)
         free = len(y) - x.shape[2]

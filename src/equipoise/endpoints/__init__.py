@@ -1,4 +1,4 @@
-"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary_estimate`,
+"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary`,
 `analysed` and `plan`, and a line here.
 """
 
@@ -81,6 +81,7 @@ __all__ = [
     "number_needed_to_treat",
     "odds_ratio",
     "plan",
+    "primary",
     "primary_estimate",
     "restricted_mean_difference",
     "risk_difference",
@@ -107,9 +108,14 @@ def estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResu
     return _file(endpoint).estimate(endpoint, protocol, data)
 
 
+def primary(endpoint: Any, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
+    """What a look needs: the estimate of the experimental arm against control, and notes on how it had to be found."""
+    return _file(endpoint).primary(endpoint, protocol, data)
+
+
 def primary_estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> Estimate:
-    """The estimate of the experimental arm against control and nothing else: what a look needs."""
-    return _file(endpoint).primary_estimate(endpoint, protocol, data)
+    """The estimate of the experimental arm against control and nothing else."""
+    return primary(endpoint, protocol, data)[0]
 
 
 def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:

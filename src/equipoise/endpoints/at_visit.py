@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import AncovaEndpoint, Protocol
 
-__all__ = ["analysed", "estimate", "plan", "primary_estimate"]
+__all__ = ["analysed", "estimate", "plan", "primary"]
 
 
 def _columns(
@@ -54,9 +54,9 @@ def _fit(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple
     return fitted, outcome
 
 
-def primary_estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
+def primary(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The experimental arm minus control and nothing else, for looks and simulation."""
-    return _fit(endpoint, protocol, data)[0].compare(1, 0)
+    return _fit(endpoint, protocol, data)[0].compare(1, 0), ()
 
 
 def estimate(endpoint: AncovaEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..mixed import MixedFit
     from ..protocol import LongitudinalEndpoint, Protocol
 
-__all__ = ["analysed", "estimate", "fit", "plan", "primary_estimate"]
+__all__ = ["analysed", "estimate", "fit", "plan", "primary"]
 
 _SPARE = 2
 
@@ -142,10 +142,12 @@ def fit(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> 
     return model, fitted
 
 
-def primary_estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
-    """The experimental arm minus control at the endpoint's visit and nothing else, for looks and simulation."""
+def primary(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
+    """The experimental arm minus control at the endpoint's visit and nothing else, and which covariances could not be
+    fitted before the one that was.
+    """
     model, fitted = fit(endpoint, protocol, data)
-    return _difference(endpoint, model, fitted, 1, _position(endpoint.visit, model))
+    return _difference(endpoint, model, fitted, 1, _position(endpoint.visit, model)), fitted.notes
 
 
 def analysed(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:

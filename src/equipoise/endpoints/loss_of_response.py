@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import LossOfResponseEndpoint, Protocol
 
-__all__ = ["NEEDS_FOLLOW_UP", "analysed", "estimate", "plan", "primary_estimate"]
+__all__ = ["NEEDS_FOLLOW_UP", "analysed", "estimate", "plan", "primary"]
 
 NEEDS_FOLLOW_UP = True
 
@@ -88,7 +88,7 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
     )
 
 
-def primary_estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NoReturn:
+def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NoReturn:
     """Refuses: a comparison among responders cannot be a trial's primary."""
     raise InputError("primary endpoint", endpoint.name, "an endpoint that compares all randomised patients")
 

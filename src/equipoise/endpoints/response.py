@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..protocol import Protocol, ResponseEndpoint
 
-__all__ = ["analysed", "estimate", "plan", "primary_estimate", "responded"]
+__all__ = ["analysed", "estimate", "plan", "primary", "responded"]
 
 
 def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
@@ -58,10 +58,10 @@ def _difference(
     return risk_difference(*cells, level=level)
 
 
-def primary_estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> Estimate:
+def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The risk difference, experimental minus control, with the score test's standard error: what a look needs."""
     found = _difference(endpoint, protocol, data, 1, 0.95)
-    return found.score_estimate("higher", endpoint.label or endpoint.name)
+    return found.score_estimate("higher", endpoint.label or endpoint.name), ()
 
 
 def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:

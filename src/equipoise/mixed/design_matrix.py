@@ -22,7 +22,7 @@ from .frame import Factor
 
 __all__ = ["DesignMatrix", "design_matrix", "named", "outcome_of", "parse"]
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Columns = Mapping[str, Factor | Array]
 
 

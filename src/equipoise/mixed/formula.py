@@ -23,7 +23,7 @@ from .result import MixedFit
 
 __all__ = ["mmrm"]
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 def mmrm(

@@ -14,6 +14,8 @@ from ..errors import InputError
 
 __all__ = ["Factor", "is_missing", "label_of", "read_column", "read_factor", "read_frame", "read_numbers", "rows_of"]
 
+Array = NDArray[np.floating[Any]]
+
 
 @dataclass(frozen=True)
 class Factor:
@@ -88,16 +90,14 @@ def _series(frame: Any, name: Any, field: str) -> Any:
     return series
 
 
-def read_column(
-    frame: Any, name: str, field: str, levels: Mapping[str, Sequence[object]]
-) -> Factor | NDArray[np.float64]:
+def read_column(frame: Any, name: str, field: str, levels: Mapping[str, Sequence[object]]) -> Factor | Array:
     """One column as the formula takes it: a factor if of labels or truth values or named in `levels`, else numbers."""
     if name not in levels and _series(frame, name, field).dtype.is_numeric():
         return read_numbers(frame, name, field)
     return read_factor(frame, name, field, levels)
 
 
-def read_numbers(frame: Any, name: str, field: str, expected: str = "a column of numbers") -> NDArray[np.float64]:
+def read_numbers(frame: Any, name: str, field: str, expected: str = "a column of numbers") -> Array:
     """One column as float numbers, NaN where missing; labels and infinite numbers are refused."""
     import narwhals.stable.v2 as nw
 
@@ -152,11 +152,11 @@ def _stated(name: str, levels: Any) -> tuple[str, ...]:
     return stated
 
 
-def is_missing(column: Factor | NDArray[np.float64]) -> NDArray[np.bool_]:
+def is_missing(column: Factor | Array) -> NDArray[np.bool_]:
     """(rows,) where a column is missing."""
     return column.codes < 0 if isinstance(column, Factor) else np.isnan(column)
 
 
-def rows_of(column: Factor | NDArray[np.float64], chosen: NDArray[np.bool_]) -> Factor | NDArray[np.float64]:
+def rows_of(column: Factor | Array, chosen: NDArray[np.bool_]) -> Factor | Array:
     """Some rows of a column."""
     return replace(column, codes=column.codes[chosen]) if isinstance(column, Factor) else column[chosen]

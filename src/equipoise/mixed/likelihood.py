@@ -88,6 +88,10 @@ class Likelihood(Protocol):
         """Derivatives over the parameters."""
         ...
 
+    def units(self, point: Point) -> Array:
+        """(parameters,) natural sizes of the covariance parameters: products of standard deviations, or one."""
+        ...
+
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """(p, p): sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) with w = `variance`, R_ab = Q'W V_ab W Q.
 

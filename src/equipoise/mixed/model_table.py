@@ -15,7 +15,7 @@ from .frame import Factor, is_missing, label_of, read_column, read_factor, read_
 
 __all__ = ["ModelTable", "read_model_table"]
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

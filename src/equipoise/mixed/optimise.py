@@ -19,6 +19,7 @@ Array = NDArray[np.floating[Any]]
 # Distances to the maximum in standard errors of the parameters: where to stop, and where rounding may stop us.
 _TOLERANCE = 1e-9
 _ROUNDING = 1e-7
+_LEAST_INFORMATION = 1e-6
 _MAX_ITERATIONS = 100
 _SMALLEST_EIGENVALUE = 1e-6
 
@@ -90,11 +91,14 @@ def _climb(likelihood: Likelihood, start: Array) -> Maximum:
                 break
         if moved is None:
             _refuse_boundary(point.covariance)
-            raise FitError("The likelihood could not be increased further before it had converged.")
+            raise FitError("The likelihood could not be increased further before it had converged; the data are too few for the model.")
         point = moved
         if iteration % 5 == 4:
             _refuse_boundary(point.covariance)
     _refuse_boundary(point.covariance)
+    told = np.diagonal(found.observed_information) * likelihood.units(point) ** 2
+    if told.min() < _LEAST_INFORMATION:
+        raise FitError("The data do not tell every variance of the covariance: the design fits some visit exactly.")
     return Maximum(
         likelihood, point, found.gradient, norm, found.observed_information, found.design_derivatives, iteration
     )

@@ -154,6 +154,10 @@ class PatientLikelihood:
             return np.zeros(())
         return carried @ point.inner @ carried.swapaxes(1, 2)
 
+    def units(self, point: Point) -> Array:
+        """One: both parameters are logarithms."""
+        return np.ones(point.parameters.size)
+
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) of the Kenward-Roger variance."""
         p = self.data.n_columns

@@ -195,6 +195,14 @@ class PatternLikelihood:
         hessian = 0.5 * (hessian + hessian.swapaxes(1, 2))
         return Derivatives(gradient, -hessian[0], hessian[1], design)
 
+    def units(self, point: Point) -> Array:
+        """Products of standard deviations where the parameters are entries, else one."""
+        if not self.structure.is_entries:
+            return np.ones(point.parameters.size)
+        spread = np.sqrt(np.diagonal(point.covariance, axis1=1, axis2=2))
+        rows, columns = upper_pairs(self.n_visits)
+        return (spread[:, rows] * spread[:, columns]).ravel()
+
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) of the Kenward-Roger variance."""
         data, n_visits, p = self.data, self.n_visits, self.n_columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from .errors import FitError
 
 __all__ = ["aliases", "orthonormalised"]
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 _TOLERANCE = 1e-7
 _CLEARLY_INDEPENDENT = 1e-4

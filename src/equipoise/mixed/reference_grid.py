@@ -17,7 +17,7 @@ from .frame import Factor, label_of
 
 __all__ = ["CellWeights", "Margins", "ReferenceGrid", "cell_frequencies"]
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 CellWeights = Literal["equal", "proportional"]
 
 _ESTIMABLE = 1e-8

@@ -202,7 +202,9 @@ class Analysis(Part):
     visits: Annotated[tuple[Name, ...], Field(description="Visits in the model; all after baseline when empty.")] = ()
     covariates: Annotated[tuple[Name, ...], Field(description="'baseline' and names of covariates.")] = ("baseline",)
     by_visit: Annotated[tuple[Name, ...], Field(description="Covariates whose slope differs by visit.")] = ()
-    covariance: Annotated[Covariance, Field(description="Of a patient's visits in the mixed model.")] = "unstructured"
+    covariance: Annotated[
+        Covariance, Field(description="Of a patient's visits in the mixed model; a spatial one over the planned days.")
+    ] = "unstructured"
     covariance_fallback: Annotated[
         tuple[Covariance, ...],
         Field(description="Structures to fit instead, in this order, where the data do not bear the one before."),
@@ -211,9 +213,9 @@ class Analysis(Part):
         False
     )
     method: Literal["reml", "ml"] = "reml"
-    degrees_of_freedom: Literal[
-        "satterthwaite", "kenward-roger", "kenward-roger-mmrm", "between-within", "residual", "normal"
-    ] = "satterthwaite"
+    degrees_of_freedom: Literal["satterthwaite", "kenward-roger", "kenward-roger-mmrm", "residual", "normal"] = (
+        "satterthwaite"
+    )
     variance: Annotated[
         Literal["model", "CR0", "CR2", "CR3"],
         Field(description="Of the mixed model's coefficients: model-based, or a sandwich clustered by patient."),

@@ -113,7 +113,6 @@ def _analysis(result: TrialResult) -> str:
             "satterthwaite": "Satterthwaite",
             "kenward-roger": "Kenward-Roger",
             "kenward-roger-mmrm": "Kenward-Roger (second derivatives of R's mmrm)",
-            "between-within": "between-within",
             "residual": "residual",
             "normal": "infinite (normal)",
         }[analysis.degrees_of_freedom]

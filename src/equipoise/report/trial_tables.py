@@ -47,6 +47,7 @@ def looks_table(result: TrialResult) -> Table:
     if result.protocol.primary.type == "response":
         note += " Standard errors (SE) are those of the score test, under no difference."
     failures = [f"Look {look.number}: {reason(look.failure)}." for look in result.looks if look.failure]
+    failures += [f"Look {look.number}: {reason(note)}." for look in result.looks for note in look.notes]
     return Table(
         "Looks taken",
         (*header, *(["Futility bound"] if futility else []), "Decision"),

@@ -44,6 +44,9 @@ class Look:
         The primary estimate, or None where it could not be had; `failure` then says why and the trial goes on.
     z, efficacy_bound, futility_bound
         Positive in favour of the experimental arm.
+    notes
+        What of the analysis had to be done otherwise than the protocol asks for first, such as a covariance fallen back
+        on.
     decision
         What the rule says.
     data
@@ -60,6 +63,7 @@ class Look:
     last: bool
     estimate: Estimate | None
     failure: str
+    notes: tuple[str, ...]
     z: float | None
     efficacy_bound: float
     futility_bound: float | None
@@ -74,7 +78,8 @@ class Look:
         bound = f"z {self.z:+.3f} against {self.efficacy_bound:.3f}"
         if self.futility_bound is not None:
             bound += f" (futility {self.futility_bound:.3f})"
-        return f"look {self.number}  {when}  {patients}  {bound}  {self.decision.value}"
+        told = "".join(f"; {note}" for note in self.notes)
+        return f"look {self.number}  {when}  {patients}  {bound}  {self.decision.value}{told}"
 
     __repr__ = __str__
 
@@ -97,6 +102,7 @@ class Look:
                 "futility_bound": self.futility_bound,
                 "decision": self.decision.value,
                 "failure": self.failure or None,
+                "notes": list(self.notes),
             }
         )
 
@@ -142,12 +148,12 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
     due = int(data.is_due(primary.visit).sum())
     fraction = due / plan.patients
     last = number == design.looks or fraction >= 1
-    estimate, failure, z = None, "", None
+    estimate, failure, notes, z = None, "", (), None
     bounds = design.bounds_at([*before, fraction], last)
     efficacy = float(bounds.efficacy[-1])
     futility = None if bounds.futility is None else float(bounds.futility[-1])
     try:
-        estimate = endpoints.primary_estimate(primary, plan.protocol, data)
+        estimate, notes = endpoints.primary(primary, plan.protocol, data)
         z = estimate.favourable_z
         decision = decide(design, z, efficacy, futility, last)
     except (InputError, NotEstimable) as error:
@@ -164,6 +170,7 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
         last=last,
         estimate=estimate,
         failure=failure,
+        notes=notes,
         z=z,
         efficacy_bound=efficacy,
         futility_bound=futility,
