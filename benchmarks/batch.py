@@ -22,7 +22,7 @@ from rich.table import Table
 
 from equipoise.mixed import fit_mmrm
 from equipoise.mixed.batch import BatchFit, fit_batch
-from equipoise.mixed.batch_lanes import LANES, fill, fma, store
+from equipoise.mixed.batch.lanes import LANES, fill, fma, store
 
 Array = NDArray[np.float64]
 KINDS = ("satterthwaite", "kenward-roger", "normal")

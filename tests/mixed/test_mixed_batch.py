@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from equipoise import InputError
 from equipoise.mixed import FitError, fit_mmrm
-from equipoise.mixed import batch as batch_module
 from equipoise.mixed.batch import BatchFit, fit_batch
+from equipoise.mixed.batch import fit as batch_module
 
 Array = NDArray[np.float64]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,8 +15,21 @@ from ..estimate import Better, Estimate, Interval
 from .frame import label_of
 from .means import NOT_ESTIMABLE
 from .multiplicity import Adjustment, adjusted_intervals, adjusted_p_values
-from .reference_grid import CellWeights
-from .tables import aligned, common_decimals, format_degrees, format_p, html_table, intervals, table
+from .reference_grid import GridRequest
+from .structures import correlation_of
+from .tables import (
+    aligned,
+    common_decimals,
+    format_degrees,
+    format_p,
+    html_table,
+    intervals,
+    level_text,
+    statistic_head,
+    table,
+    titled,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import polars
@@ -28,10 +41,10 @@ __all__ = ["Comparison", "Comparisons", "all_pairs", "difference", "slope", "ver
 Array = NDArray[np.floating[Any]]
 Direction = Literal["later - earlier", "earlier - later"]
 
-_ADJUSTED = {"bonferroni": "Bonferroni", "holm": "Holm", "tukey": "Tukey"}
+_ADJUSTED = {"bonferroni": "Bonferroni", "holm": "Holm", "tukey": "Tukey", "dunnett": "Dunnett"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The difference of two least squares means, first level minus second.
 
@@ -61,6 +74,20 @@ class Comparison:
         """What was compared, e.g. "ketamine - midazolam"."""
         return f"{self.first} - {self.second}"
 
+    def __str__(self) -> str:
+        name = ", ".join([self.contrast, *self.cell.values()])
+        if self.estimate is None or self.interval is None:
+            return f"{name}: {NOT_ESTIMABLE}"
+        own = self.estimate
+        adjusted = "" if self.adjusted_p_value is None else f", adjusted p {format_p(self.adjusted_p_value)}"
+        kind = "interval" if self.adjusted_p_value is None else "simultaneous interval"
+        return (
+            f"{name}: {own.effect:.4g} (SE {own.standard_error:.4g}, {format_degrees(own.degrees_of_freedom)} df), "
+            f"p {format_p(own.p_value)}{adjusted}, {level_text(self.interval.level)} {kind} {self.interval}"
+        )
+
+    __repr__ = __str__
+
 
 @dataclass(frozen=True, repr=False)
 class Comparisons:
@@ -76,14 +103,17 @@ class Comparisons:
         Of the confidence intervals.
     adjust
         Over how the p-values and intervals of one family, the comparisons at the same levels of `by`, are adjusted.
+    where
+        At which levels and values of what the comparisons do not name, and averaged over what.
     """
 
     rows: tuple[Comparison, ...]
     factor: str
     by: tuple[str, ...]
     level: float
-    adjust: Adjustment | None = None
-    _title: str = field(default="", compare=False)
+    adjust: Adjustment | None
+    where: str
+    _what: str = field(compare=False)
 
     def __iter__(self) -> Iterator[Comparison]:
         return iter(self.rows)
@@ -139,7 +169,9 @@ class Comparisons:
         places = common_decimals(errors)
         limits = [None if row.interval is None else (row.interval.lower, row.interval.upper) for row in self.rows]
         kind = "interval" if self.adjust is None else "simultaneous interval"
-        heads = ["contrast", *self.by, "estimate", "standard error", "df", "t", "p", f"{100 * self.level:g} % {kind}"]
+        statistic = statistic_head(one.degrees_of_freedom for one in self.estimates)
+        heads = ["contrast", *self.by, "estimate", "standard error", "df", statistic, "p"]
+        heads.append(f"{level_text(self.level)} {kind}")
         columns = [
             aligned([None if one is None else one.effect for one in estimates], places, NOT_ESTIMABLE),
             aligned(errors, places),
@@ -154,89 +186,82 @@ class Comparisons:
         body = [[row.contrast, *row.cell.values(), *cells] for row, *cells in zip(self.rows, *columns, strict=True)]
         return heads, body
 
+    def _title(self) -> str:
+        return titled(self._what, self.by, self.where)
+
     def __str__(self) -> str:
         heads, body = self._table()
-        return table(heads, body, left=1 + len(self.by))
+        return f"{wrapped(self._title())}\n{table(heads, body, left=1 + len(self.by))}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         heads, body = self._table()
-        return html_table(heads, body, left=1 + len(self.by), caption=self._title)
+        return html_table(heads, body, left=1 + len(self.by), caption=self._title())
 
 
 def difference(
-    fit: MixedFit,
-    levels: Mapping[str, tuple[object, object]],
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
-    better: Better,
-    label: str | None,
+    fit: MixedFit, levels: Mapping[str, tuple[object, object]], request: GridRequest, label: str | None
 ) -> Estimate:
     """Difference of two least squares means; see `MixedFit.contrast`."""
     grid = fit._reference_grid()
-    if len(levels) != 1:
-        raise InputError("levels", dict(levels), "one factor with two levels")
+    if not isinstance(levels, Mapping) or len(levels) != 1:
+        raise InputError("levels", levels, 'one factor with two of its levels, e.g. {"arm": ("high", "placebo")}')
     ((factor, pair),) = levels.items()
-    if isinstance(pair, str) or len(pair) != 2:
-        raise InputError(f"levels[{factor!r}]", pair, "two levels, first minus second")
-    first, second = (grid.level(factor, one, "levels") for one in pair)
+    grid.factor(factor, "levels")
+    field_name = f"levels[{factor!r}]"
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise InputError(field_name, pair, "two levels, first minus second, as a list or tuple")
+    first, second = (grid.level(factor, one, field_name) for one in pair)
     if first == second:
-        raise InputError(f"levels[{factor!r}]", pair, "two different levels")
-    fixed = dict(at or {})
+        raise InputError(field_name, pair, "two different levels")
+    fixed = dict(request.at or {})
     if factor in fixed:
         raise InputError("at", fixed, f"factors other than {factor!r}")
-    margins = grid.margins((factor,), fixed, weights)
+    margins = grid.margins((factor,), request)
     combined = margins.row(first) - margins.row(second)
     if label is None:
         label = f"{first} - {second}" + _described(fixed)
-    return fit.estimate(grid.estimable(combined, {factor: pair, **fixed}), better=better, label=label)
+    return fit.estimate(grid.estimable(combined, {factor: pair, **fixed}), better=request.better, label=label)
 
 
-def slope(
-    fit: MixedFit,
-    covariate: str,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
-    better: Better,
-    label: str | None,
-) -> Estimate:
+def slope(fit: MixedFit, covariate: str, request: GridRequest, label: str | None) -> Estimate:
     """Change of the mean per unit of a covariate; see `MixedFit.slope`."""
     grid = fit._reference_grid()
-    if covariate not in grid.means:
+    if not isinstance(covariate, str) or covariate not in grid.means:
         raise InputError("covariate", covariate, f"one of the covariates of the formula, {list(grid.means)}")
-    fixed = dict(at or {})
+    fixed = dict(request.at or {})
     start = grid.split(fixed)[1].get(covariate, grid.means[covariate])
-    higher = grid.margins((), {**fixed, covariate: start + 1.0}, weights).rows
-    lower = grid.margins((), {**fixed, covariate: start}, weights).rows
+    higher, lower = (
+        grid.margins((), replace(request, at={**fixed, covariate: value})).rows for value in (start + 1.0, start)
+    )
     combined = grid.estimable(higher - lower, {covariate: start, **fixed})
     if not np.abs(combined).max() > 0:
         raise InputError("covariate", covariate, "a covariate with a coefficient of its own")
-    return fit.estimate(
-        combined, better=better, label=f"{covariate} + 1{_described(fixed)}" if label is None else label
-    )
+    if label is None:
+        label = f"{covariate} + 1{_described(fixed)}"
+    return fit.estimate(combined, better=request.better, label=label)
 
 
 def all_pairs(
     fit: MixedFit,
     factor: str,
     by: str | Sequence[str] | None,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
+    request: GridRequest,
     adjust: Adjustment | None,
     direction: Direction,
-    level: float,
-    better: Better,
 ) -> Comparisons:
     """All differences between levels of a factor; see `MixedFit.pairwise`."""
     if direction not in ("later - earlier", "earlier - later"):
         raise InputError("direction", direction, "'later - earlier' or 'earlier - later'")
+    if adjust not in (None, "bonferroni", "holm", "tukey"):
+        raise InputError("adjust", adjust, "None, 'bonferroni', 'holm' or 'tukey', for all pairs of levels")
     grid = fit._reference_grid()
-    levels = grid.split(at)[0].get(grid.factor(factor), grid.factors[factor])
+    levels = grid.levels_at(grid.factor(factor), request.at)
     pairs = list(itertools.combinations(sorted(levels, key=grid.factors[factor].index), 2))
     if direction == "later - earlier":
         pairs = [(second, first) for first, second in pairs]
-    return _compare(fit, factor, pairs, by, at, weights, adjust, level, better, f"Pairwise differences of {factor}")
+    return _compare(fit, factor, pairs, by, request, adjust, f"Pairwise differences of {factor}")
 
 
 def versus_control(
@@ -244,23 +269,19 @@ def versus_control(
     factor: str,
     control: object | None,
     by: str | Sequence[str] | None,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
+    request: GridRequest,
     adjust: Adjustment | None,
-    level: float,
-    better: Better,
 ) -> Comparisons:
     """Every other level of a factor minus one of them; see `MixedFit.versus_control`."""
-    if adjust == "tukey":
-        raise InputError("adjust", adjust, "None, 'bonferroni' or 'holm' for comparisons with one control")
+    if adjust not in (None, "bonferroni", "holm", "dunnett"):
+        raise InputError("adjust", adjust, "None, 'bonferroni', 'holm' or 'dunnett', for comparisons with one control")
     grid = fit._reference_grid()
-    levels = grid.split(at)[0].get(grid.factor(factor), grid.factors[factor])
+    levels = grid.levels_at(grid.factor(factor), request.at)
     reference = grid.factors[factor][0] if control is None else grid.level(factor, control, "control")
     if reference not in levels:
-        raise InputError(f"at {factor!r}", levels, f"levels with {reference!r} among them")
+        raise InputError(f"at[{factor!r}]", levels, f"levels with {reference!r} among them")
     pairs = [(one, reference) for one in levels if one != reference]
-    title = f"Differences of {factor} from {reference}"
-    return _compare(fit, factor, pairs, by, at, weights, adjust, level, better, title)
+    return _compare(fit, factor, pairs, by, request, adjust, f"Differences of {factor} from {reference}")
 
 
 def _compare(
@@ -268,12 +289,9 @@ def _compare(
     factor: str,
     pairs: list[tuple[str, str]],
     by: str | Sequence[str] | None,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
+    request: GridRequest,
     adjust: Adjustment | None,
-    level: float,
-    better: Better,
-    title: str,
+    what: str,
 ) -> Comparisons:
     grid = fit._reference_grid()
     within = grid.names(by, "by")
@@ -281,38 +299,32 @@ def _compare(
         raise InputError("by", factor, "factors other than the one whose levels are compared")
     if not pairs:
         raise InputError("factor", factor, "a factor with at least two levels")
-    if adjust not in (None, "bonferroni", "holm", "tukey"):
-        raise InputError("adjust", adjust, "None, 'bonferroni', 'holm' or 'tukey'")
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
-    margins = grid.margins((factor, *within), at, weights)
+    margins = grid.margins((factor, *within), request)
     rows: list[Comparison] = []
     for levels in itertools.product(*(margins.levels[name] for name in reversed(within))):
         cell = dict(zip(within, reversed(levels), strict=True))
-        family: list[tuple[str, str, Estimate | None]] = []
+        family: dict[tuple[str, str], tuple[Estimate, Array]] = {}
         for first, second in pairs:
             combined = margins.row(first, *cell.values()) - margins.row(second, *cell.values())
-            estimate = None
             if grid.is_estimable(combined):
+                vector = combined[grid.kept]
                 label = f"{first} - {second}" + _described(cell)
-                estimate = fit.estimate(combined[grid.kept], better=better, label=label)
-            family.append((first, second, estimate))
-        known = [one for *_, one in family if one is not None]
-        n_means = len({name for first, second, one in family if one is not None for name in (first, second)})
-        p_values = iter(adjusted_p_values(known, adjust, n_means))
-        limits = iter(adjusted_intervals(known, adjust, n_means, level))
-        for first, second, estimate in family:
-            if estimate is None:
-                rows.append(Comparison(first, second, cell, None, None))
-            else:
-                rows.append(Comparison(first, second, cell, estimate, next(limits), next(p_values)))
-    return Comparisons(tuple(rows), factor, within, level, adjust, title)
+                family[first, second] = fit.estimate(vector, better=request.better, label=label), vector
+        estimates = [estimate for estimate, _ in family.values()]
+        vectors = np.array([vector for _, vector in family.values()])
+        correlation = correlation_of(vectors @ fit.covariance_of_coefficients @ vectors.T) if family else None
+        n_means = len({name for pair in family for name in pair})
+        p_values = adjusted_p_values(estimates, adjust, n_means, correlation)
+        limits = adjusted_intervals(estimates, adjust, n_means, request.level, correlation)
+        found = dict(zip(family, zip(estimates, limits, p_values, strict=True), strict=True))
+        rows += [Comparison(*pair, cell, *found.get(pair, (None, None, None))) for pair in pairs]
+    return Comparisons(tuple(rows), factor, within, request.level, adjust, margins.where, what)
 
 
 def _described(fixed: Mapping[str, object]) -> str:
     """Where a contrast was taken, for its label."""
     parts = []
     for name, value in fixed.items():
-        several = isinstance(value, (list, tuple, set, frozenset, np.ndarray))
+        several = isinstance(value, Iterable) and not isinstance(value, str)
         parts.append(f", {name} " + (" and ".join(label_of(one) for one in value) if several else label_of(value)))  # type: ignore[union-attr]
     return "".join(parts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["FTest"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FTest:
     """A test that several linear combinations of the coefficients are all zero.
 
@@ -39,3 +39,5 @@ class FTest:
             f"F({self.numerator_degrees_of_freedom}, {self.denominator_degrees_of_freedom:.4g}) = "
             f"{self.statistic:.4g}, p = {self.p_value:.3g}"
         )
+
+    __repr__ = __str__

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .cross_products import CrossProducts
+from .conditional import Patients
 from .design_matrix import DesignMatrix
-from .frame import Factor, read_column
+from .estimability import estimable
+from .frame import Factor, is_missing, read_column, rows_of
 from .reference_grid import ReferenceGrid
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ __all__ = [
     "design_at_every_visit",
     "design_rows",
     "group_of_patient",
+    "known_fit",
+    "patients_of",
 ]
 
 Array = NDArray[np.floating[Any]]
@@ -79,7 +82,7 @@ class Cells:
         place = np.minimum(np.searchsorted(kept, subjects.codes), kept.size - 1)
         own = kept[place] == subjects.codes
         return cls(
-            columns={name: _rows_of(columns[name], own) for name in design.variables},
+            columns={name: rows_of(columns[name], own) for name in design.variables},
             patient=place[own],
             visit=visits.codes[own],
             used=used[own],
@@ -105,11 +108,8 @@ class Cells:
         found: dict[str, Factor | Array] = {}
         known = np.ones(n_patients * n_visits, dtype=bool)
         for name, column in self.columns.items():
-            if isinstance(column, Factor):
-                values = np.where(column.codes < 0, np.nan, column.codes.astype(np.float64))
-            else:
-                values = column
-            there = rows[~np.isnan(values[rows])]
+            values = column.codes.astype(np.float64) if isinstance(column, Factor) else column
+            there = rows[~is_missing(column)[rows]]
             full = np.full(n_patients * n_visits, np.nan)
             for by, of_cell, size in (
                 (self.patient, every // n_visits, n_patients),
@@ -138,13 +138,15 @@ def _shared(values: Array, by: NDArray[np.intp], size: int) -> Array | None:
     return np.where(low == high, low, np.nan)
 
 
-def _rows_of(column: Factor | Array, rows: NDArray[Any]) -> Factor | Array:
-    return replace(column, codes=column.codes[rows]) if isinstance(column, Factor) else column[rows]
-
-
-def group_of_patient(data: CrossProducts) -> NDArray[np.intp]:
+def group_of_patient(fit: MixedFit) -> NDArray[np.intp]:
     """(patients kept,) index of each patient's covariance group."""
+    data = fit._data
     return data.group_of_pattern[data.pattern_of_patient]
+
+
+def patients_of(fit: MixedFit) -> Patients:
+    """What the fit knows of its patients."""
+    return Patients(fit.outcome, design_at_every_visit(fit), fit.patient_covariances, group_of_patient(fit))
 
 
 def design_at_every_visit(fit: MixedFit) -> Array:
@@ -154,22 +156,18 @@ def design_at_every_visit(fit: MixedFit) -> Array:
     the visit's own row of the data, and where there is none from the patient's other rows if that covariate never
     changes within a patient, or from the other patients if it never differs between them at a visit.
     """
-    data = fit._data
-    seen = ~np.isnan(data.outcome)
+    seen = fit.observed
     if fit._cells is None:
-        design = np.array(data.design)
-        design[~np.isfinite(design).all(axis=2)] = np.nan
-        return design
-    design = np.where(seen[:, :, None], data.design, np.nan)
-    columns, known = fit._cells.at_every_visit(*seen.shape)
+        return np.where(np.isfinite(fit.design).all(axis=2, keepdims=True), fit.design, np.nan)
+    design = np.where(seen[:, :, None], fit.design, np.nan)
+    cells, grid = known_fit(fit)
+    columns, known = cells.at_every_visit(*seen.shape)
     wanted = known & ~seen
     if wanted.any():
         flat = wanted.reshape(-1)
-        taken = {name: _rows_of(column, flat) for name, column in columns.items()}
-        cells, grid = _known_fit(fit)
-        estimated, usable = _estimable(grid, _evaluated(cells, taken, int(wanted.sum())))
-        estimated[~usable] = np.nan
-        design[wanted] = estimated
+        taken = {name: rows_of(column, flat) for name, column in columns.items()}
+        rows = _evaluated(cells, taken, int(wanted.sum()))
+        design[wanted] = np.where(estimable(rows, grid.kept, grid.alias)[:, None], rows[:, grid.kept], np.nan)
     return design
 
 
@@ -182,14 +180,14 @@ def design_rows(fit: MixedFit, frame: Any) -> Array:
         A column is missing or of the wrong kind, a level unknown, a covariate missing, a mean that the data cannot
         tell.
     """
-    cells, grid = _known_fit(fit)
+    cells, grid = known_fit(fit)
     levels = {name: column.levels for name, column in cells.columns.items() if isinstance(column, Factor)}
     columns: dict[str, Factor | Array] = {}
     for name in cells.columns:
         column = read_column(frame, name, "data", levels)
         if isinstance(column, Factor) and name not in levels:
             raise InputError(f"data[{name!r}]", "labels", "numbers, as in the data of the fit")
-        missing = column.codes < 0 if isinstance(column, Factor) else np.isnan(column)
+        missing = is_missing(column)
         if missing.any():
             raise InputError(
                 f"data[{name!r}]", f"missing in row {int(missing.argmax()) + 1}", "every covariate observed"
@@ -199,12 +197,12 @@ def design_rows(fit: MixedFit, frame: Any) -> Array:
     wrong = ~np.isfinite(rows).all(axis=1)
     if wrong.any():
         raise InputError("data", f"row {int(wrong.argmax()) + 1}", "finite values of the covariates in the formula")
-    estimated, usable = _estimable(grid, rows)
+    usable = estimable(rows, grid.kept, grid.alias)
     if not usable.all():
         row = int((~usable).argmax())
         shown = {name: _shown(column, row) for name, column in columns.items()}
         raise InputError(f"data, row {row + 1}", shown, "a combination of levels that the data of the fit can estimate")
-    return estimated
+    return rows[:, grid.kept]
 
 
 def _evaluated(cells: Cells, columns: Mapping[str, Factor | Array], n_rows: int) -> Array:
@@ -212,17 +210,11 @@ def _evaluated(cells: Cells, columns: Mapping[str, Factor | Array], n_rows: int)
         return cells.design.rows(columns, n_rows)
 
 
-def _known_fit(fit: MixedFit) -> tuple[Cells, ReferenceGrid]:
+def known_fit(fit: MixedFit) -> tuple[Cells, ReferenceGrid]:
+    """What a fit remembers of its data frame; refused where it was made from arrays."""
     if fit._cells is None or fit._grid is None:
         raise InputError("fit", "made from arrays", "a fit made from a formula, which can read a data frame")
     return fit._cells, fit._grid
-
-
-def _estimable(grid: ReferenceGrid, rows: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Rows over the estimated columns, and which of them the data can tell."""
-    kept, left = rows[:, grid.kept], rows[:, ~grid.kept]
-    tolerance = 1e-8 * np.maximum(1.0, np.abs(rows).max(axis=1, initial=0.0))
-    return kept, (np.abs(kept @ grid.alias - left) <= tolerance[:, None]).all(axis=1)
 
 
 def _shown(column: Factor | Array, row: int) -> object:

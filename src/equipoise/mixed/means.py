@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..checks import any_shape, number
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
 from .frame import label_of
-from .reference_grid import CellWeights
-from .tables import aligned, common_decimals, format_degrees, html_table, intervals, table
+from .reference_grid import GridRequest
+from .tables import (
+    aligned,
+    common_decimals,
+    format_degrees,
+    html_table,
+    intervals,
+    level_text,
+    table,
+    titled,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import polars
@@ -28,7 +39,7 @@ Array = NDArray[np.floating[Any]]
 NOT_ESTIMABLE = "not estimable"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LeastSquaresMean:
     """The adjusted mean of one cell.
 
@@ -46,7 +57,19 @@ class LeastSquaresMean:
     cell: dict[str, str]
     estimate: Estimate | None
     interval: Interval | None
-    weights: Array = field(compare=False, repr=False)
+    weights: Array = field(compare=False)
+
+    def __str__(self) -> str:
+        name = ", ".join(self.cell.values())
+        if self.estimate is None or self.interval is None:
+            return f"{name}: {NOT_ESTIMABLE}"
+        own = self.estimate
+        return (
+            f"{name}: mean {own.effect:.4g} (SE {own.standard_error:.4g}, "
+            f"{format_degrees(own.degrees_of_freedom)} df), {level_text(self.interval.level)} interval {self.interval}"
+        )
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,12 +84,15 @@ class LeastSquaresMeans:
         Names of the factors that make the cells.
     level
         Of the confidence intervals.
+    where
+        At which levels and values of what the cells do not name, and averaged over what.
     """
 
     rows: tuple[LeastSquaresMean, ...]
     factors: tuple[str, ...]
     by: tuple[str, ...]
     level: float
+    where: str
     _fit: MixedFit = field(compare=False)
 
     def __iter__(self) -> Iterator[LeastSquaresMean]:
@@ -95,11 +121,12 @@ class LeastSquaresMeans:
         if isinstance(weights, Mapping):
             each = np.zeros(len(self.rows))
             for cell, weight in weights.items():
-                each[self._position(cell)] = weight
+                each[self._position(cell)] = number(f"{name}[{cell!r}]", weight)
         else:
-            each = np.asarray(weights, dtype=np.float64)
-        if each.shape != (len(self.rows),) or not np.isfinite(each).all():
-            raise InputError(name, weights, f"{len(self.rows)} finite numbers, one a cell")
+            expected = f"{len(self.rows)} finite numbers, one a cell, or a mapping from cells to numbers"
+            each = any_shape(name, weights, expected)
+            if each.shape != (len(self.rows),):
+                raise InputError(name, weights, expected)
         if not each.any():
             raise InputError(name, weights, "weights of which at least one is not 0")
         combined = each @ np.array([row.weights for row in self.rows])
@@ -130,8 +157,8 @@ class LeastSquaresMeans:
 
     def f_test(self, weights: Sequence[ArrayLike | Mapping[Any, float]]) -> FTest:
         """Joint test that several linear combinations of the means are all zero."""
-        if isinstance(weights, Mapping) or len(weights) == 0:
-            raise InputError("weights", weights, "a sequence of contrasts")
+        if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str) or len(weights) == 0:
+            raise InputError("weights", weights, "a list of contrasts")
         return self._fit.f_test(np.array([self._combined(one, "weights") for one in weights]))
 
     def to_frame(self) -> polars.DataFrame:
@@ -167,28 +194,26 @@ class LeastSquaresMeans:
                 places,
             ),
         ]
-        heads = [*self.factors, *self.by, "mean", "standard error", "df", f"{100 * self.level:g} % interval"]
+        heads = [*self.factors, *self.by, "mean", "standard error", "df", f"{level_text(self.level)} interval"]
         body = [[*row.cell.values(), *cells] for row, *cells in zip(self.rows, *columns, strict=True)]
         return heads, body
 
+    def _title(self) -> str:
+        return titled("Least squares means of " + " and ".join(self.factors), self.by, self.where)
+
     def __str__(self) -> str:
         heads, body = self._table()
-        return table(heads, body, left=len(self.factors) + len(self.by))
+        return f"{wrapped(self._title())}\n{table(heads, body, left=len(self.factors) + len(self.by))}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         heads, body = self._table()
-        return html_table(heads, body, left=len(self.factors) + len(self.by), caption="Least squares means")
+        return html_table(heads, body, left=len(self.factors) + len(self.by), caption=self._title())
 
 
 def least_squares_means(
-    fit: MixedFit,
-    factors: str | Sequence[str],
-    by: str | Sequence[str] | None,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
-    level: float,
+    fit: MixedFit, factors: str | Sequence[str], by: str | Sequence[str] | None, request: GridRequest
 ) -> LeastSquaresMeans:
     """Least squares means of a fit; see `MixedFit.ls_means`."""
     grid = fit._reference_grid()
@@ -198,10 +223,10 @@ def least_squares_means(
     both = sorted(set(own) & set(within))
     if both:
         raise InputError("by", both[0], "factors other than those whose means are asked for")
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    margins = grid.margins((*own, *within), request)
     rows = []
-    for cell, row in grid.margins((*own, *within), at, weights).cells():
+    for cell, row in margins.cells():
         estimate = fit.estimate(row[grid.kept], label=", ".join(cell.values())) if grid.is_estimable(row) else None
-        rows.append(LeastSquaresMean(cell, estimate, None if estimate is None else estimate.interval(level), row))
-    return LeastSquaresMeans(tuple(rows), own, within, level, fit)
+        interval = None if estimate is None else estimate.interval(request.level)
+        rows.append(LeastSquaresMean(cell, estimate, interval, row))
+    return LeastSquaresMeans(tuple(rows), own, within, request.level, margins.where, fit)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .conditional import Patients
 from .design_matrix import outcome_of
-from .frame import Factor, read_column, read_factor, read_frame
-from .individuals import design_rows
+from .frame import is_missing, read_factor, read_frame, read_numbers
+from .individuals import design_rows, known_fit
 from .named_structures import is_spatial
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["NewRows", "read_new_rows"]
 Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NewRows:
     """Rows of new data as arrays.
 
@@ -53,37 +54,39 @@ class NewRows:
 
     def variances(self, fit: MixedFit) -> Array:
         """(rows,) variance of a new outcome around its mean."""
-        by_group = fit.covariance if fit.groups else fit.covariance[None]
-        return by_group[self.group, self.visit, self.visit] / self.weight
+        return _by_group(fit)[self.group, self.visit, self.visit] / self.weight
 
-    def by_patient(self, fit: MixedFit) -> tuple[Array, Array, Array]:
-        """Outcome (patients, visits), design and covariances of each patient; NaN at visits without a row."""
+    def by_patient(self, fit: MixedFit) -> Patients:
+        """The patients of the rows; a visit without a row has no outcome and no design."""
         n_patients, n_visits = int(self.patient.max()) + 1, len(fit.visits)
-        outcome = np.full((n_patients, n_visits), np.nan)
-        design = np.full((n_patients, n_visits, self.design.shape[1]), np.nan)
-        root = np.ones((n_patients, n_visits))
+
+        def filled(rows: Array, elsewhere: float) -> Array:
+            found = np.full((n_patients, n_visits, *rows.shape[1:]), elsewhere)
+            found[self.patient, self.visit] = rows
+            return found
+
         group = np.zeros(n_patients, dtype=np.intp)
-        outcome[self.patient, self.visit] = self.outcome
-        design[self.patient, self.visit] = self.design
-        root[self.patient, self.visit] = np.sqrt(self.weight)
         group[self.patient] = self.group
-        if is_spatial(fit.structure):
-            covariances = self._over_time(fit, group)
-        else:
-            covariances = (fit.covariance if fit.groups else fit.covariance[None])[group]
-        return outcome, design, covariances / (root[:, :, None] * root[:, None, :])
+        covariances = self._over_time(fit, group) if is_spatial(fit.structure) else _by_group(fit)[group]
+        root = filled(np.sqrt(self.weight), 1.0)
+        covariances = covariances / (root[:, :, None] * root[:, None, :])
+        return Patients(filled(self.outcome, np.nan), filled(self.design, np.nan), covariances, group)
 
     def _over_time(self, fit: MixedFit, group: NDArray[np.intp]) -> Array:
-        """(patients, visits, visits) at each patient's own times; visits without a row are far from all others."""
+        """(patients, visits, visits) at each patient's own times; a visit without a row is independent of the others."""
         n_visits = len(fit.visits)
-        covariances = np.zeros((group.size, n_visits, n_visits))
-        covariances[:, np.arange(n_visits), np.arange(n_visits)] = 1.0
+        covariances = np.tile(np.eye(n_visits), (group.size, 1, 1))
         order = np.argsort(self.patient, kind="stable")
         ends = np.cumsum(np.bincount(self.patient))
         for one, rows in enumerate(np.split(order, ends[:-1])):
             found = fit.covariance_at(self.time[rows])
             covariances[one][np.ix_(self.visit[rows], self.visit[rows])] = found[group[one]] if fit.groups else found
         return covariances
+
+
+def _by_group(fit: MixedFit) -> Array:
+    """(groups, visits, visits)."""
+    return fit.covariance if fit.groups else fit.covariance[None]
 
 
 def read_new_rows(fit: MixedFit, data: Any, *, with_outcome: bool, with_covariance: bool) -> NewRows:
@@ -95,59 +98,63 @@ def read_new_rows(fit: MixedFit, data: Any, *, with_outcome: bool, with_covarian
         As `design_rows`; two rows of a patient at one visit or time, a patient in two covariance groups, weights not
         positive, a time missing.
     """
+    cells, _ = known_fit(fit)
     frame = read_frame(data)
     design = design_rows(fit, frame)
     n_rows = len(design)
     zeros = np.zeros(n_rows, dtype=np.intp)
     patient, visit, group = np.arange(n_rows), zeros, zeros
     weight, time, outcome = np.ones(n_rows), np.zeros(n_rows), np.full(n_rows, np.nan)
-    cells = fit._cells
-    if with_covariance and cells is not None:
+    if with_covariance:
         visit = _codes(frame, cells.visit_name, fit.visits)
         if cells.group_name is not None:
             group = _codes(frame, cells.group_name, fit.groups)
         if cells.weights_name is not None and cells.weights_name in frame.columns:
             weight = _weights(frame, cells.weights_name)
-    if with_outcome and cells is not None:
+    if with_outcome:
         patient = np.unique(_codes(frame, cells.subject_name, None), return_inverse=True)[1].reshape(-1)
         outcome = _outcome(frame, fit.formula, cells, n_rows)
+        _refuse_two_rows(cells, patient, visit, fit.visits)
+        _refuse_two_groups(cells, patient, group)
         if is_spatial(fit.structure) and cells.time_name is not None:
             time = _times(frame, cells.time_name)
-        _refuse_twice(fit, cells, patient, visit, group)
+            _refuse_two_times(cells, patient, time)
     return NewRows(design, patient, visit, group, weight, time, outcome)
+
+
+def _refuse_missing(name: str, missing: NDArray[np.bool_]) -> None:
+    if missing.any():
+        raise InputError(f"data[{name!r}]", f"missing in row {int(missing.argmax()) + 1}", "no missing value")
 
 
 def _codes(frame: Any, name: str, levels: tuple[str, ...] | None) -> NDArray[np.intp]:
     column = read_factor(frame, name, "data", {} if levels is None else {name: levels})
-    assert isinstance(column, Factor)
-    missing = column.codes < 0
-    if missing.any():
-        raise InputError(f"data[{name!r}]", f"missing in row {int(missing.argmax()) + 1}", "no missing value")
+    _refuse_missing(name, is_missing(column))
     return column.codes
 
 
 def _weights(frame: Any, name: str) -> Array:
-    weight = read_column(frame, name, "data", {})
-    if isinstance(weight, Factor) or not (weight[~np.isnan(weight)] > 0).all():
-        raise InputError(f"data[{name!r}]", "not positive", "a column of positive numbers")
+    """A weight of one where it is missing."""
+    weight = read_numbers(frame, name, "data", "a column of positive numbers")
+    if (weight <= 0).any():
+        raise InputError(f"data[{name!r}]", f"not above 0 in row {int((weight <= 0).argmax()) + 1}", "positive numbers")
     return np.where(np.isnan(weight), 1.0, weight)
 
 
 def _times(frame: Any, name: str) -> Array:
-    time = read_column(frame, name, "data", {})
-    if isinstance(time, Factor) or not np.isfinite(time).all():
-        raise InputError(f"data[{name!r}]", "missing or labels", "a finite time in every row")
+    time = read_numbers(frame, name, "data", "a column of times as numbers")
+    _refuse_missing(name, is_missing(time))
     return time
 
 
 def _outcome(frame: Any, formula: str, cells: Cells, n_rows: int) -> Array:
-    columns = {name: read_column(frame, name, "data", {}) for name in cells.outcome_names}
-    for name, column in columns.items():
-        if isinstance(column, Factor):
-            raise InputError(f"data[{name!r}]", "labels", "an outcome of numbers")
-    missing = np.zeros(n_rows, dtype=bool)
-    for column in columns.values():
-        missing |= np.isnan(np.asarray(column, dtype=np.float64))
+    columns = {
+        name: np.full(n_rows, np.nan)
+        if name in frame.columns and frame[name].is_null().all()
+        else read_numbers(frame, name, "data", "an outcome of numbers")
+        for name in cells.outcome_names
+    }
+    missing = np.logical_or.reduce([is_missing(column) for column in columns.values()])
     with np.errstate(all="ignore"):
         outcome = outcome_of(formula, columns, n_rows)
     wrong = ~missing & ~np.isfinite(outcome)
@@ -156,20 +163,33 @@ def _outcome(frame: Any, formula: str, cells: Cells, n_rows: int) -> Array:
     return np.where(missing, np.nan, outcome)
 
 
-def _refuse_twice(
-    fit: MixedFit, cells: Cells, patient: NDArray[np.intp], visit: NDArray[np.intp], group: NDArray[np.intp]
+def _first_twice(*keys: NDArray[Any]) -> int | None:
+    """The first row that has the keys of an earlier one."""
+    _, first, place = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
+    again = first[place.reshape(-1)] != np.arange(len(keys[0]))
+    return int(again.argmax()) if again.any() else None
+
+
+def _refuse_two_rows(
+    cells: Cells, patient: NDArray[np.intp], visit: NDArray[np.intp], visits: tuple[str, ...]
 ) -> None:
-    found, first, counts = np.unique(patient * len(fit.visits) + visit, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        twice = int(counts.argmax())
-        when = fit.visits[int(found[twice]) % len(fit.visits)]
-        raise InputError(
-            "data",
-            f"the {cells.subject_name} of row {int(first[twice]) + 1} twice at {cells.visit_name} {when}",
-            "at most one row a patient and visit",
-        )
-    low = np.full(int(patient.max()) + 1, len(fit.groups))
-    np.minimum.at(low, patient, group)
-    if (low[patient] != group).any():
-        row = int((low[patient] != group).argmax())
-        raise InputError("data", f"row {row + 1}", f"one {cells.group_name} a patient")
+    row = _first_twice(patient, visit)
+    if row is not None:
+        found = f"the {cells.subject_name} of row {row + 1} twice at {cells.visit_name} {visits[visit[row]]}"
+        raise InputError("data", found, "at most one row a patient and visit")
+
+
+def _refuse_two_times(cells: Cells, patient: NDArray[np.intp], time: Array) -> None:
+    row = _first_twice(patient, time)
+    if row is not None:
+        found = f"the {cells.subject_name} of row {row + 1} twice at {cells.time_name} {time[row]:g}"
+        raise InputError("data", found, "times that differ in a patient")
+
+
+def _refuse_two_groups(cells: Cells, patient: NDArray[np.intp], group: NDArray[np.intp]) -> None:
+    of_patient = np.empty(int(patient.max()) + 1, dtype=np.intp)
+    of_patient[patient] = group
+    differs = of_patient[patient] != group
+    if differs.any():
+        found = f"the {cells.subject_name} of row {int(differs.argmax()) + 1} in two"
+        raise InputError(f"data[{cells.group_name!r}]", found, f"one {cells.group_name} a patient")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -11,16 +11,58 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import number
 from ..errors import InputError
+from ..estimate import Better
 from .design_matrix import DesignMatrix
 from .frame import Factor, label_of
 
-__all__ = ["CellWeights", "Margins", "ReferenceGrid", "cell_frequencies"]
+__all__ = ["CellWeights", "GridRequest", "Margins", "ReferenceGrid", "cell_frequencies", "confidence_level"]
 
 Array = NDArray[np.floating[Any]]
 CellWeights = Literal["equal", "proportional"]
 
 _ESTIMABLE = 1e-8
+
+
+def confidence_level(level: Any) -> float:
+    """A confidence level, checked."""
+    expected = "a confidence level between 0 and 1"
+    found = number("level", level, expected)
+    if not 0 < found < 1:
+        raise InputError("level", level, expected)
+    return found
+
+
+@dataclass(frozen=True)
+class GridRequest:
+    """What every question to the grid may say besides the factors it is about.
+
+    Attributes
+    ----------
+    at
+        Levels of factors, one or a list, and values of covariates.
+    weights
+        How factors named nowhere are averaged.
+    level
+        Of the confidence intervals.
+    better
+        Whether a higher or a lower difference is good.
+    """
+
+    at: Mapping[str, object] | None = None
+    weights: CellWeights = "equal"
+    level: float = 0.95
+    better: Better = "higher"
+
+    def __post_init__(self) -> None:
+        if self.at is not None and not isinstance(self.at, Mapping):
+            raise InputError("at", self.at, "a mapping from factors to levels and from covariates to values")
+        if self.weights not in ("equal", "proportional"):
+            raise InputError("weights", self.weights, "'equal' or 'proportional'")
+        if self.better not in ("higher", "lower"):
+            raise InputError("better", self.better, "'higher' or 'lower'")
+        object.__setattr__(self, "level", confidence_level(self.level))
 
 
 def cell_frequencies(factors: Iterable[Factor]) -> Array:
@@ -43,10 +85,13 @@ class Margins:
         Of each factor, those asked for.
     rows
         (levels of the first factor, ..., all columns of the design).
+    where
+        At what, and averaged over what, for people.
     """
 
     levels: dict[str, tuple[str, ...]]
     rows: Array
+    where: str
 
     def cells(self) -> list[tuple[dict[str, str], Array]]:
         """Each cell with its row, the first factor changing fastest, as emmeans lists them."""
@@ -76,7 +121,7 @@ class ReferenceGrid:
     kept, alias
         Columns estimated, and the other columns as combinations of them.
     frequencies
-        Rows used in each combination of levels, one axis a factor in the order of `factors`; None if not counted.
+        Rows used in each combination of levels, one axis a factor in the order of `factors`.
     """
 
     design: DesignMatrix
@@ -84,7 +129,7 @@ class ReferenceGrid:
     means: dict[str, float]
     kept: NDArray[np.bool_]
     alias: Array
-    frequencies: Array | None = None
+    frequencies: Array
 
     def factor(self, name: object, field: str = "factor") -> str:
         """The name of a factor, checked."""
@@ -94,16 +139,17 @@ class ReferenceGrid:
 
     def level(self, factor: str, value: object, field: str) -> str:
         """A level of a factor, checked."""
-        self.factor(factor, field)
         label = label_of(value)
         if label not in self.factors[factor]:
-            raise InputError(f"{field} {factor!r}", value, f"one of {list(self.factors[factor])}")
+            raise InputError(field, value, f"one of {list(self.factors[factor])}")
         return label
 
     def names(self, given: str | Sequence[str] | None, field: str) -> tuple[str, ...]:
         """One or several factors, checked."""
         if given is None:
             return ()
+        if isinstance(given, Mapping | Set) or not isinstance(given, Iterable):
+            raise InputError(field, given, f"a factor of the formula or a list of them, of {list(self.factors)}")
         listed = (given,) if isinstance(given, str) else tuple(given)
         for at, name in enumerate(listed):
             self.factor(name, field)
@@ -111,66 +157,87 @@ class ReferenceGrid:
                 raise InputError(field, name, "each factor once")
         return listed
 
-    def split(
-        self, at: Mapping[str, object] | None, field: str = "at"
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
+    def split(self, at: Mapping[str, object] | None) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
         """Levels of factors and values of covariates asked for, checked; a level may stand alone or in a sequence."""
         levels: dict[str, tuple[str, ...]] = {}
         values: dict[str, float] = {}
         for name, value in (at or {}).items():
             if name in self.means:
-                is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-                if not is_number or not np.isfinite(value):  # type: ignore[call-overload]
-                    raise InputError(f"{field} {name!r}", value, "a finite number")
-                values[name] = float(value)  # type: ignore[arg-type]
+                values[name] = number(f"at[{name!r}]", value)
                 continue
+            if name not in self.factors:
+                known = f"one of the factors {list(self.factors)}"
+                if self.means:
+                    known += f" or the covariates {list(self.means)}"
+                raise InputError("at", name, f"{known} of the formula")
+            field = f"at[{name!r}]"
+            expected = f"a level, or a list of different levels, of {name!r}"
+            if isinstance(value, Mapping | Set):
+                raise InputError(field, value, expected)
             several = isinstance(value, Iterable) and not isinstance(value, str)
             listed = [self.level(name, one, field) for one in (value if several else [value])]  # type: ignore[union-attr]
             if not listed or len(set(listed)) < len(listed):
-                raise InputError(f"{field} {name!r}", value, f"a level or different levels of {name!r}")
+                raise InputError(field, value, expected)
             levels[name] = tuple(listed)
         return levels, values
 
-    def margins(
-        self,
-        factors: Sequence[str],
-        at: Mapping[str, object] | None = None,
-        weights: CellWeights = "equal",
-        field: str = "at",
-    ) -> Margins:
+    def levels_at(self, factor: str, at: Mapping[str, object] | None) -> tuple[str, ...]:
+        """The levels of a factor that are asked for."""
+        return self.split(at)[0].get(factor, self.factors[factor])
+
+    def margins(self, factors: Sequence[str], request: GridRequest) -> Margins:
         """Rows of the design for every cell of some factors, averaged over the others.
 
         Parameters
         ----------
         factors
-            Cells of these, in all their levels or those named in `at`.
-        at
-            Factors to a level or several of them, over which alone is averaged; covariates to a number, otherwise
-            their mean over the rows used.
-        weights
-            "equal": all combinations of the other factors' levels count the same. "proportional": as often as they
-            occur in the rows used at the levels of `at`, the same in every cell (as emmeans).
+            Cells of these, in all their levels or those named in `request.at`.
+        request
+            `at` names factors with a level or several of them, over which alone is averaged, and covariates with a
+            number, otherwise their mean over the rows used. `weights` "equal": all combinations of the other factors'
+            levels count the same. "proportional": as often as they occur in the rows used at the levels of `at`, the
+            same in every cell (as emmeans).
         """
-        levels, values = self.split(at, field)
-        if weights not in ("equal", "proportional"):
-            raise InputError("weights", weights, "'equal' or 'proportional'")
+        levels, values = self.split(request.at)
         chosen = {name: levels.get(name, own) for name, own in self.factors.items()}
         index = np.ix_(*([self.factors[name].index(one) for one in own] for name, own in chosen.items()))
         grid = (self._rows({**self.means, **values}) if values else self._at_means)[index]
         kept = [list(self.factors).index(name) for name in factors]
         others = [axis for axis in range(len(self.factors)) if axis not in kept]
-        if weights == "equal":
+        if request.weights == "equal":
             share = np.full([grid.shape[axis] for axis in others], 1.0)
         else:
-            if self.frequencies is None:
-                raise InputError("weights", weights, "'equal' where the frequencies of the cells are not known")
             share = np.asarray(self.frequencies[index].sum(axis=tuple(kept)) if kept else self.frequencies[index])
             if not share.sum() > 0:
-                raise InputError(field, dict(at or {}), "levels that occur together in the data")
+                raise InputError("at", dict(request.at or {}), "levels that occur together in the data")
         share = share / share.sum()
         moved = np.transpose(grid, [*others, *kept, grid.ndim - 1])
         rows = np.tensordot(share, moved, axes=share.ndim)
-        return Margins({name: chosen[name] for name in factors}, rows)
+        return Margins({name: chosen[name] for name in factors}, rows, self._where(factors, chosen, values, request))
+
+    def _where(
+        self,
+        factors: Sequence[str],
+        chosen: Mapping[str, tuple[str, ...]],
+        values: Mapping[str, float],
+        request: GridRequest,
+    ) -> str:
+        """At what, and averaged over what, the cells of some factors are."""
+        others = {name: own for name, own in chosen.items() if name not in factors}
+        fixed = [f"{name} {own[0]}" for name, own in others.items() if len(own) == 1]
+        fixed += [f"{name} {values.get(name, mean):.4g}" + " (mean)" * (name not in values) for name, mean in self.means.items()]
+        averaged = [
+            name if own == self.factors[name] else f"{name} ({', '.join(own)})"
+            for name, own in others.items()
+            if len(own) > 1
+        ]
+        parts = []
+        if fixed:
+            parts.append("at " + ", ".join(fixed))
+        if averaged:
+            how = "with equal weights" if request.weights == "equal" else "as often as they occur"
+            parts.append(f"averaged over {', '.join(averaged)} {how}")
+        return "; ".join(parts)
 
     @cached_property
     def _at_means(self) -> Array:
@@ -189,11 +256,15 @@ class ReferenceGrid:
             raise InputError("at", dict(values), "values at which the formula can be evaluated")
         return rows.reshape(*shape, -1)
 
+    def estimable_rows(self, weights: Array) -> NDArray[np.bool_]:
+        """(rows,) whether combinations of all columns (rows, columns) do not depend on what the data cannot tell."""
+        implied = weights[:, self.kept] @ self.alias
+        size = np.maximum(1.0, np.abs(weights).max(axis=1, initial=0.0))
+        return (np.abs(implied - weights[:, ~self.kept]) <= _ESTIMABLE * size[:, None]).all(axis=1)
+
     def is_estimable(self, weights: Array) -> bool:
-        """Whether a combination of all columns does not depend on what the data cannot tell."""
-        implied = weights[self.kept] @ self.alias
-        size = max(1.0, float(np.abs(weights).max()))
-        return np.allclose(implied, weights[~self.kept], rtol=_ESTIMABLE, atol=_ESTIMABLE * size)
+        """The same of one combination (columns,)."""
+        return bool(self.estimable_rows(weights[None])[0])
 
     def estimable(self, weights: Array, cell: object) -> Array:
         """Weights over the estimated columns; refused where the value depends on what the data cannot tell."""

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import html
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .tables import aligned, decimals_for, format_degrees, format_p, html_table, intervals, table
+from .structures import correlation_of
+from .tables import (
+    WIDTH,
+    aligned,
+    decimals_for,
+    format_degrees,
+    format_p,
+    html_table,
+    intervals,
+    level_text,
+    statistic_head,
+    table,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from .result import MixedFit
 
-__all__ = ["summarise", "summarise_html", "table"]
+__all__ = ["coefficient_intervals", "summarise", "summarise_html"]
 
 Array = NDArray[np.floating[Any]]
 
-WIDTH = 120
 _LEVEL = 0.95
 
 _METHODS = {"reml": "restricted maximum likelihood", "ml": "maximum likelihood"}
@@ -40,15 +51,14 @@ _VARIANCES = {
 
 def _described(fit: MixedFit) -> list[str]:
     """Model, method, data and convergence, one statement a line."""
-    structure = getattr(fit, "structure", "unstructured")
     adjusted = ", Kenward-Roger adjusted" if fit.degrees_of_freedom_method.startswith("kenward") else ""
-    degrees = _DEGREES.get(fit.degrees_of_freedom_method, fit.degrees_of_freedom_method)
-    dropped = f"; {fit.n_patients_dropped} patients without any observation left out" if fit.n_patients_dropped else ""
+    left = fit.n_patients_dropped
+    dropped = f"; {left} patient{'s' * (left != 1)} without a complete row left out" if left else ""
     return [
         *([f"Formula: {fit.formula}"] if fit.formula else []),
-        f"Method: {_METHODS[fit.method]}; covariance {structure}"
+        f"Method: {_METHODS[fit.method]}; covariance {fit.structure}"
         + (f", one for each of {', '.join(fit.groups)}" if fit.groups else ""),
-        f"Variance: {_VARIANCES[fit.variance]}{adjusted}; degrees of freedom {degrees}",
+        f"Variance: {_VARIANCES[fit.variance]}{adjusted}; degrees of freedom {_DEGREES[fit.degrees_of_freedom_method]}",
         f"{fit.n_patients} patients, {fit.n_observations} observations, {len(fit.visits)} visits{dropped}",
         *(f"Note: {note}" for note in fit.notes),
         f"Converged in {fit.iterations} iterations, within {max(fit.gradient_norm, 1e-9):.0e} standard errors of the maximum",
@@ -56,33 +66,39 @@ def _described(fit: MixedFit) -> list[str]:
     ]
 
 
-def _coefficients(fit: MixedFit) -> tuple[list[str], list[list[str]]]:
-    """Each coefficient to three digits of its standard error, decimal points below each other."""
+def coefficient_intervals(fit: MixedFit, level: float) -> tuple[Array, Array]:
+    """(columns,) lower and upper limits of the coefficients."""
     from scipy.special import ndtri, stdtrit
 
-    degrees = np.asarray(fit.degrees_of_freedom, dtype=np.float64)
+    degrees = fit.degrees_of_freedom
     finite = np.isfinite(degrees)
-    tail = (1 + _LEVEL) / 2
-    points = np.where(finite, stdtrit(np.where(finite, degrees, 1.0), tail), ndtri(tail))
-    half = points * fit.standard_errors
+    tail = (1 + level) / 2
+    half = np.where(finite, stdtrit(np.where(finite, degrees, 1.0), tail), ndtri(tail)) * fit.standard_errors
+    return fit.coefficients - half, fit.coefficients + half
+
+
+def _coefficients(fit: MixedFit) -> tuple[list[str], list[list[str]]]:
+    """Each coefficient to three digits of its standard error, decimal points below each other."""
+    lower, upper = coefficient_intervals(fit, _LEVEL)
+    degrees = fit.degrees_of_freedom.tolist()
     places = [decimals_for(float(error)) for error in fit.standard_errors]
-    limits = list(zip((fit.coefficients - half).tolist(), (fit.coefficients + half).tolist(), strict=True))
+    limits = list(zip(lower.tolist(), upper.tolist(), strict=True))
     columns = [
         aligned(fit.coefficients.tolist(), places),
         aligned(fit.standard_errors.tolist(), places),
-        [format_degrees(float(value)) for value in degrees],
+        [format_degrees(value) for value in degrees],
         [f"{value:.3f}" for value in fit.t_values],
         [format_p(float(value)) for value in fit.p_values],
         intervals(limits, places),
     ]
-    heads = ["coefficient", "estimate", "standard error", "df", "t", "p", f"{100 * _LEVEL:g} % interval"]
+    heads = ["coefficient", "estimate", "standard error", "df", statistic_head(degrees), "p"]
+    heads.append(f"{level_text(_LEVEL)} interval")
     return heads, [[name, *cells] for name, *cells in zip(fit.names, *columns, strict=True)]
 
 
 def _covariance(visits: tuple[str, ...], covariance: Array) -> tuple[list[str], list[list[str]]]:
     """Covariances on and below the diagonal, correlations above it."""
-    spread = np.sqrt(np.diagonal(covariance))
-    correlation = covariance / np.outer(spread, spread)
+    correlation = correlation_of(covariance)
     places = decimals_for(float(np.diagonal(covariance).min()) / 10)
     body = [
         [
@@ -105,6 +121,8 @@ def _covariances(fit: MixedFit) -> list[tuple[str, list[str], list[list[str]]]]:
     """Title, head and body of the covariance table of each group."""
     listed = fit.covariance if fit.groups else [fit.covariance]
     title = "Covariance (on and below the diagonal) and correlation (above) between visits"
+    if fit.has_own_times:
+        title += ", at the mean time of each visit"
     names = [f", {name}" for name in fit.groups] if fit.groups else [""]
     return [
         (title + name, *_covariance(fit.visits, np.asarray(covariance)))
@@ -114,8 +132,7 @@ def _covariances(fit: MixedFit) -> list[tuple[str, list[str], list[list[str]]]]:
 
 def _parameters(fit: MixedFit) -> list[list[str]]:
     """Name and value of the parameters of a structured covariance, if the fit has any."""
-    parameters = getattr(fit, "covariance_parameters", None) or {}
-    return [[str(name), f"{float(value):.5g}"] for name, value in parameters.items()]
+    return [[name, f"{value:.5g}"] for name, value in fit.covariance_parameters.items()]
 
 
 def _blocks(heads: list[str], body: list[list[str]]) -> list[str]:
@@ -131,13 +148,9 @@ def _blocks(heads: list[str], body: list[list[str]]) -> list[str]:
     ]
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-
-
 def summarise(fit: MixedFit) -> str:
     """Model, fit, coefficients and covariance of a fitted mixed model."""
-    lines = ["Mixed model for repeated measures", *(_wrapped(line) for line in _described(fit)), ""]
+    lines = ["Mixed model for repeated measures", *(wrapped(line) for line in _described(fit)), ""]
     lines.append(table(*_coefficients(fit)))
     parameters = _parameters(fit)
     if parameters:

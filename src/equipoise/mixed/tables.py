@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "WIDTH",
     "aligned",
     "common_decimals",
     "decimals_for",
@@ -14,8 +16,14 @@ __all__ = [
     "format_p",
     "html_table",
     "intervals",
+    "level_text",
+    "statistic_head",
     "table",
+    "titled",
+    "wrapped",
 ]
+
+WIDTH = 120
 
 _MOST_DECIMALS = 7
 _MOST_DIGITS = 9
@@ -115,3 +123,23 @@ def format_degrees(value: float | None) -> str:
     if value is None:
         return ""
     return "inf" if math.isinf(value) else f"{value:.1f}"
+
+
+def level_text(level: float) -> str:
+    """A confidence level in per cent."""
+    return f"{100 * level:.10g} %"
+
+
+def statistic_head(degrees_of_freedom: Iterable[float]) -> str:
+    """What a column of estimates over their standard errors is called: z where all are normal."""
+    return "z" if all(math.isinf(value) for value in degrees_of_freedom) else "t"
+
+
+def titled(what: str, by: Sequence[str], where: str) -> str:
+    """What a table shows, within what, and where."""
+    return "; ".join(part for part in (what + (f" by {' and '.join(by)}" if by else ""), where) if part)
+
+
+def wrapped(text: str) -> str:
+    """A long line as several."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

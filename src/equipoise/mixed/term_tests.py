@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import instance
 from ..errors import InputError
 from .column_names import DesignColumn
 from .means import NOT_ESTIMABLE
@@ -29,7 +31,7 @@ _TOLERANCE = 1e-8
 _SPREAD = 1e3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TermTest:
     """The test of one term: all its effects are zero.
 
@@ -43,6 +45,11 @@ class TermTest:
 
     term: str
     test: FTest | None
+
+    def __str__(self) -> str:
+        return f"{self.term}: {NOT_ESTIMABLE if self.test is None else self.test}"
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,6 +157,7 @@ def _tested(fit: MixedFit, matrix: Array) -> FTest | None:
 
 def _variables(term: str) -> list[str]:
     """The variables of a term without their spaces, split at colons outside brackets."""
+    instance("term", term, str, "the name of a term of the formula")
     parts, depth = [""], 0
     for letter in term:
         depth += (letter in "([{") - (letter in ")]}")
@@ -242,7 +250,7 @@ class _Design:
         back = np.zeros((int(grid.kept.sum()), len(self.columns)))
         back[:, grid.kept] = np.eye(len(back))
         back[:, ~grid.kept] = grid.alias
-        root = self._triangle() @ back
+        root = self._triangle @ back
         lengths = np.linalg.norm(root, axis=0)
         root = root / np.where(lengths > 0, lengths, 1.0)
         own = np.array([column.term == term for column in self.columns])
@@ -253,14 +261,10 @@ class _Design:
         rows = (outside @ new[:, values > _TOLERANCE]).T @ root
         return self._by_coefficient((rows * lengths)[:, grid.kept], term)
 
+    @cached_property
     def _triangle(self) -> Array:
-        """R of X = Q R for the design as it stands, observation weights undone."""
-        data = self.fit._data
-        if data.root_weights is None:
-            return data.triangle
-        weighted = data.rows[..., : data.n_columns] @ data.triangle
-        rows = weighted / data.root_weights[..., None]
-        return np.asarray(np.linalg.qr(rows[data.observed[data.pattern_of_patient]], mode="r"))
+        """R of X = Q R for the rows of the design as they stand, whatever their weights."""
+        return np.asarray(np.linalg.qr(self.fit.design[self.fit.observed], mode="r"))
 
     def _by_coefficient(self, rows: Array, term: tuple[str, ...]) -> Array:
         """The same hypothesis with one row for each of as many of the term's coefficients, 1 there and 0 at the others.

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from .batch_climb import climb, start_from_given, start_from_moments
-from .batch_information import adjustment, contrast_variance
-from .batch_lanes import LANES, compiled, fill, fma, load, store
-from .batch_likelihood import inside, whiten
-from .batch_products import accumulate, codes_of, sorted_patterns
-from .batch_space import Data, space, space_needed
+from .climb import climb, start_from_given, start_from_moments
+from .information import adjustment, contrast_variance
+from .lanes import LANES, compiled, fill, fma, load, store
+from .likelihood import inside, whiten
+from .products import accumulate, codes_of, sorted_patterns
+from .space import Data, space, space_needed
 
 __all__ = ["LANES", "fit_trials"]
 
@@ -153,7 +153,7 @@ def _infer(data, work, kind):
 def _stamp() -> int:
     """A number that changes with the source of the kernels, so that compiled code kept on disk is never out of date."""
     here = Path(__file__).parent
-    sources = b"".join(path.read_bytes() for path in sorted(here.glob("batch_*.py")))
+    sources = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
     return int.from_bytes(hashlib.sha256(sources).digest()[:6], "big")
 
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import any_shape, numbers, whole
-from ..errors import InputError
-from .errors import FitError
+from ...checks import any_shape, numbers, whole
+from ...errors import InputError
+from ..errors import FitError
 
 __all__ = ["BatchFit", "fit_batch"]
 
@@ -217,7 +217,7 @@ def fit_batch(
     iterations = np.zeros(n_trials, dtype=np.int64)
 
     if pairs * (pairs + problem.n_columns**2 // 2) * 64 <= _LARGEST_MEMORY:
-        from .batch_kernels import fit_trials
+        from .kernels import fit_trials
 
         order = problem.order()
         halves, gathered = _products_of_pairs(n_visits)
@@ -264,7 +264,7 @@ def fit_batch(
 
 def _fit_alone(problem: _Problem, trial: int, contrast: Array, method: Any, kind: Any) -> Any:
     """The contrast's estimate and the fit of one trial by `fit_mmrm`, or the reason why there is none."""
-    from .fit import fit_mmrm
+    from ..fit import fit_mmrm
 
     outcome, design = problem.one(trial)
     if np.isinf(outcome).any():

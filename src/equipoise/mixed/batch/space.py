@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .batch_lanes import compiled, fill, pointer, store
+from .lanes import compiled, fill, pointer, store
 
 __all__ = ["Data", "Space", "space", "space_needed"]
 

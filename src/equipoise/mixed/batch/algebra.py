@@ -5,7 +5,7 @@ A matrix is given by a pointer to its vectors, row after row. Triangular factors
 
 from __future__ import annotations
 
-from .batch_lanes import compiled, fill, fma, greater, load, root, store
+from .lanes import compiled, fill, fma, greater, load, root, store
 
 __all__ = ["cholesky", "gram", "invert_lower", "outer_sandwich", "sandwich", "solve_lower", "solve_upper"]
 

@@ -4,13 +4,13 @@ The formulas are those of `likelihood`; see there. With H = sum_i X_i C X_i' and
 gradient and all of the observed information but two terms follow from the matrices n W, W H W and W S W. The two terms,
 tr(C F_a C F_b) and s_a'C s_b with s_a = X'W V_a W r, are of relative size columns / patients. On the way to the maximum
 the first is taken as if the data were complete and every column had a slope of its own at each visit, when it equals
-sum_m tr(W V_a W V_b W H), and the second as zero; at the maximum both are computed (`batch_information`).
+sum_m tr(W V_a W V_b W H), and the second as zero; at the maximum both are computed (`information`).
 """
 
 from __future__ import annotations
 
-from .batch_algebra import cholesky, gram, invert_lower, sandwich
-from .batch_lanes import compiled, fill, fma, load, pointer, store
+from .algebra import cholesky, gram, invert_lower, sandwich
+from .lanes import compiled, fill, fma, load, pointer, store
 
 __all__ = ["curvature", "evaluate", "gradient", "inside", "residuals", "solve_normal", "whiten"]
 

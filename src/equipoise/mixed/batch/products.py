@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .batch_lanes import LANES, compiled, fill, fma, load, put, store
+from .lanes import LANES, compiled, fill, fma, load, put, store
 
 __all__ = ["accumulate", "codes_of", "sorted_patterns"]
 

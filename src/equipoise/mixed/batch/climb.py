@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .batch_algebra import cholesky, solve_lower, solve_upper
-from .batch_information import exact_information
-from .batch_lanes import LANES, choose, compiled, every, fill, fma, greater, load, store
-from .batch_likelihood import curvature, evaluate, gradient, residuals, solve_normal
+from .algebra import cholesky, solve_lower, solve_upper
+from .information import exact_information
+from .lanes import LANES, choose, compiled, every, fill, fma, greater, load, store
+from .likelihood import curvature, evaluate, gradient, residuals, solve_normal
 
 __all__ = ["climb", "start_from_given", "start_from_moments"]
 

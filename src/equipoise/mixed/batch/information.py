@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from .batch_algebra import outer_sandwich, solve_lower, solve_upper
-from .batch_lanes import compiled, fill, fma, load, pointer, store
-from .batch_likelihood import curvature, residuals
+from .algebra import outer_sandwich, solve_lower, solve_upper
+from .lanes import compiled, fill, fma, load, pointer, store
+from .likelihood import curvature, residuals
 
 __all__ = ["adjustment", "contrast_variance", "exact_information"]
 
