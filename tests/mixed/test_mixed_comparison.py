@@ -16,6 +16,7 @@ from equipoise.mixed import FitError, MixedFit, fit_mmrm, mmrm
 from equipoise.mixed.comparison import compare_fits
 from equipoise.mixed.named_structures import STRUCTURES, is_spatial, structure
 from equipoise.mixed.nesting import covariance_nested, structure_nested
+from equipoise.mixed.structures import filled
 
 Array = NDArray[np.float64]
 DATA = pl.read_csv(Path(__file__).parent.parent / "data/ours_trial_long.csv")
@@ -111,7 +112,9 @@ class TestLattice:
         own = structure(smaller, 5)
         members = 0
         for _ in range(200):
-            matrix = own.matrix(rng.normal(0, 0.4, own.n_parameters)) if smaller != "unstructured" else _wishart(rng)
+            matrix = filled(own.entries(rng.normal(0, 0.4, own.n_parameters)), 5)
+            if smaller == "unstructured":
+                matrix = _wishart(rng)
             if np.linalg.eigvalsh(matrix)[0] > 0.01:
                 assert _belongs(matrix, larger) == structure_nested(smaller, larger)
                 members += 1

@@ -430,7 +430,7 @@ class TestWhatIsReported:
         for part in ("restricted maximum likelihood", "40 patients", "Satterthwaite", "active", "w4", "Log-likelihood"):
             assert part in text
         frame = fit.to_frame()
-        assert frame.shape == (9, 6)
+        assert frame.shape == (9, 8)
         assert frame["estimate"].to_list() == list(fit.coefficients)
         assert "F(" in str(fit.f_test(np.eye(9)[:2]))
 

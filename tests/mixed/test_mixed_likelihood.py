@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from equipoise.mixed.correlation import SpatialCorrelation
 from equipoise.mixed.cross_products import CrossProducts, collect
 from equipoise.mixed.likelihood import Derivatives, Likelihood, Point
 from equipoise.mixed.named_structures import STRUCTURES, is_spatial, structure
 from equipoise.mixed.patient_likelihood import PatientLikelihood
 from equipoise.mixed.pattern_likelihood import PatternLikelihood
+from equipoise.mixed.scaled import Scaled
 from equipoise.mixed.structures import filled
 
 Array = NDArray[np.float64]
@@ -153,9 +155,36 @@ def test_mean_curvature_is_the_mean_of_second_derivatives(name: str) -> None:
         step[a] = h
         second[a] = (chosen.jacobian(theta + step) - chosen.jacobian(theta - step)) / (2 * h)
     np.testing.assert_allclose(chosen.curvature(theta), second, rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(
-        chosen.mean_curvature(theta, variance), np.einsum("st,ste->e", variance, second), rtol=1e-6, atol=1e-7
-    )
+    if not is_spatial(name):
+        np.testing.assert_allclose(
+            chosen.mean_curvature(theta, variance), np.einsum("st,ste->e", variance, second), rtol=1e-6, atol=1e-7
+        )
+        return
+    assert isinstance(chosen, Scaled)
+    family = chosen.correlation
+    assert isinstance(family, SpatialCorrelation)
+
+    def of_mmrm(decay: float) -> float:
+        """The logit of the correlation at distance one from the logarithm of the decay at the typical distance."""
+        return -np.log(np.expm1(np.exp(decay) / family.typical**family.power))
+
+    def entries(scale: float, logit: float) -> Array:
+        at_one = np.log1p(np.exp(-logit))
+        return chosen.entries(np.array([scale, np.log(at_one * family.typical**family.power)]))
+
+    slope = (of_mmrm(theta[1] + h) - of_mmrm(theta[1] - h)) / (2 * h)
+    own = np.array([theta[0], of_mmrm(theta[1])])
+    spread = variance * np.outer([1.0, slope], [1.0, slope])
+    step = 1e-3
+    mean = np.zeros(second.shape[2])
+    for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        corners = [
+            (i * j) * entries(*(own + step * (i * np.eye(2)[a] + j * np.eye(2)[b]) / 2))
+            for i in (-1, 1)
+            for j in (-1, 1)
+        ]
+        mean += spread[a, b] * np.sum(corners, axis=0) / step**2
+    np.testing.assert_allclose(chosen.mean_curvature(theta, variance), mean, rtol=1e-4, atol=1e-6)
 
 
 def test_own_times_that_are_shared_give_the_shared_likelihood() -> None:
@@ -163,7 +192,10 @@ def test_own_times_that_are_shared_give_the_shared_likelihood() -> None:
     own = PatientLikelihood(data, np.tile(TIMES, (len(data.rows), 1)), "spatial-exponential", True)
     shared = likelihood_of("spatial-exponential", True)
     theta = np.array([[0.1, -0.5], [-0.1, 0.7]])
-    first, second = own.at(theta), shared.at(theta)
+    # The parameter is the logarithm of the decay over the typical distance, which visits and patients have their own of.
+    one = np.array([1.0])
+    ratio = own.correlation_over(one).typical / shared.correlation_over(one).typical
+    first, second = own.at(theta + [0.0, np.log(ratio)]), shared.at(theta)
     assert first is not None
     assert second is not None
     assert first.value == pytest.approx(second.value, rel=1e-13)

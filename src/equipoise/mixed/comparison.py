@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import instance
 from ..errors import InputError
 from .errors import FitError
-from .named_structures import is_spatial
+from .fitted_model import FittedModel
 from .nesting import covariance_nested
+from .rank import orthonormalised
 from .tables import format_p, html_table, table
 
 if TYPE_CHECKING:
@@ -29,10 +31,9 @@ Criterion = Literal["aic", "aicc", "bic"]
 
 _CRITERIA = ("aic", "aicc", "bic")
 _SAME = 1e-8
-_NEGLIGIBLE_CORRELATION = 1e-4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ComparedFit:
     """One line of a comparison.
 
@@ -61,8 +62,16 @@ class ComparedFit:
     aicc: float
     bic: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: log-likelihood {self.log_likelihood:.3f}, {self.n_covariance_parameters} covariance "
+            f"parameters, AIC {self.aic:.2f}, AICc {self.aicc:.2f}, BIC {self.bic:.2f}"
+        )
 
-@dataclass(frozen=True)
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
 class LikelihoodRatioTest:
     """The test that a model may be replaced by a special case of it.
 
@@ -76,8 +85,6 @@ class LikelihoodRatioTest:
         Difference in the number of parameters.
     p_value
         Upper tail of chi-square.
-    note
-        What to bear in mind, or empty.
     """
 
     smaller: str
@@ -85,14 +92,14 @@ class LikelihoodRatioTest:
     statistic: float
     degrees_of_freedom: int
     p_value: float
-    note: str = ""
 
     def __str__(self) -> str:
-        note = f" ({self.note})" if self.note else ""
         return (
             f"{self.smaller} in {self.larger}: chi-square {self.statistic:.4g} on {self.degrees_of_freedom} degrees of "
-            f"freedom, p = {self.p_value:.3g}{note}"
+            f"freedom, p = {self.p_value:.3g}"
         )
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,13 +126,14 @@ class FitComparison:
 
     def best(self, criterion: Criterion = "aic") -> str:
         """Name of the fit with the smallest AIC, AICc or BIC."""
-        if criterion not in _CRITERIA:
+        if not isinstance(criterion, str) or criterion not in _CRITERIA:
             raise InputError("criterion", criterion, "'aic', 'aicc' or 'bic'")
         return min(self.fits, key=lambda one: getattr(one, criterion)).name
 
     def test(self, smaller: str, larger: str) -> LikelihoodRatioTest:
         """The likelihood-ratio test of one fit within another, by their names."""
-        found = self._pairs.get((smaller, larger))
+        known = isinstance(smaller, str) and isinstance(larger, str)
+        found = self._pairs.get((smaller, larger)) if known else None
         if found is None:
             listed = ", ".join(f"{a!r} in {b!r}" for a, b in self._pairs) or "none of these fits lies in another"
             raise InputError("smaller, larger", (smaller, larger), f"nested fits: {listed}")
@@ -163,8 +171,7 @@ class FitComparison:
         ]
 
     def _remarks(self) -> list[str]:
-        of_tests = [f"{t.smaller} in {t.larger}: {t.note}" for t in self.tests if t.note]
-        return [f"Note: {note}" for note in [*self.notes, *of_tests]]
+        return [f"Note: {note}" for note in self.notes]
 
     def _title(self) -> str:
         kind = {"reml": "restricted maximum likelihood", "ml": "maximum likelihood"}[self.method]
@@ -192,10 +199,13 @@ def compare_fits(*fits: MixedFit, names: Sequence[str] | None = None) -> FitComp
     always, and then nested fixed effects are tested too. AIC and BIC as R's mmrm, AICc with the number of
     observations less that of coefficients (Hurvich & Tsai 1989, Biometrika 76:297). Where full-likelihood fits differ
     in their fixed effects the penalties count the coefficients as well, and AICc has all observations. None of the
-    restrictions tested lies on the boundary of the larger model, so chi-square is the limit (`nesting`).
+    restrictions tested lies on the boundary of the larger model, so chi-square is the limit; a fit on the boundary of
+    its own parameters is refused when it is made.
 
     Parameters
     ----------
+    fits
+        Two or more.
     names
         Of the fits; by default their covariance structures, with the formula where that does not tell them apart.
 
@@ -207,6 +217,8 @@ def compare_fits(*fits: MixedFit, names: Sequence[str] | None = None) -> FitComp
     FitError
         A fit has a lower likelihood than one nested in it, so it is not at its maximum.
     """
+    for fit in fits:
+        instance("fits", fit, FittedModel, "fitted mixed models one after another, as `mmrm` returns them")
     _refuse_incomparable(fits)
     labels = _names(fits, names)
     coefficients_differ = any(not _same_columns(fits[0], fit) for fit in fits[1:])
@@ -217,7 +229,9 @@ def compare_fits(*fits: MixedFit, names: Sequence[str] | None = None) -> FitComp
     below = np.zeros((len(fits), len(fits)), dtype=bool)
     for i, smaller in enumerate(fits):
         for j, larger in enumerate(fits):
-            below[i, j] = i != j and _parameters(larger) > _parameters(smaller) and _nested(smaller, larger)
+            if _parameters(larger) > _parameters(smaller):
+                spans = not coefficients_differ or _spans(larger, smaller)
+                below[i, j] = spans and covariance_nested(smaller, larger)
     pairs = [(int(i), int(j)) for i, j in np.argwhere(below)]
     tests = {(i, j): _test(fits[i], fits[j], labels[i], labels[j]) for i, j in pairs}
     between = (below.astype(int) @ below.astype(int)) > 0
@@ -248,19 +262,22 @@ def _refuse_incomparable(fits: Sequence[MixedFit]) -> None:
 
 
 def _same_data(one: MixedFit, other: MixedFit) -> bool:
-    a, b = one._data, other._data
-    if a.outcome.shape != b.outcome.shape or one.visits != other.visits or one.patients != other.patients:
+    if one.outcome.shape != other.outcome.shape or one.visits != other.visits or one.patients != other.patients:
         return False
-    if not np.array_equal(a.outcome, b.outcome, equal_nan=True):
+    if not np.array_equal(one.outcome, other.outcome, equal_nan=True):
         return False
-    seen = ~np.isnan(a.outcome)
-    weights = [np.ones(seen.shape) if data.root_weights is None else data.root_weights for data in (a, b)]
-    return np.array_equal(weights[0][seen], weights[1][seen])
+    return np.array_equal(_root_weights(one), _root_weights(other))
+
+
+def _root_weights(fit: MixedFit) -> Array:
+    """(observations,)."""
+    root = fit._data.root_weights
+    return np.ones(fit.n_observations) if root is None else root[fit.observed]
 
 
 def _same_columns(one: MixedFit, other: MixedFit) -> bool:
     """Whether the designs are the same but for rounding and the order of their columns."""
-    a, b = (fit._data.design[~np.isnan(fit._data.outcome)] for fit in (one, other))
+    a, b = (fit.design[fit.observed] for fit in (one, other))
     if a.shape != b.shape:
         return False
     if set(one.names) == set(other.names) and len(set(one.names)) == len(one.names):
@@ -270,18 +287,12 @@ def _same_columns(one: MixedFit, other: MixedFit) -> bool:
 
 def _spans(larger: MixedFit, smaller: MixedFit) -> bool:
     """Whether the columns of one design are combinations of those of another."""
-    a, b = larger._data, smaller._data
-    seen = ~np.isnan(a.outcome)
-    basis, columns = a.rows[seen][:, : a.n_columns], b.rows[seen][:, : b.n_columns]
+    basis, columns = (orthonormalised(fit.design[fit.observed], fit.names)[0] for fit in (larger, smaller))
     return bool(np.linalg.norm(columns - basis @ (basis.T @ columns), axis=0).max() < _SAME)
 
 
 def _parameters(fit: MixedFit) -> int:
     return fit.n_covariance_parameters + len(fit.names)
-
-
-def _nested(smaller: MixedFit, larger: MixedFit) -> bool:
-    return covariance_nested(smaller, larger) and _spans(larger, smaller)
 
 
 def _line(fit: MixedFit, name: str, count_coefficients: bool) -> ComparedFit:
@@ -306,24 +317,15 @@ def _test(smaller: MixedFit, larger: MixedFit, name: str, larger_name: str) -> L
         )
     statistic = max(statistic, 0.0)
     degrees = _parameters(larger) - _parameters(smaller)
-    note = ""
-    if is_spatial(smaller.structure) and _largest_correlation(smaller) < _NEGLIGIBLE_CORRELATION:
-        note = "the correlation of the smaller model lies on its boundary, 0, so chi-square is only approximate"
-    return LikelihoodRatioTest(name, larger_name, statistic, degrees, float(chdtrc(degrees, statistic)), note)
-
-
-def _largest_correlation(fit: MixedFit) -> float:
-    spread = np.sqrt(np.diagonal(fit.patient_covariances, axis1=1, axis2=2))
-    correlation = fit.patient_covariances / (spread[:, :, None] * spread[:, None, :])
-    return float(np.abs(correlation * (1 - np.eye(correlation.shape[1]))).max())
+    return LikelihoodRatioTest(name, larger_name, statistic, degrees, float(chdtrc(degrees, statistic)))
 
 
 def _names(fits: Sequence[MixedFit], names: Sequence[str] | None) -> list[str]:
     if names is not None:
-        given = [str(name) for name in names]
-        if isinstance(names, str) or len(given) != len(fits) or len(set(given)) != len(given):
-            raise InputError("names", names, f"{len(fits)} different names, one a fit")
-        return given
+        texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        if not texts or len(names) != len(fits) or len(set(names)) != len(names):
+            raise InputError("names", names, f"a list of {len(fits)} different names, one a fit")
+        return list(names)
     found = [fit.structure + (f", one per {_group_name(fit)}" if fit.groups else "") for fit in fits]
     for tell in (lambda index: fits[index].formula, lambda index: str(index + 1)):
         twice = {name for name in found if found.count(name) > 1}

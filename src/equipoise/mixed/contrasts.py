@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..estimate import Better, Estimate, Interval
+from ..estimate import Estimate, Interval
 from .frame import label_of
 from .means import NOT_ESTIMABLE
 from .multiplicity import Adjustment, adjusted_intervals, adjusted_p_values

@@ -178,7 +178,7 @@ class AutoregressiveCorrelation(_Bounded):
     def starts(self, correlation: Array) -> list[Array]:
         """The mean correlation of neighbouring visits."""
         near = self._lag == 1
-        return [unbounded(np.array([correlation[near].mean() if near.any() else 0.0]))]
+        return [unbounded(np.array([correlation[near].mean() if near.any() else 0.0])), np.zeros(1)]
 
     def values_of(self, r: Array) -> Array:
         return r[0] ** self._lag
@@ -226,6 +226,7 @@ class ToeplitzCorrelation(_Bounded):
         return [
             unbounded(self._drawn_in(mean)),
             unbounded(near ** np.arange(1, self.n_visits, dtype=np.float64) if near > 0 else mean * 0.0),
+            np.zeros(self.n_parameters),
         ]
 
     def _drawn_in(self, mean: Array) -> Array:
@@ -275,7 +276,7 @@ class AntedependenceCorrelation(_Bounded):
     def starts(self, correlation: Array) -> list[Array]:
         """The correlations of neighbours."""
         j, k = upper_pairs(self.n_visits)
-        return [unbounded(correlation[k - j == 1])]
+        return [unbounded(correlation[k - j == 1]), np.zeros(self.n_parameters)]
 
     def _product(self, r: Array, without: tuple[int, ...]) -> Array:
         factors = np.where(self.informed_by, r[:, None], 1.0)
@@ -306,25 +307,29 @@ class AntedependenceCorrelation(_Bounded):
 
 @dataclass(frozen=True)
 class SpatialCorrelation:
-    """r^(d^power) with the distance d in time between two visits.
+    """exp(-c d^power) with the distance d in time between two visits and the decay c.
 
-    Power 1 is the exponential exp(-d / range) and, written in r, the power model; power 2 is the Gaussian
-    exp(-(d / range)^2). The parameter is logit(r).
+    Power 1 is the exponential exp(-d / range) and, written with r = exp(-c), the power model r^d; power 2 is the
+    Gaussian exp(-(d / range)^2). The parameter is the logarithm of the decay over the typical distance, so that nothing
+    depends on the unit of time.
 
     Attributes
     ----------
     distance
         (...) distances, of any shape: of the pairs of visits, or of every patient's own pairs.
+    typical
+        The distance at which the decay is the exponential of the parameter.
     """
 
     distance: Array
+    typical: float
     power: int
     by_range: bool
     n_parameters: int = 1
 
     @cached_property
     def _exponent(self) -> Array:
-        return self.distance**self.power
+        return (self.distance / self.typical) ** self.power
 
     @property
     def informed_by(self) -> NDArray[np.bool_]:
@@ -332,35 +337,42 @@ class SpatialCorrelation:
         return self.distance[None] > 0
 
     def starts(self, correlation: Array) -> list[Array]:
-        """A grid of ranges around the distances there are."""
-        apart = self.distance[self.distance > 0]
-        middle = float(np.median(apart)) if apart.size else 1.0
-        ranges = middle * np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
-        minus_log = ranges**-self.power
-        # logit(exp(-x)) = -log(exp(x) - 1)
-        return [np.array([-np.log(np.expm1(min(x, 500.0)))]) for x in minus_log]
+        """A grid of ranges around the typical distance."""
+        return [np.array([-self.power * np.log(one)]) for one in (0.3, 1.0, 3.0, 10.0, 30.0, 0.1)]
 
     def values(self, parameters: Array) -> Array:
         """(...) correlations."""
-        return np.exp(-self._exponent * np.logaddexp(0.0, -parameters[0]))
+        return np.exp(-self._exponent * _decay(parameters))
 
     def first(self, parameters: Array) -> Array:
         """(1, ...) first derivatives."""
-        return (self._exponent * _expit(-parameters[0]) * self.values(parameters))[None]
+        decayed = self._exponent * _decay(parameters)
+        return (-decayed * np.exp(-decayed))[None]
 
     def second(self, parameters: Array) -> Array:
         """(1, 1, ...) second derivatives."""
-        slope = _expit(-parameters[0])
-        bend = slope * (slope - 1.0)
-        x = self._exponent
-        return ((x * bend + (x * slope) ** 2) * self.values(parameters))[None, None]
+        decayed = self._exponent * _decay(parameters)
+        return ((decayed - 1.0) * decayed * np.exp(-decayed))[None, None]
+
+    def bend_of_mmrm(self, parameters: Array) -> float:
+        """p''/p', p being the parameter of R's mmrm as a function of the one here.
+
+        It is the logit of the correlation at distance one, p = -log(exp(c) - 1) with the decay c at distance one, so
+        that p''/p' = 1 - c / (exp(c) - 1).
+        """
+        c = min(_decay(parameters) / self.typical**self.power, 700.0)
+        return 1.0 - (c / np.expm1(c) if c > 0 else 1.0)
 
     def describe(self, parameters: Array, visits: tuple[str, ...]) -> dict[str, float]:
         """The range, or the correlation at distance one."""
-        minus_log = float(np.logaddexp(0.0, -parameters[0]))
+        decay = _decay(parameters) ** (1.0 / self.power) / self.typical
         if self.by_range:
-            return {"range": minus_log ** (-1.0 / self.power)}
-        return {"correlation at distance 1": float(np.exp(-minus_log))}
+            return {"range": 1.0 / decay}
+        return {"correlation at distance 1": float(np.exp(-(decay**self.power)))}
+
+
+def _decay(parameters: Array) -> float:
+    return float(np.exp(min(parameters[0], 200.0)))
 
 
 def _expit(parameter: float) -> float:

@@ -27,9 +27,7 @@ __all__ = ["covariance_uncertainty"]
 Array = NDArray[np.floating[Any]]
 
 
-def covariance_uncertainty(
-    fit: MixedFit, patients: Patients, found: ConditionalDistribution
-) -> tuple[Array, Array]:
+def covariance_uncertainty(fit: MixedFit, patients: Patients, found: ConditionalDistribution) -> tuple[Array, Array]:
     """The variance 2 d'Ad that the covariance's estimation adds, and the degrees of freedom of the whole.
 
     Parameters
@@ -79,13 +77,16 @@ def _covariance_of_coefficients(fit: MixedFit) -> tuple[Array, Array | None]:
 
 def _covariance_slopes(fit: MixedFit, patients: Patients) -> Iterator[tuple[NDArray[np.bool_], Array]]:
     """For each covariance parameter the patients it moves, (patients,), and how, (those patients, visits, visits)."""
+    from scipy.special import xlogy
+
     n_visits = patients.outcome.shape[1]
     for index, theta in enumerate(fit._maximum.point.parameters):
         own = patients.group == index
         covariances = patients.covariances[own]
         if is_spatial(fit.structure):
+            # v exp(-c x), over the logarithms of the standard deviation and of the decay c.
             yield own, 2.0 * covariances
-            yield own, _spatial_slope(covariances, float(theta[1]))
+            yield own, xlogy(covariances, correlation_of(covariances))
             continue
         chosen = structure(fit.structure, n_visits)
         # The patients' covariances are the structure's but for units and weights, a factor for each visit.
@@ -94,11 +95,3 @@ def _covariance_slopes(fit: MixedFit, patients: Patients) -> Iterator[tuple[NDAr
         factors = factor[:, :, None] * factor[:, None, :]
         for slope in filled(chosen.jacobian(theta), n_visits):
             yield own, factors * slope
-
-
-def _spatial_slope(covariances: Array, logit: float) -> Array:
-    """Derivative of covariances V = v r^x over the logit of r, whatever the exponents x."""
-    from scipy.special import expit, xlogy
-
-    # dr^x / dlogit(r) = r^x log(r^x) (1 - r) / log r
-    return xlogy(covariances, correlation_of(covariances)) * (float(expit(-logit)) / -float(np.logaddexp(0.0, -logit)))

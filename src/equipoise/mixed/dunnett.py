@@ -35,7 +35,8 @@ class LargestT:
     one control, and of any two comparisons. This and the integral over log s are by the trapezoidal rule, to about
     1e-12. Other correlations, as of a fit with covariates and unequal weights, are the nearest products and a
     remainder. What the remainder adds is the difference of two sums over the same fixed lattice (Genz 1992, J Comput
-    Graph Stat 1, 141-149), whose errors nearly cancel: about 1e-6 with a remainder of some hundredths, 1e-5 with tenths.
+    Graph Stat 1, 141-149), whose errors nearly cancel: to about 1e-6 with a remainder of some hundredths,
+    1e-5 with tenths.
 
     Attributes
     ----------
@@ -72,9 +73,9 @@ class LargestT:
         found = float(weight @ _one_factor_tail(point * spread, self.loadings))
         nearest = self._nearest
         if np.abs(self.correlation - nearest).max() > _NEGLIGIBLE:
-            uniform = _lattice(k)
-            widths = point * _scale(uniform[k - 1], degrees_of_freedom)
-            found += float(np.mean(_inside(widths, nearest, uniform) - _inside(widths, self.correlation, uniform)))
+            shared = _drawn_beyond(point, degrees_of_freedom, k)
+            others = _others_inside(self.correlation, *shared) - _others_inside(nearest, *shared)
+            found += alone * float(np.mean(others))
         return min(max(found, alone), 1.0, k * alone)
 
     def point(self, tail: float, degrees_of_freedom: float) -> float:
@@ -128,7 +129,8 @@ def _loadings(correlation: Array) -> Array:
 
     values, vectors = np.linalg.eigh(correlation)
     start = np.clip(vectors[:, -1] * math.sqrt(max(values[-1] - 1, 0.0) * k / max(k - 1, 1)), -0.95, 0.95)
-    fitted = least_squares(short, start, slopes, bounds=(-largest, largest), xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    closest: dict[str, Any] = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
+    fitted = least_squares(short, start, jac=slopes, bounds=(-largest, largest), **closest)  # pyright: ignore[reportArgumentType]
     return np.asarray(fitted.x)
 
 
@@ -157,28 +159,41 @@ def _lattice(k: int) -> Array:
     return np.clip(np.abs(2 * place - 1), 0.5 / _POINTS**2, 1 - 0.5 / _POINTS**2)
 
 
-def _scale(uniform: Array, degrees_of_freedom: float) -> Array:
-    """(points,) values of s at uniform probabilities."""
-    from scipy.special import gammaincinv
+def _drawn_beyond(point: float, degrees_of_freedom: float, k: int) -> tuple[Array, Array, Array]:
+    """(points,) draws of Z and of the limit w s, given that Z / s lies above w, and (k - 2, points) uniforms besides.
 
+    Given t = Z / s, s^2 (df + t^2) is chi-square over df + 1 degrees of freedom.
+    """
+    from scipy.special import gammaincinv, ndtr, ndtri, stdtr, stdtrit
+
+    uniform = _lattice(k)
     if math.isinf(degrees_of_freedom):
-        return np.ones_like(uniform)
-    half = degrees_of_freedom / 2
-    return np.sqrt(np.asarray(gammaincinv(half, uniform)) / half)
+        return -ndtri(uniform[0] * ndtr(-point)), np.full(uniform.shape[1], point), uniform[2:]
+    t = -stdtrit(degrees_of_freedom, uniform[0] * stdtr(degrees_of_freedom, -point))
+    scale = np.sqrt(2 * gammaincinv((degrees_of_freedom + 1) / 2, uniform[1]) / (degrees_of_freedom + t**2))
+    return np.asarray(t * scale), np.asarray(point * scale), uniform[2:]
 
 
-def _inside(widths: Array, correlation: Array, uniform: Array) -> Array:
-    """(points,): the integrand of P(all |Z_i| < w) over the unit cube, one variable after the other conditioned on."""
+def _others_inside(correlation: Array, drawn: Array, limit: Array, uniform: Array) -> Array:
+    """(points,) sum over i > 1 of the probability that |Z_1|, ..., |Z_(i-1)| lie within the limit, given Z_i.
+
+    Times the probability that one |T_i| lies beyond the point, and with 1 for i = 1, its mean is the probability that
+    some |T_i| does: the tails are counted by the last that lies beyond, so that small ones keep their digits.
+    """
     from scipy.special import ndtr, ndtri
 
-    k = len(correlation)
-    root = np.linalg.cholesky((1 - _RIDGE) * correlation + _RIDGE * np.eye(k))
-    drawn = np.empty((k, widths.size))
-    found = np.ones(widths.size)
-    for at in range(k):
-        mean = root[at, :at] @ drawn[:at]
-        low = ndtr((-widths - mean) / root[at, at])
-        share = ndtr((widths - mean) / root[at, at]) - low
-        found = found * share
-        drawn[at] = ndtri(np.clip(low + uniform[at] * share, 1e-300, 1 - _TINY)) if at < k - 1 else 0.0
-    return found
+    total = np.zeros(drawn.size)
+    for last in range(1, len(correlation)):
+        order = [last, *range(last)]
+        root = np.linalg.cholesky((1 - _RIDGE) * correlation[np.ix_(order, order)] + _RIDGE * np.eye(last + 1))
+        known = np.empty((last + 1, drawn.size))
+        known[0] = drawn
+        inside = np.ones(drawn.size)
+        for at in range(1, last + 1):
+            mean = root[at, :at] @ known[:at]
+            low, high = ndtr((-limit - mean) / root[at, at]), ndtr((limit - mean) / root[at, at])
+            inside = inside * (high - low)
+            if at < last:
+                known[at] = ndtri(np.clip(low + uniform[at - 1] * (high - low), _TINY, 1 - _TINY))
+        total += inside
+    return total

@@ -16,7 +16,7 @@ from ..estimate import Better, Estimate
 from .cross_products import CrossProducts
 from .f_test import FTest
 from .inference import Fixed, Inference, KenwardRoger, Satterthwaite, between_within, infinite, residual
-from .named_structures import is_spatial, spatial_correlation, structure
+from .named_structures import is_spatial
 from .optimise import Maximum
 from .patient_likelihood import PatientLikelihood
 from .sandwich import Sandwich
@@ -133,7 +133,7 @@ class FittedModel:
             variance=variance,
             visits=visits,
             structure=structure,
-            covariance_parameters=_described(maximum, structure, visits, groups, scale),
+            covariance_parameters=_described(maximum, visits, groups, scale),
             groups=groups,
             notes=notes,
             patients=tuple(str(i + 1) for i in np.flatnonzero(data.kept)),
@@ -182,7 +182,7 @@ class FittedModel:
         if not is_spatial(self.structure):
             raise InputError("covariance", self.structure, "a spatial structure, which knows other times")
         when = numbers("times", times)
-        correlation = spatial_correlation(self.structure, np.abs(when[:, None] - when))
+        correlation = self._maximum.likelihood.correlation_over(np.abs(when[:, None] - when))
         found = np.stack(
             [
                 (self._data.scale * math.exp(theta[0])) ** 2 * correlation.values(theta[1:])
@@ -296,13 +296,16 @@ class FittedModel:
         contrasts = self._contrasts(matrix, 2, "matrix")
         rotated = self._rotated(contrasts)
         inference = self._inference
-        values, vectors = np.linalg.eigh(rotated @ self._maximum.point.inner @ rotated.T)
+        # Whether rows depend on each other must not depend on their units.
+        sizes = np.sqrt(np.einsum("rp,pq,rq->r", rotated, self._maximum.point.inner, rotated))
+        scaled = rotated / np.where(sizes > 0, sizes, 1.0)[:, None]
+        values, vectors = np.linalg.eigh(scaled @ self._maximum.point.inner @ scaled.T)
         usable = values > 1.5e-8 * max(float(values[-1]), 0.0)
         rank = int(usable.sum()) if values[-1] > 0 else 0
         if rank == 0:
             raise InputError("matrix", "all zero", "at least one non-zero row")
         if rank < len(contrasts):
-            rotated = vectors[:, usable].T @ rotated
+            rotated = vectors[:, usable].T @ scaled
         effects = self._data.offset / self._data.scale + self._maximum.point.coefficients
         if rank == 1:
             row = rotated[0]
@@ -337,14 +340,10 @@ def _inferred(data: CrossProducts, maximum: Maximum, kind: DegreesOfFreedom, var
     return Fixed(matrix, infinite)
 
 
-def _described(
-    maximum: Maximum, name: str, visits: tuple[str, ...], groups: tuple[str, ...], scale: float
-) -> dict[str, float]:
+def _described(maximum: Maximum, visits: tuple[str, ...], groups: tuple[str, ...], scale: float) -> dict[str, float]:
     """The covariance parameters by name, of every group."""
     found: dict[str, float] = {}
-    # Their description does not depend on the times.
-    chosen = structure(name, len(visits), np.arange(float(len(visits))))
-    for index, theta in enumerate(maximum.point.parameters):
+    for index, named in enumerate(maximum.likelihood.describe(maximum.point, visits, scale)):
         after = f" ({groups[index]})" if groups else ""
-        found |= {key + after: value for key, value in chosen.describe(theta, visits, scale).items()}
+        found |= {key + after: value for key, value in named.items()}
     return found

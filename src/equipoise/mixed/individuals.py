@@ -78,9 +78,9 @@ class Cells:
         weights: str | None,
         time: str | None,
     ) -> Cells:
-        """Keep the rows of the patients kept, `kept` being their increasing codes among the subjects."""
+        """Keep the rows of the patients kept, their increasing codes among the subjects, at visits of the fit."""
         place = np.minimum(np.searchsorted(kept, subjects.codes), kept.size - 1)
-        own = kept[place] == subjects.codes
+        own = (kept[place] == subjects.codes) & (visits.codes >= 0)
         return cls(
             columns={name: rows_of(columns[name], own) for name in design.variables},
             patient=place[own],

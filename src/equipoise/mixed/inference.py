@@ -102,8 +102,9 @@ def between_within(data: CrossProducts) -> Callable[[Array], Array]:
     own = np.where(within | (intercept & within.any()), many, few)
 
     def degrees(contrasts: Array) -> Array:
-        coefficients = np.abs(contrasts @ data.triangle) * size
-        involved = coefficients > 1e-9 * coefficients.max(axis=1, keepdims=True)
+        coefficients = np.abs(contrasts @ data.triangle)
+        rounding = np.linalg.norm(contrasts, axis=1)[:, None] * np.linalg.norm(data.triangle, axis=0)
+        involved = coefficients > 1e-10 * rounding
         return np.where(involved, own, np.inf).min(axis=1)
 
     return degrees

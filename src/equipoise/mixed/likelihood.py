@@ -20,6 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .correlation import SpatialCorrelation
+
 __all__ = ["Derivatives", "Likelihood", "Point"]
 
 Array = NDArray[np.floating[Any]]
@@ -76,8 +78,17 @@ class Derivatives:
 class Likelihood(Protocol):
     """The log-likelihood of one data set as a function of the covariance parameters."""
 
-    def starts(self) -> Iterator[Array]:
-        """Parameters (groups, q) to start from, the likeliest to succeed first."""
+    def starts(self) -> list[Array]:
+        """Parameters (groups, q) to start from, the likeliest first."""
+        ...
+
+    def last_resort(self) -> Iterator[Array]:
+        """Starts that take longer to find, for when none of the others leads to a maximum."""
+        ...
+
+    @property
+    def tries_every_start(self) -> bool:
+        """Whether so few data may have several maxima that every start is to be climbed from."""
         ...
 
     def at(self, parameters: Array) -> Point | None:
@@ -88,8 +99,20 @@ class Likelihood(Protocol):
         """Derivatives over the parameters."""
         ...
 
-    def units(self, point: Point) -> Array:
-        """(parameters,) natural sizes of the covariance parameters: products of standard deviations, or one."""
+    def stays_inside(self, candidate: Point, current: Point) -> bool:
+        """Whether a step does not leap towards the boundary of the parameters."""
+        ...
+
+    def fault(self, point: Point, information: Array | None) -> str:
+        """Why a point, or a maximum with its observed information, is no proper one; or ""."""
+        ...
+
+    def describe(self, point: Point, visits: tuple[str, ...], scale: float) -> list[dict[str, float]]:
+        """The parameters of each group as people know them, standard deviations multiplied by `scale`."""
+        ...
+
+    def correlation_over(self, distance: Array) -> SpatialCorrelation:
+        """The spatial family fitted, over other distances; raises `TypeError` for other structures."""
         ...
 
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:

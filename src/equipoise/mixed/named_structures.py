@@ -53,18 +53,25 @@ def is_spatial(name: str) -> bool:
     return name in _POWERS
 
 
-def spatial_correlation(name: str, distance: Array) -> SpatialCorrelation:
-    """The spatial family of that name over given distances."""
-    return SpatialCorrelation(distance, _POWERS[name], by_range=name != "spatial-power")
+def spatial_correlation(name: str, distance: Array, typical: float | None = None) -> SpatialCorrelation:
+    """The spatial family of that name over given distances; `typical` is their median where not given."""
+    if typical is None:
+        apart = distance[distance > 0]
+        typical = float(np.median(apart)) if apart.size else 1.0
+    return SpatialCorrelation(distance, typical, _POWERS[name], by_range=name != "spatial-power")
 
 
-def structure(name: str, n_visits: int, times: Array | None = None) -> CovarianceStructure:
+def structure(
+    name: str, n_visits: int, times: Array | None = None, typical: float | None = None
+) -> CovarianceStructure:
     """The covariance structure of that name; a spatial one over `times` (visits,)."""
     if name == "unstructured":
         return Unstructured(n_visits)
     if is_spatial(name):
         assert times is not None
         j, k = upper_pairs(n_visits)
-        return Scaled(name, n_visits, spatial_correlation(name, np.abs(times[j] - times[k])), heterogeneous=False)
+        return Scaled(
+            name, n_visits, spatial_correlation(name, np.abs(times[j] - times[k]), typical), heterogeneous=False
+        )
     family = _FAMILIES[name.removesuffix(_HETEROGENEOUS)](n_visits)
     return Scaled(name, n_visits, family, heterogeneous=name.endswith(_HETEROGENEOUS))

@@ -5,7 +5,8 @@ ante-dependence; compound symmetry in Toeplitz; all in the unstructured covarian
 Stat 1:205; Zimmerman & Nunez-Anton 2010, Antedependence Models, section 2.3). None of these restrictions lies on the
 boundary of the larger structure's parameters. A spatial structure is a structure over visits only where all patients
 share their times: the exponential one, r^(distance), is then an ante-dependence, and with equal spacing an AR(1) whose
-correlation is not negative; the Gaussian one is then Toeplitz with equal spacing.
+correlation is not negative; the Gaussian one is then Toeplitz with equal spacing. Two spatial structures are the same
+where the patients' times are, whatever their unit.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from .individuals import group_of_patient
 from .named_structures import is_spatial
+from .structures import correlation_of
 
 if TYPE_CHECKING:
     from .result import MixedFit
@@ -39,6 +41,9 @@ _ABOVE: dict[str, tuple[str, ...]] = {
 }
 _EXPONENTIAL = ("spatial-exponential", "spatial-power")
 _TOLERANCE = 1e-7
+# Correlations nearer to 0 or 1 have no exact logarithm; with those between a ratio of logarithms is exact to 1e-9.
+_FAINT = 1e-6
+_PROPORTION = 1e-7
 
 
 def structure_nested(smaller: str, larger: str) -> bool:
@@ -53,14 +58,12 @@ def groups_nested(smaller: NDArray[np.intp], larger: NDArray[np.intp]) -> bool:
 
 def covariance_nested(smaller: MixedFit, larger: MixedFit) -> bool:
     """Whether the covariance of one fit is that of the other, or a special case of it."""
-    if not groups_nested(group_of_patient(smaller._data), group_of_patient(larger._data)):
+    if not groups_nested(group_of_patient(smaller), group_of_patient(larger)):
         return False
-    if larger.structure in _EXPONENTIAL and smaller.structure in _EXPONENTIAL:
-        return True
     if not is_spatial(smaller.structure):
         return structure_nested(smaller.structure, larger.structure)
-    if smaller.structure == larger.structure:
-        return True
+    if is_spatial(larger.structure):
+        return _proportional(smaller, larger)
     common, equally_spaced = _times(smaller)
     if not common:
         return False
@@ -72,16 +75,36 @@ def covariance_nested(smaller: MixedFit, larger: MixedFit) -> bool:
     return any(structure_nested(one, larger.structure) for one in over_visits)
 
 
+def _proportional(one: MixedFit, other: MixedFit) -> bool:
+    """Whether two spatial correlations r^x have exponents in proportion, in each group of the other's patients."""
+    first, second = (_exponents(fit) for fit in (one, other))
+    group = group_of_patient(other)
+    for index in np.unique(group):
+        ratio = (first / second)[group == index]
+        known = ratio[np.isfinite(ratio)]
+        if known.size and float(np.ptp(known)) > _PROPORTION * float(known.max()):
+            return False
+    return True
+
+
+def _exponents(fit: MixedFit) -> Array:
+    """(patients, visits, visits) -log correlation of different visits observed, NaN where too near 0 or 1 to tell."""
+    correlation = np.where(_both_observed(fit), correlation_of(fit.patient_covariances), np.nan)
+    told = (correlation > _FAINT) & (correlation < 1.0 - _FAINT)
+    return -np.log(np.where(told, correlation, np.nan))
+
+
+def _both_observed(fit: MixedFit) -> NDArray[np.bool_]:
+    return fit.observed[:, :, None] & fit.observed[:, None, :]
+
+
 def _times(fit: MixedFit) -> tuple[bool, bool]:
     """Whether the patients' correlations over time are the same at the same visits, and those depend on the lag alone.
 
     A spatial correlation falls strictly with the distance in time, so equal correlations are equal distances.
     """
-    spread = np.sqrt(np.diagonal(fit.patient_covariances, axis1=1, axis2=2))
-    correlation = fit.patient_covariances / (spread[:, :, None] * spread[:, None, :])
-    seen = ~np.isnan(fit._data.outcome)
-    both = seen[:, :, None] & seen[:, None, :]
-    group = group_of_patient(fit._data)
+    correlation, both = correlation_of(fit.patient_covariances), _both_observed(fit)
+    group = group_of_patient(fit)
     common = spaced = True
     for index in np.unique(group):
         own, told = correlation[group == index], both[group == index]

@@ -73,7 +73,7 @@ class NewRows:
         return Patients(filled(self.outcome, np.nan), filled(self.design, np.nan), covariances, group)
 
     def _over_time(self, fit: MixedFit, group: NDArray[np.intp]) -> Array:
-        """(patients, visits, visits) at each patient's own times; a visit without a row is independent of the others."""
+        """(patients, visits, visits) at each patient's own times; a visit without a row is independent of others."""
         n_visits = len(fit.visits)
         covariances = np.tile(np.eye(n_visits), (group.size, 1, 1))
         order = np.argsort(self.patient, kind="stable")
@@ -170,9 +170,7 @@ def _first_twice(*keys: NDArray[Any]) -> int | None:
     return int(again.argmax()) if again.any() else None
 
 
-def _refuse_two_rows(
-    cells: Cells, patient: NDArray[np.intp], visit: NDArray[np.intp], visits: tuple[str, ...]
-) -> None:
+def _refuse_two_rows(cells: Cells, patient: NDArray[np.intp], visit: NDArray[np.intp], visits: tuple[str, ...]) -> None:
     row = _first_twice(patient, visit)
     if row is not None:
         found = f"the {cells.subject_name} of row {row + 1} twice at {cells.visit_name} {visits[visit[row]]}"

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .errors import FitError
 from .likelihood import Likelihood, Point
-from .structures import correlation_of
 
 __all__ = ["Maximum", "maximise"]
 
@@ -19,9 +18,7 @@ Array = NDArray[np.floating[Any]]
 # Distances to the maximum in standard errors of the parameters: where to stop, and where rounding may stop us.
 _TOLERANCE = 1e-9
 _ROUNDING = 1e-7
-_LEAST_INFORMATION = 1e-6
 _MAX_ITERATIONS = 100
-_SMALLEST_EIGENVALUE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,24 @@ def maximise(likelihood: Likelihood) -> Maximum:
     Newton steps with the observed information, Fisher steps with the expected information where the former is not
     positive definite and at the start (Jennrich & Schluchter 1986); steps are halved until every covariance matrix
     is positive definite and the likelihood does not fall. The likelihood of scarce data can rise to the boundary
-    beside a proper maximum in the interior, so other starts are tried before the first refusal is raised.
+    beside a proper maximum in the interior, or have several, so other starts are tried before the first refusal is
+    raised, and the highest maximum is taken where there are few data.
     """
     refusal: FitError | None = None
+    best: Maximum | None = None
     for start in likelihood.starts():
+        try:
+            found = _climb(likelihood, start)
+        except FitError as error:
+            refusal = refusal or error
+            continue
+        if best is None or found.point.value > best.point.value:
+            best = found
+        if not likelihood.tries_every_start:
+            break
+    if best is not None:
+        return best
+    for start in likelihood.last_resort():
         try:
             return _climb(likelihood, start)
         except FitError as error:
@@ -90,15 +101,15 @@ def _climb(likelihood: Likelihood, start: Array) -> Maximum:
             if moved is not None:
                 break
         if moved is None:
-            _refuse_boundary(point.covariance)
-            raise FitError("The likelihood could not be increased further before it had converged; the data are too few for the model.")
+            _refuse(likelihood, point)
+            raise FitError(
+                "The likelihood could not be increased further before it had converged; the data are too few for the "
+                "model."
+            )
         point = moved
         if iteration % 5 == 4:
-            _refuse_boundary(point.covariance)
-    _refuse_boundary(point.covariance)
-    told = np.diagonal(found.observed_information) * likelihood.units(point) ** 2
-    if told.min() < _LEAST_INFORMATION:
-        raise FitError("The data do not tell every variance of the covariance: the design fits some visit exactly.")
+            _refuse(likelihood, point)
+    _refuse(likelihood, point, found.observed_information)
     return Maximum(
         likelihood, point, found.gradient, norm, found.observed_information, found.design_derivatives, iteration
     )
@@ -132,28 +143,15 @@ def _search(likelihood: Likelihood, point: Point, step: Array, gradient: Array) 
         if (
             reached is not None
             and reached.value >= point.value + 1e-4 * length * slope - slack
-            and _stays_inside(reached.covariance, point.covariance)
+            and likelihood.stays_inside(reached, point)
         ):
             return reached
         length *= 0.5
     return None
 
 
-def _stays_inside(candidate: Array, current: Array) -> bool:
-    """Whether no variance of a combination of visits shrinks to less than a tenth in one step."""
-    try:
-        np.linalg.cholesky(candidate - 0.1 * current)
-    except np.linalg.LinAlgError:
-        return False
-    return True
-
-
-def _refuse_boundary(covariance: Array) -> None:
-    """Raise where a covariance matrix is singular to working accuracy."""
-    spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    smallest = np.linalg.eigvalsh(correlation_of(covariance))[:, 0].min()
-    if spread.min() < 1e-6 * spread.max() or smallest < _SMALLEST_EIGENVALUE:
-        raise FitError(
-            "The estimated covariance is singular (on the boundary of its parameters), "
-            "so the model cannot be fitted to these data."
-        )
+def _refuse(likelihood: Likelihood, point: Point, information: Array | None = None) -> None:
+    """Raise where the point lies on the boundary of the parameters."""
+    fault = likelihood.fault(point, information)
+    if fault:
+        raise FitError(fault)

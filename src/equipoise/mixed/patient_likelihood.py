@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .boundary import (
+    FEW_PATIENTS,
+    SINGULAR,
+    SMALLEST_CORRELATION,
+    SMALLEST_EIGENVALUE,
+    SMALLEST_SMOOTH_EIGENVALUE,
+    UNCORRELATED,
+)
 from .correlation import SpatialCorrelation
 from .cross_products import CrossProducts
 from .likelihood import Derivatives, Point
@@ -28,8 +37,7 @@ _N_PARAMETERS = 2
 class PatientLikelihood:
     """The log-likelihood where every patient has a covariance matrix of their own.
 
-    The parameters of a group are the logarithm of the standard deviation and the logit of the correlation at distance
-    one.
+    The parameters of a group are the logarithms of the standard deviation and of the decay over the typical distance.
     """
 
     def __init__(self, data: CrossProducts, times: Array, name: str, restricted: bool) -> None:
@@ -41,28 +49,48 @@ class PatientLikelihood:
         self._identity = np.eye(data.n_visits)
         order = np.argsort(data.pattern_of_patient)
         times = times[order]
-        filled_in = np.where(self._observed, times, 0.0)
-        distance = np.where(self._pairs, np.abs(filled_in[:, :, None] - filled_in[:, None, :]), 0.0)
-        self._spatial = [spatial_correlation(name, distance[part]) for part in data.group_slices]
         counts = np.maximum(self._observed.sum(axis=0), 1)
-        middle = filled_in.sum(axis=0) / counts
-        self._typical: SpatialCorrelation = spatial_correlation(name, np.abs(middle[:, None] - middle))
+        middle = np.where(self._observed, times, 0.0).sum(axis=0) / counts
         every = np.where(np.isfinite(times), times, middle)
-        self._whole = [
-            spatial_correlation(name, np.abs(one[:, :, None] - one[:, None, :]))
-            for one in (every[part] for part in data.group_slices)
-        ]
+        whole = np.abs(every[:, :, None] - every[:, None, :])
+        distance = np.where(self._pairs, whole, 0.0)
+        self._family = spatial_correlation(name, distance)
+        self._closest = np.array([distance[part][distance[part] > 0].min() for part in data.group_slices])
+        self._spatial = [self.correlation_over(distance[part]) for part in data.group_slices]
+        self._typical = self.correlation_over(np.abs(middle[:, None] - middle))
+        self._whole = [self.correlation_over(whole[part]) for part in data.group_slices]
         self._design = data.rows[order, :, : data.n_columns]
         self._outcome = data.rows[order, :, data.n_columns]
 
-    def starts(self) -> Iterator[Array]:
-        """A grid of ranges with the variance of the least-squares residuals, the likeliest first."""
-        candidates = [
-            np.tile(np.append(0.0, one), (len(self._spatial), 1)) for one in self._spatial[0].starts(self._identity)
-        ]
+    def starts(self) -> list[Array]:
+        """A grid of ranges with the variance of the least-squares residuals, the likeliest first; before them, with
+        several groups, each group's own likeliest range.
+        """
+        grid = self._family.starts(self._identity)
+        candidates = [np.tile(np.append(0.0, one), (len(self._spatial), 1)) for one in grid]
         reached = [(point.value, index) for index, one in enumerate(candidates) if (point := self.at(one))]
-        for _, index in sorted(reached, reverse=True):
-            yield candidates[index]
+        found = [candidates[index] for _, index in sorted(reached, reverse=True)]
+        if found and len(self._spatial) > 1:
+            found.insert(0, self._own_ranges(found[0], grid))
+        return found
+
+    def _own_ranges(self, start: Array, grid: list[Array]) -> Array:
+        """The start with each group's range in turn set to the likeliest of the grid."""
+        for index in range(len(start)):
+            trials = np.tile(start, (len(grid), 1, 1))
+            trials[:, index, 1] = np.concatenate(grid)
+            values = [-np.inf if (point := self.at(one)) is None else point.value for one in trials]
+            start = trials[int(np.argmax(values))]
+        return start
+
+    def last_resort(self) -> Iterator[Array]:
+        """None."""
+        yield from ()
+
+    @property
+    def tries_every_start(self) -> bool:
+        """With few patients."""
+        return len(self._design) < FEW_PATIENTS
 
     def at(self, parameters: Array) -> Point | None:
         """The likelihood; None where a covariance is not positive definite."""
@@ -79,7 +107,10 @@ class PatientLikelihood:
             root = np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:
             return None
-        weight = np.linalg.inv(covariance) * self._pairs
+        try:
+            weight = np.linalg.inv(covariance) * self._pairs
+        except np.linalg.LinAlgError:
+            return None
         weight = 0.5 * (weight + weight.swapaxes(1, 2))
         weighted = weight @ self._design
         normal = np.einsum("ijp,ijq->pq", self._design, weighted, optimize=True)
@@ -154,9 +185,34 @@ class PatientLikelihood:
             return np.zeros(())
         return carried @ point.inner @ carried.swapaxes(1, 2)
 
-    def units(self, point: Point) -> Array:
-        """One: both parameters are logarithms."""
-        return np.ones(point.parameters.size)
+    def stays_inside(self, candidate: Point, current: Point) -> bool:
+        """Whether neither the variance nor the range changes more than tenfold in one step."""
+        return bool(np.abs(candidate.parameters - current.parameters).max() < math.log(10.0))
+
+    def fault(self, point: Point, information: Array | None) -> str:
+        """Correlations of nought or of one, judged at the closest visits and in the patients' own matrices."""
+        spread = np.exp(point.parameters[:, 0])
+        if spread.min() < SMALLEST_EIGENVALUE * spread.max():
+            return SINGULAR
+        for theta, spatial, closest in zip(point.parameters, self._spatial, self._closest, strict=True):
+            if self.correlation_over(np.array([closest])).values(theta[1:])[0] < SMALLEST_CORRELATION:
+                return UNCORRELATED
+            # Pairs not seen have distance nought here, and are no correlation of one.
+            own = np.where(spatial.distance > 0, spatial.values(theta[1:]), self._identity)
+            if np.linalg.eigvalsh(own)[:, 0].min() < SMALLEST_SMOOTH_EIGENVALUE:
+                return SINGULAR
+        return ""
+
+    def describe(self, point: Point, visits: tuple[str, ...], scale: float) -> list[dict[str, float]]:
+        """The standard deviation and the range, or the correlation at distance one."""
+        return [
+            {"standard deviation": scale * math.exp(theta[0]), **self._family.describe(theta[1:], visits)}
+            for theta in point.parameters
+        ]
+
+    def correlation_over(self, distance: Array) -> SpatialCorrelation:
+        """The spatial family fitted, over other distances."""
+        return replace(self._family, distance=distance)
 
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) of the Kenward-Roger variance."""
@@ -171,6 +227,8 @@ class PatientLikelihood:
                     middle = first[a] @ weight @ first[b]
                     if curvature:
                         middle = middle - 0.25 * second[a, b]
+                        if a == b == 1:
+                            middle = middle + 0.25 * self._family.bend_of_mmrm(point.parameters[index, 1:]) * first[1]
                     share = variance[index * _N_PARAMETERS + a, index * _N_PARAMETERS + b]
                     total += share * np.einsum("ijp,ijk,ikq->pq", carried, middle, carried, optimize=True)
         return 0.5 * (total + total.T)

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .boundary import (
+    FEW_PATIENTS,
+    SINGULAR,
+    SMALLEST_CORRELATION,
+    SMALLEST_EIGENVALUE,
+    SMALLEST_SMOOTH_EIGENVALUE,
+    UNCORRELATED,
+)
+from .correlation import SpatialCorrelation
 from .cross_products import CrossProducts
 from .likelihood import Derivatives, Point
-from .structures import CovarianceStructure, filled, upper_pairs
+from .scaled import Scaled
+from .structures import CovarianceStructure, correlation_of, filled, upper_pairs
 from .unstructured import Unstructured
 
 __all__ = ["PatternLikelihood"]
@@ -25,6 +36,7 @@ __all__ = ["PatternLikelihood"]
 Array = NDArray[np.floating[Any]]
 
 _START_EIGENVALUE = 0.05
+_LEAST_INFORMATION = 1e-6
 
 
 @lru_cache(maxsize=64)
@@ -54,15 +66,22 @@ class PatternLikelihood:
         self._stack = data.products.reshape(-1, (self.n_columns + 1) ** 2)
         self._group_of_pattern = data.group_of_pattern
 
-    def starts(self) -> Iterator[Array]:
-        """From mean products of residuals, the likeliest first; then from some steps of the EM algorithm."""
-        moments = _moments(self.data)
-        candidates = self._starts_near(moments)
-        if len(candidates) > 1:
-            reached = [(point.value, index) for index, one in enumerate(candidates) if (point := self.at(one))]
-            candidates = [candidates[index] for _, index in sorted(reached, reverse=True)]
-        yield from candidates
-        yield from self._starts_near(self._expectation_maximisation(moments))
+    def starts(self) -> list[Array]:
+        """From mean products of residuals, the likeliest first."""
+        candidates = self._starts_near(_moments(self.data))
+        if len(candidates) < 2:
+            return candidates
+        reached = [(point.value, index) for index, one in enumerate(candidates) if (point := self.at(one))]
+        return [candidates[index] for _, index in sorted(reached, reverse=True)]
+
+    def last_resort(self) -> Iterator[Array]:
+        """From some steps of the EM algorithm."""
+        yield from self._starts_near(self._expectation_maximisation(_moments(self.data)))
+
+    @property
+    def tries_every_start(self) -> bool:
+        """With few patients, where there are several starts."""
+        return self.data.n_patients.sum() < FEW_PATIENTS
 
     def _starts_near(self, moments: Array) -> list[Array]:
         return [np.stack(row) for row in zip(*(self.structure.starts(one) for one in moments), strict=True)]
@@ -79,7 +98,7 @@ class PatternLikelihood:
         free = PatternLikelihood(self.data, Unstructured(self.n_visits), self.restricted)
         for _ in range(steps):
             point = free.at(covariance[:, rows, columns])
-            if point is None:
+            if point is None or not np.isfinite(point.covariance).all():
                 return previous
             previous = covariance
             gradient = free.derivatives(point).gradient.reshape(len(covariance), -1)
@@ -93,7 +112,8 @@ class PatternLikelihood:
     def at(self, parameters: Array) -> Point | None:
         """The likelihood; None where a covariance is not positive definite."""
         data = self.data
-        entries = np.stack([self.structure.entries(theta) for theta in parameters])
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            entries = np.stack([self.structure.entries(theta) for theta in parameters])
         if not np.isfinite(entries).all():
             return None
         covariance = filled(entries, self.n_visits)
@@ -107,7 +127,10 @@ class PatternLikelihood:
         sign, log_determinant = np.linalg.slogdet(full)
         if not (sign > 0).all():
             return None
-        weight = np.linalg.inv(full)
+        try:
+            weight = np.linalg.inv(full)
+        except np.linalg.LinAlgError:
+            return None
         if not self._complete:
             weight *= self._pairs
         weight = 0.5 * (weight + weight.swapaxes(1, 2))
@@ -195,13 +218,41 @@ class PatternLikelihood:
         hessian = 0.5 * (hessian + hessian.swapaxes(1, 2))
         return Derivatives(gradient, -hessian[0], hessian[1], design)
 
-    def units(self, point: Point) -> Array:
-        """Products of standard deviations where the parameters are entries, else one."""
-        if not self.structure.is_entries:
-            return np.ones(point.parameters.size)
+    def stays_inside(self, candidate: Point, current: Point) -> bool:
+        """Whether no variance of a combination of visits shrinks to less than a tenth in one step."""
+        try:
+            np.linalg.cholesky(candidate.covariance - 0.1 * current.covariance)
+        except np.linalg.LinAlgError:
+            return False
+        return True
+
+    def fault(self, point: Point, information: Array | None) -> str:
+        """A covariance singular to working accuracy, correlations of nought over time, variances nobody tells."""
         spread = np.sqrt(np.diagonal(point.covariance, axis1=1, axis2=2))
-        rows, columns = upper_pairs(self.n_visits)
-        return (spread[:, rows] * spread[:, columns]).ravel()
+        correlation = correlation_of(point.covariance)
+        spatial = isinstance(self.structure, Scaled) and isinstance(self.structure.correlation, SpatialCorrelation)
+        limit = SMALLEST_SMOOTH_EIGENVALUE if spatial else SMALLEST_EIGENVALUE
+        if spread.min() < SMALLEST_EIGENVALUE * spread.max() or np.linalg.eigvalsh(correlation)[:, 0].min() < limit:
+            return SINGULAR
+        rows, columns = np.triu_indices(self.n_visits, 1)
+        if spatial and correlation[:, rows, columns].max(axis=1).min() < SMALLEST_CORRELATION:
+            return UNCORRELATED
+        if information is not None and self.structure.is_entries:
+            rows, columns = upper_pairs(self.n_visits)
+            units = (spread[:, rows] * spread[:, columns]).ravel()
+            if (np.diagonal(information) * units**2).min() < _LEAST_INFORMATION:
+                return "The data do not tell every variance of the covariance: the design fits some visit exactly."
+        return ""
+
+    def describe(self, point: Point, visits: tuple[str, ...], scale: float) -> list[dict[str, float]]:
+        """As the structure does."""
+        return [self.structure.describe(theta, visits, scale) for theta in point.parameters]
+
+    def correlation_over(self, distance: Array) -> SpatialCorrelation:
+        """The spatial family fitted, over other distances."""
+        if isinstance(self.structure, Scaled) and isinstance(self.structure.correlation, SpatialCorrelation):
+            return replace(self.structure.correlation, distance=distance)
+        raise TypeError(f"{self.structure.name} is not a spatial structure")
 
     def adjustment(self, point: Point, variance: Array, curvature: bool) -> Array:
         """sum_ab w_ab (Q'W V_a W V_b W Q - R_ab / 4) of the Kenward-Roger variance."""

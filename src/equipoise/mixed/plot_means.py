@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import instance, number
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..figure_style import MUTED, arm_style, figure_function, new_figure, shorten, spread
+from .contrasts import versus_control
 from .frame import label_of
-from .reference_grid import CellWeights
+from .means import least_squares_means
+from .reference_grid import GridRequest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +31,7 @@ Array = NDArray[np.floating[Any]]
 Line = tuple[int, str, list[tuple[Estimate, Interval] | None]]
 
 # Inches, and the longest name in letters.
-_HEIGHT, _MARGIN, _LETTER = 3.6, 0.95, 0.085
+_HEIGHT, _MARGIN, _LETTER, _EDGE = 3.6, 0.95, 0.085, 0.08
 _NARROWEST, _WIDEST = 3.2, 7.0
 _LABEL = 24
 
@@ -42,9 +45,7 @@ def means_figure(
     kind: Literal["means", "difference"],
     control: object | None,
     times: Mapping[Any, float] | None,
-    at: Mapping[str, object] | None,
-    weights: CellWeights,
-    level: float,
+    request: GridRequest,
     outcome: str | None,
     time: str | None,
     title: str | None,
@@ -55,37 +56,37 @@ def means_figure(
     along = _axis(fit, by)
     factor = _lines(fit, factor, along)
     grid = fit._reference_grid()
-    chosen = grid.split(at)[0]
-    visits = [one for one in grid.factors[along] if one in chosen.get(along, grid.factors[along])]
+    asked = grid.levels_at(along, request.at)
+    visits = [one for one in grid.factors[along] if one in asked]
     places, ticks, timed = _places(along, visits, times)
     levels = grid.factors[factor]
     reference = levels[0] if control is None else grid.level(factor, control, "control")
     styles = {name: index for index, name in enumerate([reference, *(one for one in levels if one != reference)])}
     lines: list[Line] = []
+    percent = f"{100 * request.level:.10g}"
     if kind == "means":
-        means = {
-            (row.cell[factor], row.cell[along]): row
-            for row in fit.ls_means(factor, by=along, at=at, weights=weights, level=level)
-        }
-        for name in chosen.get(factor, levels):
+        means = {(row.cell[factor], row.cell[along]): row for row in least_squares_means(fit, factor, along, request)}
+        for name in grid.levels_at(factor, request.at):
             rows = [means[name, visit] for visit in visits]
             lines.append((styles[name], name, [_pair(row.estimate, row.interval) for row in rows]))
-        heading, upright = f"Least squares means, {100 * level:g}% CI", outcome or _outcome(fit)
+        heading, upright = f"Least squares means, {percent}% CI", outcome or _outcome(fit)
     else:
-        found = fit.versus_control(factor, control=reference, by=along, at=at, weights=weights, level=level)
+        found = versus_control(fit, factor, reference, along, request, None)
         differences = {(row.first, row.cell[along]): row for row in found}
         for name in dict.fromkeys(row.first for row in found):
             rows = [differences[name, visit] for visit in visits]
             lines.append((styles[name], name, [_pair(row.estimate, row.interval) for row in rows]))
-        heading = f"Difference from {shorten(reference, _LABEL)}, {100 * level:g}% CI"
+        heading = f"Difference from {shorten(reference, _LABEL)}, {percent}% CI"
         upright = f"Difference in {outcome or _outcome(fit)}"
         if len(lines) == 1:
-            heading = f"{shorten(lines[0][1], _LABEL)} − {shorten(reference, _LABEL)}, {100 * level:g}% CI"
+            heading = f"{shorten(lines[0][1], _LABEL)} − {shorten(reference, _LABEL)}, {percent}% CI"
     alone = kind == "difference" and len(lines) == 1
     figure, (axes,) = new_figure(_HEIGHT)
     names = 0.0 if alone else max(len(shorten(name, _LABEL)) for _, name, _ in lines) * _LETTER
     inside = _width(places, ticks, len(lines), timed)
-    figure.set_size_inches(_MARGIN + names + inside, _HEIGHT)
+    width = _MARGIN + names + inside + _EDGE
+    figure.set_size_inches(width, _HEIGHT)
+    figure.set_layout_engine("constrained", rect=(0, 0, 1 - _EDGE / width, 1))
     _draw(axes, lines, np.array(places))
     if kind == "difference":
         low, high = axes.get_ylim()
@@ -141,13 +142,13 @@ def _places(
 ) -> tuple[list[float], list[str], bool]:
     """Where the visits lie on the axis, what stands below them, and whether the axis is one of time."""
     if times is not None:
+        instance("times", times, Mapping, f"a mapping from the levels of {along!r} to numbers")
         known = {label_of(visit): time for visit, time in times.items()}
         for visit in visits:
             if visit not in known:
                 raise InputError("times", dict(times), f"a time for every level of {along!r}, {list(visits)}")
         found = [known[visit] for visit in visits]
-        if not all(isinstance(one, (int, float, np.integer, np.floating)) and math.isfinite(one) for one in found):
-            raise InputError("times", dict(times), "finite numbers")
+        found = [number(f"times[{visit!r}]", time) for visit, time in zip(visits, found, strict=True)]
     else:
         try:
             found = [float(visit) for visit in visits]

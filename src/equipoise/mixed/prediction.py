@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import flag, number
+from ..checks import flag
 from ..errors import InputError
-from .conditional import ConditionalDistribution, condition
+from .conditional import Patients, condition
 from .covariance_uncertainty import covariance_uncertainty
-from .individuals import design_at_every_visit
-from .new_data import NewRows, read_new_rows
-from .tables import aligned, decimals_for, format_degrees, html_table, intervals, table
+from .individuals import design_at_every_visit, patients_of
+from .new_data import read_new_rows
+from .reference_grid import confidence_level
+from .tables import aligned, common_decimals, format_degrees, html_table, intervals, table
 
 if TYPE_CHECKING:
     import polars
@@ -29,10 +29,9 @@ IntervalKind = Literal["confidence", "prediction"]
 
 _PRINTED = 20
 _BLOCK = 1024
-_FROM_THE_COVARIANCE = ("satterthwaite", "kenward-roger")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
     """Means of the model, or of each patient's missing visits given the observed ones.
 
@@ -54,14 +53,12 @@ class Predictions:
     degrees_of_freedom
         Of the mean's contrast of the coefficients, by the fit's method; of a conditional prediction interval, those of
         the variance of the prediction error (Satterthwaite). Infinite where there is nothing to estimate.
-    lower, upper
-        Limits of the interval, None without one.
     interval, level
         "confidence" for the mean, "prediction" for a new outcome, or None; and its level.
-    conditional
-        Whether the means are given the patient's own observed visits.
     labels
         Columns that say where each value belongs: patient and visit, or the row of the new data.
+    observed
+        Of conditional predictions, whether the outcome was observed and is its own prediction; else None.
     """
 
     mean: Array
@@ -69,46 +66,86 @@ class Predictions:
     prediction_error: Array | None
     covariance_error: Array | None
     degrees_of_freedom: Array
-    lower: Array | None
-    upper: Array | None
     interval: IntervalKind | None
     level: float
-    conditional: bool
     labels: dict[str, list[Any]]
+    observed: NDArray[np.bool_] | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the means are given the patient's own observed visits."""
+        return self.observed is not None
+
+    @property
+    def interval_error(self) -> Array:
+        """The standard deviation that the interval is made of; without an interval the standard error."""
+        if self.interval != "prediction" or self.prediction_error is None:
+            return self.standard_error
+        if self.covariance_error is None:
+            return self.prediction_error
+        return np.hypot(self.prediction_error, self.covariance_error)
+
+    @property
+    def lower(self) -> Array | None:
+        """Lower limits of the interval, None without one."""
+        return None if self.interval is None else self.mean - self._half_width
+
+    @property
+    def upper(self) -> Array | None:
+        """Upper limits of the interval, None without one."""
+        return None if self.interval is None else self.mean + self._half_width
+
+    @property
+    def _half_width(self) -> Array:
+        from scipy.special import ndtri, stdtrit
+
+        tail = (1 + self.level) / 2
+        finite = np.isfinite(self.degrees_of_freedom)
+        quantile = np.where(finite, stdtrit(np.where(finite, self.degrees_of_freedom, 1.0), tail), ndtri(tail))
+        return quantile * self.interval_error
 
     def to_frame(self) -> polars.DataFrame:
         """A polars data frame, one row a value; visits of the fit whose covariates are not known are left out."""
         import polars
 
-        columns: dict[str, Any] = {"mean": self.mean, "standard_error": self.standard_error}
-        if self.prediction_error is not None:
-            columns["prediction_error"] = self.prediction_error
-        if self.covariance_error is not None:
-            columns["covariance_error"] = self.covariance_error
-        columns["degrees_of_freedom"] = self.degrees_of_freedom
-        if self.lower is not None and self.upper is not None:
-            columns |= {"lower": self.lower, "upper": self.upper}
+        columns: dict[str, Any] = {
+            "observed": self.observed,
+            "mean": self.mean,
+            "standard_error": self.standard_error,
+            "prediction_error": self.prediction_error,
+            "covariance_error": self.covariance_error,
+            "degrees_of_freedom": self.degrees_of_freedom,
+            "lower": self.lower,
+            "upper": self.upper,
+        }
         known = ~np.isnan(self.mean.reshape(-1))
         labelled = {name: [v for v, k in zip(values, known, strict=True) if k] for name, values in self.labels.items()}
-        return polars.DataFrame(
-            {**labelled, **{name: np.ravel(values)[known] for name, values in columns.items()}}, strict=False
-        )
+        found = {name: np.ravel(values)[known] for name, values in columns.items() if values is not None}
+        return polars.DataFrame({**labelled, **found}, strict=False)
 
     def _table(self) -> tuple[list[str], list[list[str]], int]:
         """Headings, the first lines, and how many there are besides."""
-        heads = [*self.labels, "mean", "standard error", "df"]
-        if self.interval is not None:
-            heads.append(f"{100 * self.level:g} % {self.interval} interval")
-        mean, error, degrees = (np.ravel(one) for one in (self.mean, self.standard_error, self.degrees_of_freedom))
+        error_name = "prediction error" if self.interval == "prediction" else "standard error"
+        heads = [*self.labels, "mean", error_name, "df"]
+        mean, error, degrees = (np.ravel(one) for one in (self.mean, self.interval_error, self.degrees_of_freedom))
         known = np.flatnonzero(~np.isnan(mean))
         shown = known[:_PRINTED]
-        decimals = [decimals_for(float(error[index])) for index in shown]
+        seen = np.zeros(shown.size, dtype=bool) if self.observed is None else np.ravel(self.observed)[shown]
+
+        def told(values: Array) -> list[float | None]:
+            return [None if own else float(values[index]) for index, own in zip(shown, seen, strict=True)]
+
+        errors = told(error)
+        decimals = common_decimals(errors)
         columns = [[str(values[index]) for index in shown] for values in self.labels.values()]
-        columns += [aligned([float(one[index]) for index in shown], decimals) for one in (mean, error)]
-        columns.append([format_degrees(float(degrees[index])) for index in shown])
-        if self.lower is not None and self.upper is not None:
-            low, high = np.ravel(self.lower), np.ravel(self.upper)
-            columns.append(intervals([(float(low[index]), float(high[index])) for index in shown], decimals))
+        columns.append(aligned([float(mean[index]) for index in shown], decimals))
+        columns.append(aligned(errors, decimals, "observed"))
+        columns.append([format_degrees(one) for one in told(degrees)])
+        lower, upper = self.lower, self.upper
+        if lower is not None and upper is not None:
+            heads.append(f"{100 * self.level:g} % {self.interval} interval")
+            limits = zip(told(np.ravel(lower)), told(np.ravel(upper)), strict=True)
+            columns.append(intervals([None if a is None or b is None else (a, b) for a, b in limits], decimals))
         return heads, [list(row) for row in zip(*columns, strict=True)], known.size - shown.size
 
     def _title(self) -> str:
@@ -135,178 +172,75 @@ def predict(
     interval: IntervalKind | None = "confidence",
     level: float = 0.95,
 ) -> Predictions:
-    """Means of the model with their standard errors, degrees of freedom and intervals.
-
-    Parameters
-    ----------
-    data
-        Any data frame with the columns of the formula; None for every patient and visit of the fit. A prediction
-        interval needs the column of the visits too, and that of the covariance groups; conditional predictions need
-        the patients and the outcome besides, which may be missing. Rows count with a weight of one where there is no
-        column of weights.
-    conditional
-        Whether to give the mean of each missing outcome conditional on the patient's observed ones, and an observed
-        outcome as itself, as R's mmrm does; else the mean of the model, X b.
-    interval
-        "confidence" for the mean at the estimated covariance, "prediction" for an outcome, or None. Without
-        `conditional` the outcome is that of a new patient, and the t quantile has the degrees of freedom of the mean's
-        contrast of the coefficients, exact for one visit. With it the outcome is the one missing, and the interval
-        counts that the covariance is estimated (Harville & Jeske 1992); else it would be too short in small trials.
-    level
-        Of the intervals.
-
-    Raises
-    ------
-    InputError
-        New data for a fit to arrays, a column or level not known, a covariate missing, a mean the data cannot tell.
-    """
+    """Means of the model with their standard errors, degrees of freedom and intervals; see `MixedFit.predict`."""
     conditional = flag("conditional", conditional)
-    if interval not in ("confidence", "prediction", None):
+    if interval is not None and (not isinstance(interval, str) or interval not in ("confidence", "prediction")):
         raise InputError("interval", interval, "'confidence', 'prediction' or None")
-    if not 0 < number("level", level) < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    asked = _Asked(fit, interval, confidence_level(level))
+    of_outcome = interval == "prediction"
     if data is None:
-        return _of_the_fit(fit, conditional, interval, level)
-    rows = read_new_rows(fit, data, with_outcome=conditional, with_covariance=conditional or interval == "prediction")
-    return _of_new_data(fit, rows, conditional, interval, level)
-
-
-def _of_the_fit(fit: MixedFit, conditional: bool, interval: IntervalKind | None, level: float) -> Predictions:
-    design = design_at_every_visit(fit)
-    n_patients, n_visits = design.shape[:2]
-    labels: dict[str, list[Any]] = {
-        "patient": [patient for patient in fit.patients for _ in range(n_visits)],
-        "visit": list(fit.visits) * n_patients,
-    }
+        shape = (len(fit.patients), len(fit.visits))
+        labels: dict[str, list[Any]] = {
+            "patient": [patient for patient in fit.patients for _ in fit.visits],
+            "visit": list(fit.visits) * shape[0],
+        }
+        if conditional:
+            return asked.given_the_observed(patients_of(fit), tuple(np.indices(shape)), labels)
+        variance = np.diagonal(fit.patient_covariances, axis1=1, axis2=2) if of_outcome else None
+        return asked.means(design_at_every_visit(fit), variance, labels)
+    rows = read_new_rows(fit, data, with_outcome=conditional, with_covariance=conditional or of_outcome)
+    labels = {"row": list(range(1, len(rows.design) + 1))}
     if conditional:
-
-        def conditioned(at: MixedFit) -> ConditionalDistribution:
-            return condition(fit._data.outcome, design, at.patient_covariances, fit.coefficients)
-
-        return _conditional(fit, conditioned, np.indices((n_patients, n_visits)), interval, level, labels)
-    variance = None
-    if interval == "prediction":
-        variance = np.diagonal(fit.patient_covariances, axis1=1, axis2=2)
-    return _with_errors(fit, design @ fit.coefficients, design, variance, None, False, interval, level, labels)
+        return asked.given_the_observed(rows.by_patient(fit), (rows.patient, rows.visit), labels)
+    return asked.means(rows.design, rows.variances(fit) if of_outcome else None, labels)
 
 
-def _of_new_data(
-    fit: MixedFit, rows: NewRows, conditional: bool, interval: IntervalKind | None, level: float
-) -> Predictions:
-    labels: dict[str, list[Any]] = {"row": list(range(1, len(rows.design) + 1))}
-    if conditional:
+@dataclass(frozen=True)
+class _Asked:
+    """Predictions of a fit with one kind of interval."""
 
-        def conditioned(at: MixedFit) -> ConditionalDistribution:
-            outcome, design, covariances = rows.by_patient(at)
-            return condition(outcome, design, covariances, fit.coefficients)
+    fit: MixedFit
+    interval: IntervalKind | None
+    level: float
 
-        return _conditional(fit, conditioned, np.stack([rows.patient, rows.visit]), interval, level, labels)
-    mean = rows.design @ fit.coefficients
-    variance = None if interval != "prediction" else rows.variances(fit)
-    return _with_errors(fit, mean, rows.design, variance, None, False, interval, level, labels)
+    def means(self, design: Array, variance: Array | None, labels: dict[str, list[Any]]) -> Predictions:
+        """At rows (..., columns) of the design, with variances (...) of an outcome around its mean."""
+        error, degrees = _of_contrasts(self.fit, design)
+        spread = None if variance is None else np.sqrt(error**2 + variance)
+        mean = design @ self.fit.coefficients
+        return Predictions(mean, error, spread, None, degrees, self.interval, self.level, labels)
 
-
-def _conditional(
-    fit: MixedFit,
-    conditioned: Callable[[MixedFit], ConditionalDistribution],
-    where: NDArray[np.intp],
-    interval: IntervalKind | None,
-    level: float,
-    labels: dict[str, list[Any]],
-) -> Predictions:
-    """Conditional predictions at the (patient, visit) indices `where` (2, ...)."""
-    place = (where[0], where[1])
-    found = conditioned(fit)
-    variance = np.diagonal(found.covariance, axis1=1, axis2=2)[place]
-    uncertainty = None
-    if interval == "prediction":
-
-        def predicted(at: MixedFit, covariance_of_coefficients: Array) -> tuple[Array, Array]:
-            moved = conditioned(at)
-            spread = moved.covariance_with(covariance_of_coefficients)
-            return moved.mean[place], np.diagonal(spread, axis1=1, axis2=2)[place]
-
-        uncertainty = covariance_uncertainty(fit, predicted)
-    return _with_errors(
-        fit, found.mean[place], found.contrast[place], variance, uncertainty, True, interval, level, labels
-    )
+    def given_the_observed(
+        self, patients: Patients, place: tuple[NDArray[np.intp], ...], labels: dict[str, list[Any]]
+    ) -> Predictions:
+        """At the (patient, visit) indices `place`."""
+        found = condition(patients, self.fit.coefficients)
+        error, degrees = _of_contrasts(self.fit, found.contrast[place])
+        spread = added = None
+        if self.interval == "prediction":
+            spread = np.sqrt(error**2 + found.variance[place])
+            variance, of_the_whole = covariance_uncertainty(self.fit, patients, found)
+            added = np.sqrt(variance[place])
+            if self.fit.degrees_of_freedom_method.startswith(("satterthwaite", "kenward-roger")):
+                degrees = of_the_whole[place] if self.fit.variance == "model" else degrees
+        observed = ~np.isnan(patients.outcome[place])
+        return Predictions(
+            found.mean[place], error, spread, added, degrees, self.interval, self.level, labels, observed
+        )
 
 
-def _with_errors(
-    fit: MixedFit,
-    mean: Array,
-    contrast: Array,
-    variance: Array | None,
-    uncertainty: tuple[Array, Array] | None,
-    conditional: bool,
-    interval: IntervalKind | None,
-    level: float,
-    labels: dict[str, list[Any]],
-) -> Predictions:
-    """Errors and limits of means (...) with contrasts (..., columns) and variances of the outcome (...)."""
-    from scipy.special import ndtri, stdtrit
+def _of_contrasts(fit: MixedFit, contrasts: Array) -> tuple[Array, Array]:
+    """Standard errors and degrees of freedom of contrasts (..., columns), each different one computed once.
 
-    squared = np.einsum("...p,pq,...q->...", contrast, fit.covariance_of_coefficients, contrast, optimize=True)
-    squared = np.maximum(squared, 0.0)
-    standard_error = np.sqrt(squared)
-    prediction_error = None if variance is None else np.sqrt(squared + np.maximum(variance, 0.0))
-    degrees = _degrees(fit, contrast)
-    covariance_error = None
-    if uncertainty is not None:
-        covariance_error = np.sqrt(np.maximum(uncertainty[0], 0.0))
-        if fit.variance == "model" and fit.degrees_of_freedom_method.startswith(_FROM_THE_COVARIANCE):
-            degrees = uncertainty[1]
-    lower = upper = None
-    if interval is not None:
-        finite = np.isfinite(degrees)
-        tail = (1 + level) / 2
-        quantile = np.where(finite, stdtrit(np.where(finite, degrees, 1.0), tail), ndtri(tail))
-        spread = standard_error if interval == "confidence" else prediction_error
-        assert spread is not None
-        if covariance_error is not None:
-            spread = np.hypot(spread, covariance_error)
-        lower, upper = mean - quantile * spread, mean + quantile * spread
-    return Predictions(
-        mean=mean,
-        standard_error=standard_error,
-        prediction_error=prediction_error,
-        covariance_error=covariance_error,
-        degrees_of_freedom=degrees,
-        lower=lower,
-        upper=upper,
-        interval=interval,
-        level=level,
-        conditional=conditional,
-        labels=labels,
-    )
-
-
-def _degrees(fit: MixedFit, contrast: Array) -> Array:
-    """Degrees of freedom of contrasts (..., columns), each different one computed once."""
-    flat = contrast.reshape(-1, contrast.shape[-1])
-    found = np.full(len(flat), np.inf)
+    NaN where the contrast is; zero and infinity where it is zero.
+    """
+    flat = contrasts.reshape(-1, contrasts.shape[-1])
     known = np.isfinite(flat).all(axis=1)
-    found[~known] = np.nan
+    error, degrees = np.where(known, 0.0, np.nan), np.where(known, np.inf, np.nan)
     asked = known & flat.any(axis=1)
     if asked.any():
         different, index = np.unique(flat[asked], axis=0, return_inverse=True)
-        if fit.variance == "model" and fit.degrees_of_freedom_method.startswith(_FROM_THE_COVARIANCE):
-            degrees = _satterthwaite(fit, different)
-        else:
-            degrees = np.array([fit.estimate(row).degrees_of_freedom for row in different])
-        found[asked] = degrees[index.reshape(-1)]
-    return found.reshape(contrast.shape[:-1])
-
-
-def _satterthwaite(fit: MixedFit, contrasts: Array) -> Array:
-    """`Satterthwaite.degrees` for many contrasts (rows, columns) at once."""
-    maximum = fit._maximum
-    rotated = np.linalg.solve(fit._data.triangle.T, contrasts.T).T
-    carried = rotated @ maximum.point.inner
-    variance = (rotated * carried).sum(axis=1)
-    spread = np.empty(len(rotated))
-    for start in range(0, len(rotated), _BLOCK):
-        part = carried[start : start + _BLOCK]
-        gradient = (part @ maximum.design_derivatives * part).sum(axis=2)
-        spread[start : start + _BLOCK] = (gradient * np.linalg.solve(maximum.information, gradient)).sum(axis=0)
-    return 2.0 * variance**2 / spread
+        parts = [different[start : start + _BLOCK] for start in range(0, len(different), _BLOCK)]
+        error[asked] = np.concatenate([fit.standard_errors_of(part) for part in parts])[index.reshape(-1)]
+        degrees[asked] = np.concatenate([fit.degrees_of(part) for part in parts])[index.reshape(-1)]
+    return error.reshape(contrasts.shape[:-1]), degrees.reshape(contrasts.shape[:-1])

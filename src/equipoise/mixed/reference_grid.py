@@ -15,14 +15,13 @@ from ..checks import number
 from ..errors import InputError
 from ..estimate import Better
 from .design_matrix import DesignMatrix
+from .estimability import estimable
 from .frame import Factor, label_of
 
 __all__ = ["CellWeights", "GridRequest", "Margins", "ReferenceGrid", "cell_frequencies", "confidence_level"]
 
 Array = NDArray[np.floating[Any]]
 CellWeights = Literal["equal", "proportional"]
-
-_ESTIMABLE = 1e-8
 
 
 def confidence_level(level: Any) -> float:
@@ -225,7 +224,10 @@ class ReferenceGrid:
         """At what, and averaged over what, the cells of some factors are."""
         others = {name: own for name, own in chosen.items() if name not in factors}
         fixed = [f"{name} {own[0]}" for name, own in others.items() if len(own) == 1]
-        fixed += [f"{name} {values.get(name, mean):.4g}" + " (mean)" * (name not in values) for name, mean in self.means.items()]
+        fixed += [
+            f"{name} {values.get(name, mean):.4g}" + " (mean)" * (name not in values)
+            for name, mean in self.means.items()
+        ]
         averaged = [
             name if own == self.factors[name] else f"{name} ({', '.join(own)})"
             for name, own in others.items()
@@ -256,15 +258,9 @@ class ReferenceGrid:
             raise InputError("at", dict(values), "values at which the formula can be evaluated")
         return rows.reshape(*shape, -1)
 
-    def estimable_rows(self, weights: Array) -> NDArray[np.bool_]:
-        """(rows,) whether combinations of all columns (rows, columns) do not depend on what the data cannot tell."""
-        implied = weights[:, self.kept] @ self.alias
-        size = np.maximum(1.0, np.abs(weights).max(axis=1, initial=0.0))
-        return (np.abs(implied - weights[:, ~self.kept]) <= _ESTIMABLE * size[:, None]).all(axis=1)
-
     def is_estimable(self, weights: Array) -> bool:
-        """The same of one combination (columns,)."""
-        return bool(self.estimable_rows(weights[None])[0])
+        """Whether a combination of all columns does not depend on what the data cannot tell."""
+        return bool(estimable(weights, self.kept, self.alias))
 
     def estimable(self, weights: Array, cell: object) -> Array:
         """Weights over the estimated columns; refused where the value depends on what the data cannot tell."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .comparison import FitComparison
     from .contrasts import Comparisons
     from .means import LeastSquaresMeans
-    from .multiplicity import Adjustment
     from .prediction import IntervalKind, Predictions
     from .reference_grid import CellWeights
     from .residuals import ResidualKind
@@ -63,8 +62,9 @@ class MixedFit(FittedModel):
             Of the confidence intervals.
         """
         from .means import least_squares_means
+        from .reference_grid import GridRequest
 
-        return least_squares_means(self, factors, by, at, weights, level)
+        return least_squares_means(self, factors, by, GridRequest(at, weights, level))
 
     def contrast(
         self,
@@ -92,8 +92,9 @@ class MixedFit(FittedModel):
             For people; by default the levels compared.
         """
         from .contrasts import difference
+        from .reference_grid import GridRequest
 
-        return difference(self, levels, at, weights, better, label)
+        return difference(self, levels, GridRequest(at, weights, better=better), label)
 
     def pairwise(
         self,
@@ -102,7 +103,7 @@ class MixedFit(FittedModel):
         by: str | Sequence[str] | None = None,
         at: Mapping[str, object] | None = None,
         weights: CellWeights = "equal",
-        adjust: Adjustment | None = None,
+        adjust: Literal["bonferroni", "holm", "tukey"] | None = None,
         direction: Literal["later - earlier", "earlier - later"] = "later - earlier",
         level: float = 0.95,
         better: Better = "higher",
@@ -127,8 +128,9 @@ class MixedFit(FittedModel):
             Whether a higher or a lower difference is good.
         """
         from .contrasts import all_pairs
+        from .reference_grid import GridRequest
 
-        return all_pairs(self, factor, by, at, weights, adjust, direction, level, better)
+        return all_pairs(self, factor, by, GridRequest(at, weights, level, better), adjust, direction)
 
     def versus_control(
         self,
@@ -138,14 +140,27 @@ class MixedFit(FittedModel):
         by: str | Sequence[str] | None = None,
         at: Mapping[str, object] | None = None,
         weights: CellWeights = "equal",
-        adjust: Literal["bonferroni", "holm"] | None = None,
+        adjust: Literal["bonferroni", "holm", "dunnett"] | None = None,
         level: float = 0.95,
         better: Better = "higher",
     ) -> Comparisons:
-        """Every other level of a factor minus the control (its first level unless named); else as `pairwise`."""
-        from .contrasts import versus_control
+        """Every other level of a factor minus the control.
 
-        return versus_control(self, factor, control, by, at, weights, adjust, level, better)
+        Parameters
+        ----------
+        control
+            A level of the factor; by default its first.
+        adjust
+            "bonferroni", "holm" (with Bonferroni's intervals), or "dunnett": the largest of the t statistics with
+            their estimated correlations, each difference by its own degrees of freedom, as R's emmeans with "mvt".
+            Dunnett (1955), JASA 50, 1096-1121.
+        factor, by, at, weights, level, better
+            As for `pairwise`.
+        """
+        from .contrasts import versus_control
+        from .reference_grid import GridRequest
+
+        return versus_control(self, factor, control, by, GridRequest(at, weights, level, better), adjust)
 
     def slope(
         self,
@@ -170,8 +185,9 @@ class MixedFit(FittedModel):
             As for `contrast`.
         """
         from .contrasts import slope
+        from .reference_grid import GridRequest
 
-        return slope(self, covariate, at, weights, better, label)
+        return slope(self, covariate, GridRequest(at, weights, better=better), label)
 
     def anova(self, type: Literal[2, 3] = 3) -> TermTests:
         """F test of each term of the formula.
@@ -236,6 +252,7 @@ class MixedFit(FittedModel):
             Labels; by default the formula's outcome, the name of `by`, and what is shown.
         """
         from .plot_means import means_figure
+        from .reference_grid import GridRequest
 
         return means_figure(
             self,
@@ -244,26 +261,38 @@ class MixedFit(FittedModel):
             kind=kind,
             control=control,
             times=times,
-            at=at,
-            weights=weights,
-            level=level,
+            request=GridRequest(at, weights, level),
             outcome=outcome,
             time=time,
             title=title,
         )
 
     def residuals(self, kind: ResidualKind = "raw") -> Array:
-        """(patients, visits) residuals, NaN where not observed.
+        """(patients kept, visits) residuals, NaN where not observed.
 
-        "raw" (outcome less fitted mean), "scaled" (over the model's standard deviation at the visit, R's "pearson") or
-        "normalised" (decorrelated by the Cholesky factor of the patient's covariance).
+        With V_i = G_i^-1/2 Sigma G_i^-1/2 the covariance of patient i at the visits observed, G_i = diag(weights), and
+        L_i its lower Cholesky factor in the order of the visits.
+
+        Parameters
+        ----------
+        kind
+            "raw": y - X b, in units of the outcome. "scaled": raw over the standard deviation of that visit, the roots
+            of the diagonal of V_i (R's "pearson"). "normalised": L_i^-1 (y_i - X_i b), uncorrelated with variance one
+            under the model but for the estimation of b (R's "normalized"); each tells what was unexpected at a visit
+            given the patient's earlier ones (Galecki & Burzykowski 2013, Linear Mixed-Effects Models Using R, section
+            10.6).
+
+        Raises
+        ------
+        InputError
+            Another kind.
         """
         from .residuals import residuals
 
         return residuals(self, kind)
 
     def residual_frame(self) -> polars.DataFrame:
-        """Outcome, fitted mean and residuals of every observation, one row each, in long form."""
+        """A polars data frame, one row an observation: patient, visit, outcome, fitted mean and the three residuals."""
         from .residuals import residual_frame
 
         return residual_frame(self)
@@ -276,18 +305,32 @@ class MixedFit(FittedModel):
         interval: IntervalKind | None = "confidence",
         level: float = 0.95,
     ) -> Predictions:
-        """Means at the rows of a data frame, or at every visit of every patient of the fit.
+        """Means of the model with their standard errors, degrees of freedom and intervals.
 
         Parameters
         ----------
         data
-            Any data frame with the columns of the formula; by default the data of the fit.
+            Any data frame with the columns of the formula; None for every patient and visit of the fit. A prediction
+            interval needs the column of the visits too, and that of the covariance groups; conditional predictions
+            need the patients and the outcome besides, which may be missing, and the times of a spatial covariance.
+            Rows count with a weight of one where theirs is missing or there is no column of weights.
         conditional
-            Whether to take account of the patient's own observed outcomes.
+            Whether to give the mean of each missing outcome conditional on the patient's observed ones, and an
+            observed outcome as itself, as R's mmrm does; else the mean of the model, X b.
         interval
-            For the mean ("confidence") or for a new observation ("prediction").
+            "confidence" for the mean at the estimated covariance, "prediction" for an outcome, or None. Without
+            `conditional` the outcome is that of a new patient, and the t quantile has the degrees of freedom of the
+            mean's contrast of the coefficients, exact for one visit. With it the outcome is the one missing, and the
+            interval counts that the covariance is estimated (Harville & Jeske 1992, J Am Stat Assoc 87:724); else it
+            would be too short in small trials.
         level
             Of the intervals.
+
+        Raises
+        ------
+        InputError
+            New data for a fit to arrays, a column or level not known, a covariate missing, a mean the data cannot
+            tell, two rows of a patient at one visit.
         """
         from .prediction import predict
 
@@ -301,25 +344,62 @@ class MixedFit(FittedModel):
         coefficients: Literal["estimated", "drawn"] = "estimated",
         visits: Literal["observed", "all"] = "observed",
     ) -> Array:
-        """(n, patients, visits) outcomes drawn from the fitted model, the same for the same seed.
+        """Outcomes of the patients of the fit, drawn anew from the fitted model.
 
-        With the coefficients as estimated or drawn from their sampling distribution; at the visits observed, NaN
-        elsewhere, or at all.
+        The same seed gives the same numbers; the first k of n data sets are those of n = k, and those at the visits
+        observed do not depend on `visits`.
+
+        Parameters
+        ----------
+        n
+            Data sets to draw.
+        seed
+            A whole number from 0 to 2^128 - 1, key of a Philox generator (Salmon et al. 2011, Proc SC11, article 16).
+        coefficients
+            "estimated": every data set has the fitted coefficients (a parametric bootstrap). "drawn": each has its
+            own, normal around the estimates with `covariance_of_coefficients`, which makes the outcomes predictions
+            of new data.
+        visits
+            "observed": the visits observed, NaN elsewhere. "all": every visit of every patient, as if nobody had
+            missed one.
+
+        Returns
+        -------
+        (n, patients kept, visits), in units of the outcome
+
+        Raises
+        ------
+        InputError
+            An unknown option; all visits, where the covariates of one not observed are not known.
         """
-        from .resample import simulate
+        from .draws import simulate
 
         return simulate(self, n, seed, coefficients=coefficients, visits=visits)
 
     def compare(self, *others: MixedFit, names: Sequence[str] | None = None) -> FitComparison:
-        """Information criteria of this fit and others of the same data, and likelihood-ratio tests of nested ones."""
+        """Information criteria of this fit and others of the same data, and likelihood-ratio tests of nested ones.
+
+        The same as `compare_fits` with this fit first, which says what can be compared.
+
+        Parameters
+        ----------
+        others
+            Fits to the same outcomes by the same method; by REML with the same fixed effects.
+        names
+            Of all the fits, this one's first; by default their covariance structures, with the formula where that does
+            not tell them apart.
+        """
         from .comparison import compare_fits
 
         return compare_fits(self, *others, names=names)
 
-    def to_frame(self) -> polars.DataFrame:
-        """The coefficients as a polars data frame, one row each."""
+    def to_frame(self, level: float = 0.95) -> polars.DataFrame:
+        """The coefficients as a polars data frame, one row each, with confidence intervals at a level."""
         import polars
 
+        from .summary import coefficient_intervals
+
+        lower, upper = coefficient_intervals(self, level)
         return polars.DataFrame(
             {
                 "coefficient": list(self.names),
@@ -328,6 +408,8 @@ class MixedFit(FittedModel):
                 "degrees_of_freedom": self.degrees_of_freedom,
                 "t": self.t_values,
                 "p_value": self.p_values,
+                "lower": lower,
+                "upper": upper,
             }
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .correlation import CorrelationFamily
+from .correlation import CorrelationFamily, SpatialCorrelation
 from .structures import upper_pairs
 
 __all__ = ["Scaled"]
@@ -81,8 +81,12 @@ class Scaled:
         return second
 
     def mean_curvature(self, parameters: Array, variance: Array) -> Array:
-        """Over these parameters, which are mmrm's."""
-        return np.einsum("st,ste->e", variance, self.curvature(parameters))
+        """Over these parameters, which are mmrm's but for a spatial one, of which mmrm's is a function."""
+        mean = np.einsum("st,ste->e", variance, self.curvature(parameters))
+        if isinstance(self.correlation, SpatialCorrelation):
+            bend = self.correlation.bend_of_mmrm(parameters[self.n_scales :])
+            mean = mean - bend * variance[-1, -1] * self.jacobian(parameters)[-1]
+        return mean
 
     def describe(self, parameters: Array, visits: tuple[str, ...], scale: float) -> dict[str, float]:
         """Standard deviations and correlations."""

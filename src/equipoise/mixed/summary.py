@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .reference_grid import confidence_level
 from .structures import correlation_of
 from .tables import (
     WIDTH,
@@ -61,7 +62,8 @@ def _described(fit: MixedFit) -> list[str]:
         f"Variance: {_VARIANCES[fit.variance]}{adjusted}; degrees of freedom {_DEGREES[fit.degrees_of_freedom_method]}",
         f"{fit.n_patients} patients, {fit.n_observations} observations, {len(fit.visits)} visits{dropped}",
         *(f"Note: {note}" for note in fit.notes),
-        f"Converged in {fit.iterations} iterations, within {max(fit.gradient_norm, 1e-9):.0e} standard errors of the maximum",
+        f"Converged in {fit.iterations} iterations, "
+        f"within {max(fit.gradient_norm, 1e-9):.0e} standard errors of the maximum",
         f"Log-likelihood {fit.log_likelihood:.4f}, AIC {fit.aic:.2f}, BIC {fit.bic:.2f}",
     ]
 
@@ -72,7 +74,7 @@ def coefficient_intervals(fit: MixedFit, level: float) -> tuple[Array, Array]:
 
     degrees = fit.degrees_of_freedom
     finite = np.isfinite(degrees)
-    tail = (1 + level) / 2
+    tail = (1 + confidence_level(level)) / 2
     half = np.where(finite, stdtrit(np.where(finite, degrees, 1.0), tail), ndtri(tail)) * fit.standard_errors
     return fit.coefficients - half, fit.coefficients + half
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from equipoise import InputError
 from equipoise.mixed import fit_mmrm, mmrm
 from equipoise.mixed.prediction import predict
-from equipoise.mixed.resample import simulate
+from equipoise.mixed.draws import simulate
 
 Array = NDArray[np.float64]
 DATA = pl.read_csv(Path(__file__).parent.parent / "data/ours_trial_long.csv")
