@@ -101,7 +101,9 @@ class TestAgainstR:
         assert COMPARED.to_frame().height == len(OF_R)
         assert "<table>" in COMPARED._repr_html_()
         assert "11.962" in text
-        assert "6 degrees of freedom" in str(COMPARED.test("ante-dependence-heterogeneous", "unstructured"))
+        assert str(COMPARED.fits[0]) == repr(COMPARED.fits[0])
+        assert "15 covariance parameters, AIC 4349.18" in str(COMPARED.fits[0])
+        assert "6 degrees of freedom" in repr(COMPARED.test("ante-dependence-heterogeneous", "unstructured"))
 
 
 class TestLattice:
@@ -143,6 +145,22 @@ class TestLattice:
         times = np.arange(4) + np.random.default_rng(0).uniform(-0.3, 0.3, y.shape) if days is None else np.array(days)
         first, second = (fit_mmrm(y, x, covariance=name, times=times) for name in (smaller, larger))
         assert covariance_nested(first, second) == nested
+
+    def test_spatial_structures_over_other_times(self) -> None:
+        """Another unit of time, or origin, makes no other model; other times do."""
+        y, x = trial(1, 60, 4)
+        own = np.arange(4) + np.random.default_rng(0).uniform(-0.3, 0.3, y.shape)
+        arm = np.arange(60) // 30
+        small = fit_mmrm(y, x, covariance="spatial-exponential", times=own)
+        for times, covariance, nested in (
+            (own, "spatial-exponential", True),
+            (7 * own + 3, "spatial-power", True),
+            (own, "spatial-gaussian", False),
+            (np.arange(4), "spatial-exponential", False),
+        ):
+            large = fit_mmrm(y, x, covariance=covariance, times=times, group=arm)  # type: ignore[arg-type]
+            assert covariance_nested(small, large) == nested
+            assert len(compare_fits(small, large, names=["small", "large"]).tests) == nested
 
     def test_groups(self) -> None:
         y, x = trial(2, 60)
@@ -232,6 +250,19 @@ class TestRefusals:
         with pytest.raises(InputError, match="at least two fits"):
             compare_fits(FITS["ar1"])
 
+    def test_what_is_no_fit(self) -> None:
+        for other in (3, None, MixedFit, [FITS["toeplitz"]]):
+            with pytest.raises(InputError, match="fitted mixed models one after another"):
+                FITS["ar1"].compare(other)  # type: ignore[arg-type]
+        for names in (3, "ab", ["a"], {"a", "b"}, [1, 2]):
+            with pytest.raises(InputError, match="a list of 2 different names"):
+                FITS["ar1"].compare(FITS["toeplitz"], names=names)  # type: ignore[arg-type]
+
+    def test_the_method_puts_its_fit_first(self) -> None:
+        found = FITS["ar1"].compare(FITS["toeplitz"], names=("a", "b"))
+        assert [one.name for one in found.fits] == ["a", "b"]
+        assert found.tests[0].p_value == COMPARED.test("ar1", "toeplitz").p_value
+
     def test_different_methods(self) -> None:
         with pytest.raises(InputError, match=r"reml and ml.*same method"):
             compare_fits(FITS["ar1"], fitted("ar1", method="ml"))
@@ -266,6 +297,8 @@ class TestRefusals:
             compare_fits(FITS["ar1"], FITS["toeplitz"], names=["a", "a"])
         with pytest.raises(InputError, match="'aic', 'aicc' or 'bic'"):
             COMPARED.best("dic")  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="nested fits"):
+            COMPARED.test(["ar1"], "unstructured")  # type: ignore[arg-type]
         assert compare_fits(FITS["ar1"], fitted("ar1")).fits[1].name.endswith(": 2")
 
 

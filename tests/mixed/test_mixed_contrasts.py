@@ -77,8 +77,6 @@ class TestContrast:
         at = {"visit": "week8"}
         by_site = [fit.contrast(PAIR, at={**at, "site": site}) for site in LEVELS["site"]]
         assert fit.contrast(PAIR, at=at).effect == pytest.approx(np.mean([one.effect for one in by_site]))
-        if fit._reference_grid().frequencies is None:
-            pytest.skip("the frequencies of the cells are not counted")
         used = DATA.drop_nulls("change").filter(pl.col("visit") == "week8")
         counts = [len(used.filter(pl.col("site") == site)) for site in LEVELS["site"]]
         wanted = np.average([one.effect for one in by_site], weights=counts)
@@ -87,6 +85,30 @@ class TestContrast:
     def test_the_same_level_twice_is_refused(self) -> None:
         with pytest.raises(InputError, match="two different levels"):
             FIT.contrast({"arm": ("ketamine", "ketamine")})
+
+    @pytest.mark.parametrize(
+        "levels",
+        [
+            {"arm": {"ketamine", "midazolam"}},
+            {"arm": {"ketamine": 1, "midazolam": -1}},
+            {"arm": 3},
+            {"arm": "ketamine"},
+            {"arm": ("ketamine", "placebo")},
+            {"drug": ("a", "b")},
+            {"arm": ("ketamine", "midazolam"), "site": ("east", "north")},
+            {},
+            None,
+            "arm",
+            ("ketamine", "midazolam"),
+        ],
+    )
+    def test_refusals(self, levels: Any) -> None:
+        """A set has no first level."""
+        with pytest.raises(InputError, match="^levels"):
+            FIT.contrast(levels)
+
+    def test_a_list_will_do(self) -> None:
+        same(FIT.contrast({"arm": ["ketamine", "midazolam"]}), FIT.contrast(PAIR))  # type: ignore[dict-item]
 
 
 class TestPairwise:
@@ -168,11 +190,30 @@ class TestPairwise:
             lambda: FIT.versus_control("arm", adjust="tukey"),  # type: ignore[arg-type]
             lambda: FIT.versus_control("site", at={"site": ["north", "south"]}),
             lambda: FIT.pairwise("arm")["midazolam", "ketamine"],
+            lambda: FIT.pairwise("site", adjust="dunnett"),  # type: ignore[arg-type]
+            lambda: FIT.pairwise("arm", level="a"),  # type: ignore[arg-type]
+            lambda: FIT.pairwise("arm", at="week4"),  # type: ignore[arg-type]
+            lambda: FIT.pairwise(["arm"]),  # type: ignore[arg-type]
+            lambda: FIT.pairwise("arm", better="up"),  # type: ignore[arg-type]
         ],
     )
     def test_refusals(self, call: Any) -> None:
-        with pytest.raises(InputError):
+        with pytest.raises(InputError) as raised:
             call()
+        assert "; expected " in str(raised.value)
+
+    def test_what_is_recommended_is_accepted(self) -> None:
+        with pytest.raises(InputError, match="None, 'bonferroni', 'holm' or 'dunnett'"):
+            FIT.versus_control("site", adjust="tukey")  # type: ignore[arg-type]
+        for adjust in (None, "bonferroni", "holm", "dunnett"):
+            assert len(FIT.versus_control("site", adjust=adjust)) == 2  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="^control is 'west'"):
+            FIT.versus_control("site", control="west")
+
+    def test_normal_statistics_are_z(self) -> None:
+        normal = fit_of("change ~ arm * visit", degrees_of_freedom="normal").pairwise("arm", by="visit")
+        assert "  z  " in str(normal).splitlines()[1] + "  "
+        assert "  t  " in str(FIT.pairwise("arm")).splitlines()[1] + "  "
 
 
 class TestAdjustments:
@@ -262,9 +303,9 @@ class TestSlope:
         assert fit.slope("baseline", at={"baseline": 30}).effect == pytest.approx(coefficient * np.log(31 / 30))
 
     def test_refusals(self) -> None:
-        for name in ("arm", "age"):
+        for name in ("arm", "age", ["baseline"], 3):
             with pytest.raises(InputError, match="covariates of the formula"):
-                FIT.slope(name)
+                FIT.slope(name)  # type: ignore[arg-type]
 
 
 class TestStopping:

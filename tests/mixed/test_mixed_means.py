@@ -12,8 +12,6 @@ import pytest
 
 from equipoise import InputError
 from equipoise.mixed import MixedFit, mmrm
-from equipoise.mixed.frame import Factor
-from equipoise.mixed.reference_grid import cell_frequencies
 
 DATA = pl.read_csv(Path(__file__).parent.parent / "data/ours_trial_long.csv")
 VISITS = ["day1", "week1", "week2", "week4", "week8"]
@@ -23,22 +21,7 @@ FORMULA = "change ~ baseline + site * sex + arm * visit"
 
 
 def fitted(data: Any = DATA, formula: str = FORMULA, **options: Any) -> MixedFit:
-    fit = mmrm(formula, data, **{"subject": "patient", "visit": "visit", "levels": LEVELS, **options})
-    return counted(fit, data)
-
-
-def counted(fit: MixedFit, data: pl.DataFrame) -> MixedFit:
-    """The fit with the frequencies of its cells counted here, whatever it was given."""
-    grid = fit._reference_grid()
-    used = data.drop_nulls([*grid.factors, *grid.means, "change"])
-    columns = []
-    for name, levels in grid.factors.items():
-        labels = [str(value) for value in used[name].to_list()]
-        columns.append(Factor(name, levels, np.array([levels.index(label) for label in labels]), True))
-    own = cell_frequencies(columns)
-    if grid.frequencies is not None:
-        np.testing.assert_array_equal(grid.frequencies, own)
-    return replace(fit, _grid=replace(grid, frequencies=own))
+    return mmrm(formula, data, **{"subject": "patient", "visit": "visit", "levels": LEVELS, **options})
 
 
 FIT = fitted()
@@ -51,6 +34,14 @@ def same(one: Any, other: Any, tolerance: float = 1e-9) -> None:
 
 
 class TestAverages:
+    def test_frequencies_of_the_cells(self) -> None:
+        grid = FIT._reference_grid()
+        used = DATA.drop_nulls([*grid.factors, *grid.means, "change"])
+        counts = {tuple(row[:-1]): row[-1] for row in used.group_by(*grid.factors).len().rows()}
+        for index in np.ndindex(grid.frequencies.shape):
+            cell = tuple(levels[at] for at, levels in zip(index, grid.factors.values(), strict=True))
+            assert grid.frequencies[index] == counts.get(cell, 0)
+
     def test_equal_weights_are_the_plain_average_of_cells(self) -> None:
         every = FIT.ls_means(["arm", "visit", "site", "sex"])
         assert len(every) == 2 * 5 * 3 * 2
@@ -89,7 +80,6 @@ class TestAverages:
 
     def test_proportional_equals_equal_where_levels_are_equally_frequent(self) -> None:
         grid = FIT._reference_grid()
-        assert grid.frequencies is not None
         flat = replace(FIT, _grid=replace(grid, frequencies=np.full_like(grid.frequencies, 7.0)))
         same(flat.ls_means("arm", weights="proportional")["ketamine"], FIT.ls_means("arm")["ketamine"])
 
@@ -226,7 +216,7 @@ class TestTables:
         assert "90 % interval" in str(means)
         assert means.to_frame().shape == (10, 7)
         lines = str(means).splitlines()
-        points = {line.index(".") for line in lines[1:]}
+        points = {line.index(".") for line in lines[2:]}
         assert len(points) == 1
         odd = fitted(
             DATA.with_columns(pl.col("arm").replace("ketamine", "<b>&")),
@@ -237,6 +227,37 @@ class TestTables:
         assert "&lt;b&gt;&amp;" in html
         assert "<b>" not in html
         assert html.count("<tr>") == 3
+
+    def test_says_what_it_is_at(self) -> None:
+        mean = f"{FIT._reference_grid().means['baseline']:.4g}"
+        title = str(FIT.ls_means("arm", by="visit")).splitlines()[0]
+        assert title == (
+            f"Least squares means of arm by visit; at baseline {mean} (mean); averaged over site, sex with equal weights"
+        )
+        at = {"visit": "week8", "baseline": 40, "site": ["east", "north"]}
+        means = FIT.ls_means("arm", at=at, weights="proportional")
+        assert (
+            means.where == "at visit week8, baseline 40; averaged over site (east, north), sex as often as they occur"
+        )
+        assert means.where in str(means)
+        assert means.where in means._repr_html_()
+        assert FIT.ls_means(["arm", "visit", "site", "sex"]).where == f"at baseline {mean} (mean)"
+        pairs = FIT.pairwise("arm", by="visit")
+        assert str(pairs).startswith(f"Pairwise differences of arm by visit; at baseline {mean} (mean); averaged over")
+        assert str(FIT.versus_control("site", control="north")).startswith("Differences of site from north; at ")
+        assert max(len(line) for line in str(FIT.ls_means("arm", at=at)).splitlines()) <= 120
+
+    def test_rows_print_short(self) -> None:
+        row = FIT.ls_means("arm", by="visit").rows[0]
+        assert str(row) == repr(row)
+        assert str(row).startswith("midazolam, day1: mean ")
+        assert "95 % interval" in str(row)
+        one = FIT.pairwise("arm", by="visit").rows[0]
+        assert str(one).startswith("ketamine - midazolam, day1: ")
+        assert "adjusted" not in str(one)
+        both = repr(FIT.pairwise("site", adjust="tukey").rows[0])
+        assert "adjusted p" in both
+        assert "simultaneous interval" in both
 
     @pytest.mark.parametrize(
         "call",
@@ -251,14 +272,30 @@ class TestTables:
             lambda: FIT.ls_means("arm", at={"baseline": [30, 40]}),
             lambda: FIT.ls_means("arm", at={"baseline": True}),
             lambda: FIT.ls_means("arm")["ketamine", "week4"],
+            lambda: FIT.ls_means("arm", level="a"),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm", at=3),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm", at=["week4"]),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm", at={"visit": {"week4", "week8"}}),
+            lambda: FIT.ls_means("arm", at={"visit": {"week4": 1}}),
+            lambda: FIT.ls_means("arm", at={"baseline": "a"}),
+            lambda: FIT.ls_means(3),  # type: ignore[arg-type]
+            lambda: FIT.ls_means({"arm", "visit"}),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm", by=3),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm").contrast("a"),
+            lambda: FIT.ls_means("arm").contrast({"ketamine": "x"}),  # type: ignore[dict-item]
+            lambda: FIT.ls_means("arm").contrast({"ketamine", "midazolam"}),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm").f_test(3),  # type: ignore[arg-type]
+            lambda: FIT.ls_means("arm").f_test("a"),
+            lambda: FIT.ls_means("arm").f_test({"ketamine": 1}),  # type: ignore[arg-type]
         ],
     )
     def test_refusals(self, call: Any) -> None:
-        with pytest.raises(InputError):
+        with pytest.raises(InputError) as raised:
             call()
+        assert "; expected " in str(raised.value)
 
-    def test_frequencies_must_be_known(self) -> None:
-        grid = FIT._reference_grid()
-        unknown = replace(FIT, _grid=replace(grid, frequencies=None))
-        with pytest.raises(InputError, match="frequencies"):
-            unknown.ls_means("arm", weights="proportional")
+    def test_messages_name_what_is_there(self) -> None:
+        with pytest.raises(InputError, match=r"^at is 'vist'; expected one of the factors .* or the covariates \['bas"):
+            FIT.ls_means("arm", at={"vist": "week4"})
+        with pytest.raises(InputError, match=r"^at\['visit'\] is 'week3'; expected one of \['day1'"):
+            FIT.ls_means("arm", at={"visit": "week3"})

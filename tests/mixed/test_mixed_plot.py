@@ -107,6 +107,10 @@ class TestRefusals:
             lambda: FIT.plot("drug"),
             lambda: FIT.plot(by="baseline"),
             lambda: FIT.plot(times={"day1": 1}),
+            lambda: FIT.plot(times=[1, 7, 14, 28, 56]),  # type: ignore[arg-type]
+            lambda: FIT.plot(times={**TIMES, "week8": "late"}),  # type: ignore[dict-item]
+            lambda: FIT.plot(level="a"),  # type: ignore[arg-type]
+            lambda: FIT.plot(at=3),  # type: ignore[arg-type]
             lambda: FIT.plot(times=dict.fromkeys(VISITS, 1)),
             lambda: FIT.plot(times={**TIMES, "week8": float("nan")}),
             lambda: FIT.plot(kind="difference", control="placebo"),
@@ -123,6 +127,21 @@ class TestRefusals:
         assert len(mmrm("change ~ arm + visit", DATA, **options).plot().axes) == 1
         with pytest.raises(InputError, match="not one of them"):
             mmrm("change ~ arm + baseline", DATA, **options).plot()
+
+    @pytest.mark.parametrize("names", [("a", "b", "c"), ("PBO", "5 mg", "10 mg"), ("a long name of an arm", "b", "c")])
+    def test_names_stand_clear_of_the_edge(self, names: tuple[str, ...]) -> None:
+        random = np.random.default_rng(3)
+        rows = [
+            {"id": f"{arm}-{at}", "arm": arm, "visit": visit, "y": random.normal()}
+            for arm in names
+            for at in range(12)
+            for visit in (1, 2)
+        ]
+        figure = mmrm("y ~ arm * visit", pl.DataFrame(rows), subject="id", visit="visit", levels={"arm": names}).plot()
+        canvas: Any = figure.canvas
+        canvas.draw()
+        ends = [text.get_window_extent(canvas.get_renderer()).x1 for text in figure.axes[0].texts]
+        assert (figure.bbox.x1 - max(ends)) / figure.dpi > 0.1
 
     @pytest.mark.parametrize("n_arms", [1, 9])
     def test_any_number_of_arms(self, n_arms: int) -> None:

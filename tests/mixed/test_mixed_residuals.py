@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from equipoise import InputError
 from equipoise.mixed import fit_mmrm
-from equipoise.mixed.residuals import fitted_values, residual_frame, residuals
+from equipoise.mixed.residuals import fitted_values
 from mmrm_reference import CASES, fitted
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ def test_definition_patient_by_patient(covariance: Any) -> None:
     weights[np.isnan(y)] = np.nan
     group = np.arange(40) // 20
     fit = fit_mmrm(y, x, covariance=covariance, group=group, weights=weights)
-    found = {kind: residuals(fit, kind) for kind in ("raw", "scaled", "normalised")}
+    found = {kind: fit.residuals(kind) for kind in ("raw", "scaled", "normalised")}
     kept = np.delete(np.arange(40), 4)
     assert found["raw"].shape == (39, 3)
     for row, i in enumerate(kept):
@@ -67,7 +67,7 @@ def test_sum_of_squares_is_n_less_p_at_the_maximum(covariance: Any, method: Any)
     y, x = trial(2)
     weights = np.random.default_rng(2).uniform(0.5, 2, y.shape)
     fit = fit_mmrm(y, x, covariance=covariance, method=method, times=[1, 2, 4], weights=weights)
-    total = float(np.nansum(residuals(fit, "normalised") ** 2))
+    total = float(np.nansum(fit.residuals("normalised") ** 2))
     freedom = fit.n_observations - (x.shape[2] if method == "reml" else 0)
     assert total == pytest.approx(freedom, rel=1e-7)
 
@@ -76,7 +76,7 @@ def test_estimating_equation() -> None:
     """X'V^-1 (y - X b) = 0: the normalised residuals are orthogonal to the normalised design."""
     y, x = trial(3)
     fit = fit_mmrm(y, x)
-    normalised = residuals(fit, "normalised")
+    normalised = fit.residuals("normalised")
     total = np.zeros(x.shape[2])
     for i, row in enumerate(y):
         seen = ~np.isnan(row)
@@ -88,9 +88,9 @@ def test_estimating_equation() -> None:
 def test_units_of_the_outcome() -> None:
     y, x = trial(4)
     first, second = fit_mmrm(y, x), fit_mmrm(1e3 * y + 5, x)
-    np.testing.assert_allclose(residuals(second), 1e3 * residuals(first), rtol=1e-7, atol=1e-6)
+    np.testing.assert_allclose(second.residuals(), 1e3 * first.residuals(), rtol=1e-7, atol=1e-6)
     for kind in ("scaled", "normalised"):
-        np.testing.assert_allclose(residuals(second, kind), residuals(first, kind), rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(second.residuals(kind), first.residuals(kind), rtol=1e-6, atol=1e-8)
 
 
 def test_first_visit_observed_is_only_scaled() -> None:
@@ -98,7 +98,7 @@ def test_first_visit_observed_is_only_scaled() -> None:
     fit = fit_mmrm(y, x)
     first = np.isnan(y).argmin(axis=1)
     rows = np.flatnonzero(~np.isnan(y).all(axis=1))
-    scaled, normalised = residuals(fit, "scaled"), residuals(fit, "normalised")
+    scaled, normalised = fit.residuals("scaled"), fit.residuals("normalised")
     np.testing.assert_allclose(
         normalised[np.arange(len(rows)), first[rows]], scaled[np.arange(len(rows)), first[rows]], rtol=1e-12
     )
@@ -107,7 +107,7 @@ def test_first_visit_observed_is_only_scaled() -> None:
 def test_independent_of_each_other_in_large_samples() -> None:
     """Normalised residuals have the identity as covariance (4.5 standard errors of 4,000 patients: 0.07)."""
     y, x = trial(6, 4_000, missing=0.0)
-    normalised = residuals(fit_mmrm(y, x), "normalised")
+    normalised = fit_mmrm(y, x).residuals("normalised")
     assert np.abs(np.cov(normalised.T) - np.eye(3)).max() < 0.07
 
 
@@ -116,7 +116,7 @@ def test_from_the_estimates_of_r(identity: str) -> None:
     """R mmrm 0.3.18: its coefficients and covariance put into the definition, and its likelihood's quadratic form."""
     fit, case = fitted(identity), CASES[identity]
     inputs, expected = case["inputs"], case["expected"]
-    frame = residual_frame(fit)
+    frame = fit.residual_frame()
     assert frame.columns == ["patient", "visit", "outcome", "fitted", "raw", "scaled", "normalised"]
     joined = frame.join(DATA.with_columns(pl.col("patient").cast(str)), on=["patient", "visit"], how="left")
     names = dict(zip(expected["coefficient_names"], expected["estimates"], strict=True))
@@ -144,6 +144,6 @@ def test_from_the_estimates_of_r(identity: str) -> None:
 def test_fitted_values_and_kinds() -> None:
     y, x = trial(7)
     fit = fit_mmrm(y, x)
-    np.testing.assert_allclose(fitted_values(fit) + residuals(fit), y, rtol=1e-12)
+    np.testing.assert_allclose(fitted_values(fit) + fit.residuals(), y, rtol=1e-12)
     with pytest.raises(InputError, match="'raw', 'scaled', 'normalised'"):
-        residuals(fit, "pearson")  # type: ignore[arg-type]
+        fit.residuals("pearson")  # type: ignore[arg-type]

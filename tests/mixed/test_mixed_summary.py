@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from equipoise import InputError
 from equipoise.mixed import MixedFit, fit_mmrm, mmrm
 from equipoise.mixed.tables import aligned, common_decimals, decimals_for, html_table, intervals, table
 from mmrm_reference import fitted
@@ -88,7 +89,37 @@ class TestSummary:
         options: Any = {"subject": "patient", "visit": "visit", "levels": LEVELS}
         text = str(mmrm("change ~ arm * visit", DATA, degrees_of_freedom="normal", **options))
         assert " inf " in text
+        heads = next(line for line in text.splitlines() if line.startswith("coefficient "))
+        assert heads.split()[-6:] == ["df", "z", "p", "95", "%", "interval"]
         assert "none (normal)" in text
+
+    def test_patients_left_out(self) -> None:
+        """Never seen, or without a covariate: neither gives the model a row."""
+        first, second = DATA["patient"].unique(maintain_order=True)[:2]
+        gone = pl.when(pl.col("patient") == first).then(None).otherwise(pl.col("change")).alias("change")
+        bare = pl.when(pl.col("patient") == second).then(None).otherwise(pl.col("baseline")).alias("baseline")
+        options: Any = {"subject": "patient", "visit": "visit", "levels": LEVELS}
+        formula = "change ~ baseline + arm * visit"
+        before = mmrm(formula, DATA, **options).n_patients_dropped
+        one = mmrm(formula, DATA.with_columns(gone), **options)
+        two = mmrm(formula, DATA.with_columns(gone, bare), **options)
+        assert (one.n_patients_dropped, two.n_patients_dropped) == (before + 1, before + 2)
+        assert f"{before + 2} patients without a complete row left out" in str(two)
+        assert "1 patients" not in str(one)
+
+    def test_times_of_their_own(self) -> None:
+        random = np.random.default_rng(2)
+        shifted = DATA.with_columns((pl.col("day") + pl.Series(random.uniform(0, 0.5, len(DATA)))).alias("own"))
+        options: Any = {
+            "subject": "patient",
+            "visit": "visit",
+            "levels": LEVELS,
+            "covariance": "spatial-exponential",
+        }
+        own = mmrm("change ~ arm * visit", shifted, time="own", **options)
+        assert "between visits, at the mean time of each visit" in str(own)
+        assert "between visits, at the mean time of each visit" in own._repr_html_()
+        assert "mean time" not in str(mmrm("change ~ arm * visit", DATA, time="day", **options))
 
     @pytest.mark.parametrize("n_visits", [3, 9, 14])
     def test_stays_within_the_width_of_a_page(self, n_visits: int) -> None:
@@ -105,6 +136,24 @@ class TestSummary:
         every = " + ".join([*names, *(f"{name}_again" for name in names)])
         fit = mmrm(f"change ~ {every} + arm * visit", twice, subject="patient", visit="visit", levels=LEVELS)
         assert max(len(line) for line in str(fit).splitlines()) <= 120
+
+
+class TestFrame:
+    @pytest.mark.parametrize("level", [0.95, 0.8])
+    @pytest.mark.parametrize("degrees", ["satterthwaite", "normal"])
+    def test_intervals_are_those_of_the_estimates(self, level: float, degrees: Any) -> None:
+        options: Any = {"subject": "patient", "visit": "visit", "levels": LEVELS}
+        fit = mmrm("change ~ arm * visit", DATA, degrees_of_freedom=degrees, **options)
+        frame = fit.to_frame(level)
+        for at, row in enumerate(frame.rows(named=True)):
+            interval = fit.estimate(np.eye(len(fit.names))[at]).interval(level)
+            assert (row["lower"], row["upper"]) == pytest.approx((interval.lower, interval.upper), rel=1e-9, abs=1e-9)
+        assert frame.equals(fit.to_frame()) == (level == 0.95)
+
+    @pytest.mark.parametrize("level", ["a", 1, 0, 95, None, True])
+    def test_refusals(self, level: Any) -> None:
+        with pytest.raises(InputError, match="confidence level between 0 and 1"):
+            FIT.to_frame(level)
 
 
 class TestHtml:

@@ -11,6 +11,7 @@ import pytest
 
 from equipoise import InputError
 from equipoise.mixed import MixedFit, mmrm
+from equipoise.mixed.term_tests import _Design
 from mmrm_reference import CASES, fitted
 
 TESTS = Path(__file__).parent.parent
@@ -212,6 +213,27 @@ class TestTypeTwo:
             assert row.test is not None
             assert row.test.statistic == pytest.approx(fit.anova(3)[row.term].statistic, rel=1e-8)
 
+    def test_weights_of_observations_leave_the_hypotheses(self) -> None:
+        """The cross-products are those of the design as it stands, so weights change the fit but not what is tested."""
+        random = np.random.default_rng(4)
+        data = DATA.with_columns(pl.Series("once", random.uniform(0.5, 2.0, len(DATA))), pl.lit(3.0).alias("constant"))
+        formula = "change ~ baseline + site + sex * arm + arm * visit"
+        plain = fit_of(formula, data)
+        weighted = fit_of(formula, data, weights="once")
+        terms = ("baseline", "site", "sex", "arm", "visit", "sex:arm", "arm:visit")
+        ours, theirs = _Design(weighted), _Design(plain)
+        for term in terms:
+            one, other = ours.type_two(ours.find(term)), theirs.type_two(theirs.find(term))
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
+        assert weighted.anova(2)["arm"].statistic == pytest.approx(
+            weighted.f_test(theirs.type_two(("arm",))).statistic, rel=1e-9
+        )
+        assert weighted.anova(2)["arm"].statistic != pytest.approx(plain.anova(2)["arm"].statistic, rel=1e-3)
+        constant = fit_of(formula, data, weights="constant").anova(2)
+        for row in plain.anova(2):
+            assert row.test is not None
+            assert constant[row.term].statistic == pytest.approx(row.test.statistic, rel=1e-7)
+
 
 class TestTable:
     def test_prints(self) -> None:
@@ -220,6 +242,11 @@ class TestTable:
         assert tests.to_frame().columns[0] == "term"
         assert tests._repr_html_().count("<tr>") == len(tests) + 1
         assert tests["visit:arm"] == tests["arm:visit"]
+        (row,) = (row for row in tests if row.term == "arm:visit")
+        assert row.test is not None
+        assert str(row) == repr(row) == f"arm:visit: {row.test}"
+        assert repr(row.test) == str(row.test)
+        assert str(row.test).startswith("F(4, ")
 
     @pytest.mark.parametrize(
         "call",
@@ -228,6 +255,10 @@ class TestTable:
             lambda fit: fit.anova()["age"],
             lambda fit: fit.test_terms(),
             lambda fit: fit.test_terms("arm:site"),
+            lambda fit: fit.test_terms(3),
+            lambda fit: fit.test_terms(["arm"]),
+            lambda fit: fit.anova()[3],
+            lambda fit: fit.anova([3]),
         ],
     )
     def test_refusals(self, call: Any) -> None:

@@ -50,7 +50,8 @@ class CrossProducts:
     log_jacobian_weights
         Half the sum of the logarithms of the weights.
     root_weights
-        (patients kept, visits) square roots of the weights by which the rows are multiplied; None without weights.
+        (patients kept, visits) square roots of the weights by which the rows are multiplied, one where not known; None
+        without weights.
     """
 
     products: Array
@@ -114,7 +115,7 @@ def collect(
     log_jacobian = 0.0
     root_weights: Array | None = None
     if weights is not None:
-        root_weights = np.sqrt(np.where(seen, weights, 1.0))
+        root_weights = np.sqrt(np.where(np.isfinite(weights) & (weights > 0), weights, 1.0))
         root = root_weights[seen]
         y, x = y * root, x * root[:, None]
         log_jacobian = float(np.log(root).sum())

@@ -8,6 +8,7 @@ for all data with the same levels, and remembered.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,7 +21,7 @@ from ..errors import InputError
 from .column_names import DesignColumn, design_columns
 from .frame import Factor
 
-__all__ = ["DesignMatrix", "design_matrix", "named", "outcome_of", "parse"]
+__all__ = ["DesignMatrix", "categorical", "design_matrix", "named", "outcome_of", "parse"]
 
 Array = NDArray[np.floating[Any]]
 Columns = Mapping[str, Factor | Array]
@@ -87,6 +88,19 @@ def named(side: Any) -> frozenset[str]:
             if factor.eval_method.value == "python":
                 nodes = ast.walk(ast.parse(str(factor), mode="eval"))
                 found |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    return frozenset(found)
+
+
+def categorical(side: Any) -> frozenset[str]:
+    """Columns that one side of a formula makes categorical, as in C(dose)."""
+    found = set()
+    for term in side:
+        for factor in term.factors:
+            if factor.eval_method.value == "python":
+                for node in ast.walk(ast.parse(str(factor), mode="eval")):
+                    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "C"
+                    if is_call and node.args and isinstance(node.args[0], ast.Name):
+                        found.add(node.args[0].id)
     return frozenset(found)
 
 
@@ -166,12 +180,14 @@ def _built(formula: str, right: Any, values: Columns, n_rows: int) -> DesignMatr
 def _materialised(source: Any, values: Columns, n_rows: int, formula: str) -> Any:
     """Formulaic's model matrix."""
     import pandas
-    from formulaic.errors import FormulaicError
+    from formulaic.errors import DataMismatchWarning, FormulaicError
 
     table = pandas.DataFrame({name: _as_pandas(column) for name, column in values.items()}, index=range(n_rows))
     try:
-        return source.get_model_matrix(table, na_action="ignore")
-    except FormulaicError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            return source.get_model_matrix(table, na_action="ignore")
+    except (FormulaicError, DataMismatchWarning, ValueError) as error:
         raise InputError("formula", formula, f"a formula that can be evaluated ({error})") from None
 
 

@@ -34,9 +34,8 @@ class LargestT:
     (Dunnett 1955, JASA 50, 1096-1121; Dunnett & Sobel 1955, Biometrika 42, 258-260): those of independent means against
     one control, and of any two comparisons. This and the integral over log s are by the trapezoidal rule, to about
     1e-12. Other correlations, as of a fit with covariates and unequal weights, are the nearest products and a
-    remainder. What the remainder adds is the difference of two sums over the same fixed lattice (Genz 1992, J Comput
-    Graph Stat 1, 141-149), whose errors nearly cancel: to about 1e-6 with a remainder of some hundredths,
-    1e-5 with tenths.
+    remainder. What the remainder adds is the difference of two sums over the same fixed lattice (by conditioning as
+    Genz 1992, J Comput Graph Stat 1, 141-149), whose errors nearly cancel: about 1e-5 of the probability.
 
     Attributes
     ----------
@@ -60,27 +59,20 @@ class LargestT:
         It lies between the probability of one alone and Bonferroni's for all, to which it is held where these are too
         small for the digits of the integral.
         """
-        from scipy.special import ndtr, stdtr
-
         if point <= 0:
             return 1.0
-        infinite = math.isinf(degrees_of_freedom)
-        alone = 2 * float(ndtr(-point) if infinite else stdtr(degrees_of_freedom, -point))
-        k = len(self.loadings)
-        if k == 1:
-            return alone
-        spread, weight = (np.ones(1), np.ones(1)) if infinite else scale_nodes(degrees_of_freedom)
-        found = float(weight @ _one_factor_tail(point * spread, self.loadings))
-        nearest = self._nearest
-        if np.abs(self.correlation - nearest).max() > _NEGLIGIBLE:
-            shared = _drawn_beyond(point, degrees_of_freedom, k)
-            others = _others_inside(self.correlation, *shared) - _others_inside(nearest, *shared)
+        alone = _tail_of_one(point, degrees_of_freedom)
+        found = self._nearest_tail(point, degrees_of_freedom)
+        if not self._is_nearest:
+            shared = _drawn_beyond(point, degrees_of_freedom, len(self.loadings))
+            nearest, correlation = _products(self.loadings), self.correlation
+            others = _others_inside(correlation, *shared) - _others_inside(nearest, *shared)
             found += alone * float(np.mean(others))
-        return min(max(found, alone), 1.0, k * alone)
+        return min(max(found, alone), 1.0, len(self.loadings) * alone)
 
     def point(self, tail: float, degrees_of_freedom: float) -> float:
         """The point beyond which the largest lies with probability `tail`."""
-        from scipy.optimize import brentq
+        from scipy.optimize import brentq, newton
         from scipy.special import ndtri, stdtrit
 
         k = len(self.loadings)
@@ -90,18 +82,44 @@ class LargestT:
         )
         if k == 1:
             return low
-        return float(
-            brentq(  # pyright: ignore[reportArgumentType]
-                lambda point: self.tail(point, degrees_of_freedom) - tail, low * (1 - 1e-9), high * (1 + 1e-9)
-            )
-        )
+
+        def beyond(point: float) -> float:
+            return math.log(self.tail(point, degrees_of_freedom) / tail)
+
+        def nearly(point: float) -> float:
+            return math.log(self._nearest_tail(point, degrees_of_freedom) / tail)
+
+        start = float(brentq(nearly, low * (1 - 1e-9), high * (1 + 1e-9)))  # pyright: ignore[reportArgumentType]
+        if self._is_nearest:
+            return start
+        guess = start - beyond(start) * (high - low) / (nearly(high) - nearly(low))
+        return min(max(float(newton(beyond, start, x1=guess, tol=1e-9)), low), high)
+
+    def _nearest_tail(self, point: float, degrees_of_freedom: float) -> float:
+        """`tail` with the correlations that are products."""
+        if len(self.loadings) == 1:
+            return _tail_of_one(point, degrees_of_freedom)
+        infinite = math.isinf(degrees_of_freedom)
+        spread, weight = (np.ones(1), np.ones(1)) if infinite else scale_nodes(degrees_of_freedom)
+        return float(weight @ _one_factor_tail(point * spread, self.loadings))
 
     @property
-    def _nearest(self) -> Array:
-        """(k, k): the correlations that are products."""
-        nearest = np.outer(self.loadings, self.loadings)
-        np.fill_diagonal(nearest, 1.0)
-        return nearest
+    def _is_nearest(self) -> bool:
+        return bool(np.abs(self.correlation - _products(self.loadings)).max() <= _NEGLIGIBLE)
+
+
+def _tail_of_one(point: float, degrees_of_freedom: float) -> float:
+    """Probability that one t statistic lies beyond a point on either side."""
+    from scipy.special import ndtr, stdtr
+
+    return 2 * float(ndtr(-point) if math.isinf(degrees_of_freedom) else stdtr(degrees_of_freedom, -point))
+
+
+def _products(loadings: Array) -> Array:
+    """(k, k) correlations a_i a_j."""
+    found = np.outer(loadings, loadings)
+    np.fill_diagonal(found, 1.0)
+    return found
 
 
 def _loadings(correlation: Array) -> Array:

@@ -114,8 +114,8 @@ def mmrm(
         method=method,
         degrees_of_freedom=degrees_of_freedom,
         covariance=covariance,
-        times=None if table.times is None else cells.filled(table.times[table.used]),
-        weights=None if table.weights is None else cells.filled(table.weights[table.used], 1.0),
+        times=None if table.times is None else cells.filled_from_every_row(table.times, np.nan),
+        weights=None if table.weights is None else cells.filled_from_every_row(table.weights, 1.0),
         variance=variance,
         visits=table.visits.levels,
         **cells.groups(table.group),
@@ -151,7 +151,7 @@ class _Places:
         self.visit = table.visits.codes[table.used]
         self.patients = tuple(table.subjects.levels[code] for code in self.codes)
         self.shape = (len(self.patients), len(table.visits.levels))
-        self._used = table.used
+        self._table = table
         places, counts = np.unique(self.patient * self.shape[1] + self.visit, return_counts=True)
         if (counts > 1).any():
             who, when = divmod(int(places[counts.argmax()]), self.shape[1])
@@ -164,11 +164,22 @@ class _Places:
         found[self.patient, self.visit] = rows
         return found
 
+    def filled_from_every_row(self, values: Array, elsewhere: float) -> Array:
+        """(patients, visits) from all rows of the patients in the fit, those without an outcome too."""
+        found = np.full(self.shape, elsewhere)
+        place = np.minimum(np.searchsorted(self.codes, self._table.subjects.codes), self.shape[0] - 1)
+        known = (self.codes[place] == self._table.subjects.codes) & (self._table.visits.codes >= 0)
+        known &= np.isfinite(values)
+        # Rows used come last, so that theirs are the values that count.
+        for rows in (known & ~self._table.used, known & self._table.used):
+            found[place[rows], self._table.visits.codes[rows]] = values[rows]
+        return found
+
     def groups(self, group: Factor | None) -> dict[str, Any]:
         """The covariance group of each patient and the groups' names, as `fit_mmrm` takes them."""
         if group is None:
             return {}
-        of_row = group.codes[self._used]
+        of_row = group.codes[self._table.used]
         of_patient = np.empty(self.shape[0], dtype=np.intp)
         of_patient[self.patient] = of_row
         differs = of_patient[self.patient] != of_row

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .design_matrix import named, parse
+from .design_matrix import categorical, named, parse
 from .frame import Factor, is_missing, label_of, read_column, read_factor, read_frame, read_numbers, rows_of
 
 __all__ = ["ModelTable", "read_model_table"]
@@ -88,10 +88,10 @@ def read_model_table(
 
     required = {str(variable) for side in (left, right) for variable in side.required_variables}
     possible = (named(left) | named(right)) & set(frame.columns)
-    columns: dict[str, Factor | Array] = {
-        name: visits if name == visit else read_column(frame, name, "formula", stated)
-        for name in sorted(required | possible)
-    }
+    columns: dict[str, Factor | Array] = {}
+    for name in sorted(required | possible):
+        read = read_factor if name in categorical(right) else read_column
+        columns[name] = visits if name == visit else read(frame, name, "formula", stated)
     for name, level in references.items():
         columns[name] = _with_reference(columns.get(name), name, level, visit)
     outcomes = named(left) & set(columns)

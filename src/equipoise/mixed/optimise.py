@@ -58,23 +58,25 @@ def maximise(likelihood: Likelihood) -> Maximum:
     """
     refusal: FitError | None = None
     best: Maximum | None = None
-    for start in likelihood.starts():
-        try:
-            found = _climb(likelihood, start)
-        except FitError as error:
-            refusal = refusal or error
-            continue
-        if best is None or found.point.value > best.point.value:
-            best = found
-        if not likelihood.tries_every_start:
-            break
-    if best is not None:
-        return best
-    for start in likelihood.last_resort():
-        try:
-            return _climb(likelihood, start)
-        except FitError as error:
-            refusal = refusal or error
+    # Far from the maximum numbers may overflow; what is not finite is then no step.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for start in likelihood.starts():
+            try:
+                found = _climb(likelihood, start)
+            except FitError as error:
+                refusal = refusal or error
+                continue
+            if best is None or found.point.value > best.point.value:
+                best = found
+            if not likelihood.tries_every_start:
+                break
+        if best is not None:
+            return best
+        for start in likelihood.last_resort():
+            try:
+                return _climb(likelihood, start)
+            except FitError as error:
+                refusal = refusal or error
     raise refusal or FitError("No positive definite covariance could be found to start from.")
 
 
@@ -118,10 +120,12 @@ def _climb(likelihood: Likelihood, start: Array) -> Maximum:
 def _solve(matrix: Array, gradient: Array) -> Array | None:
     """matrix^-1 gradient, or None where the matrix is not clearly positive definite."""
     scale = np.diagonal(matrix)
-    if not (scale > 0).all():
+    if not (scale > 0).all() or not np.isfinite(matrix).all():
         return None
     scale = 1.0 / np.sqrt(scale)
     scaled = matrix * (scale[:, None] * scale)
+    if not np.isfinite(scaled).all():
+        return None
     try:
         root = np.linalg.cholesky(scaled)
     except np.linalg.LinAlgError:
