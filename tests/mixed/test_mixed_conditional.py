@@ -123,14 +123,6 @@ def test_new_data_that_are_the_old(options: dict[str, Any]) -> None:
     blank = pl.when(pl.col("visit") == "week4").then(None).otherwise(pl.col("change")).alias("change")
     some = pl.col("patient").is_in(["P002", "P005", "P011"])
     data = data.with_columns(pl.when(some).then(blank).otherwise(pl.col("change")).alias("change"))
-    # What the fit cannot know of a row without outcome: its weight counts as one, its time as the visit's mean.
-    data = data.with_columns(
-        pl.when(pl.col("change").is_null()).then(1.0).otherwise(pl.col("weight")).alias("weight"),
-        pl.when(pl.col("change").is_null())
-        .then(pl.col("own_day").filter(pl.col("change").is_not_null()).mean().over("visit"))
-        .otherwise(pl.col("own_day"))
-        .alias("own_day"),
-    )
     fit = formula_fit(data=data, **options)
     old = fit.predict(conditional=True, interval="prediction")
     ordered = data.sample(fraction=1.0, shuffle=True, seed=1)

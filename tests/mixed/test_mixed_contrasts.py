@@ -104,7 +104,7 @@ class TestContrast:
     )
     def test_refusals(self, levels: Any) -> None:
         """A set has no first level."""
-        with pytest.raises(InputError, match="^levels"):
+        with pytest.raises(InputError, match=r"^levels"):
             FIT.contrast(levels)
 
     def test_a_list_will_do(self) -> None:
@@ -207,7 +207,7 @@ class TestPairwise:
             FIT.versus_control("site", adjust="tukey")  # type: ignore[arg-type]
         for adjust in (None, "bonferroni", "holm", "dunnett"):
             assert len(FIT.versus_control("site", adjust=adjust)) == 2  # type: ignore[arg-type]
-        with pytest.raises(InputError, match="^control is 'west'"):
+        with pytest.raises(InputError, match=r"^control is 'west'"):
             FIT.versus_control("site", control="west")
 
     def test_normal_statistics_are_z(self) -> None:

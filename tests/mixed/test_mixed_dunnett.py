@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -43,8 +44,8 @@ def products(loadings: list[float]) -> np.ndarray:
     return found
 
 
-def fit_of(degrees_of_freedom: str = "residual") -> MixedFit:
-    options: dict = {"subject": "patient", "visit": "visit", "levels": LEVELS}
+def fit_of(degrees_of_freedom: Literal["residual", "satterthwaite"] = "residual") -> MixedFit:
+    options: Any = {"subject": "patient", "visit": "visit", "levels": LEVELS}
     return mmrm(FORMULA, DATA, degrees_of_freedom=degrees_of_freedom, **options)
 
 
@@ -115,7 +116,7 @@ class TestLargest:
     def test_two(self, correlation: float) -> None:
         from scipy.stats import multivariate_normal
 
-        matrix = equal(2, correlation)
+        matrix: Any = equal(2, correlation)
 
         def below(a: float, b: float) -> float:
             return float(multivariate_normal.cdf([a, b], cov=matrix))
@@ -207,7 +208,7 @@ class TestVersusControl:
 
     def test_what_cannot_be_told_is_no_comparison(self) -> None:
         absent = DATA.filter((pl.col("visit") != "week8") | (pl.col("arm") == "midazolam"))
-        options: dict = {"subject": "patient", "visit": "visit", "levels": LEVELS}
+        options: Any = {"subject": "patient", "visit": "visit", "levels": LEVELS}
         fit = mmrm("change ~ baseline + arm * visit", absent, **options)
         rows = fit.versus_control("visit", by="arm", at={"arm": ["ketamine"]}, adjust="dunnett").rows
         assert [row.adjusted_p_value is None for row in rows] == [False, False, False, True]

@@ -231,13 +231,12 @@ class TestTables:
     def test_says_what_it_is_at(self) -> None:
         mean = f"{FIT._reference_grid().means['baseline']:.4g}"
         title = str(FIT.ls_means("arm", by="visit")).splitlines()[0]
-        assert title == (
-            f"Least squares means of arm by visit; at baseline {mean} (mean); averaged over site, sex with equal weights"
-        )
+        where = f"at baseline {mean} (mean); averaged over sex, site with equal weights"
+        assert title == f"Least squares means of arm by visit; {where}"
         at = {"visit": "week8", "baseline": 40, "site": ["east", "north"]}
         means = FIT.ls_means("arm", at=at, weights="proportional")
         assert (
-            means.where == "at visit week8, baseline 40; averaged over site (east, north), sex as often as they occur"
+            means.where == "at visit week8, baseline 40; averaged over sex, site (east, north) as often as they occur"
         )
         assert means.where in str(means)
         assert means.where in means._repr_html_()

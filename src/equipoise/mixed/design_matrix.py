@@ -98,9 +98,9 @@ def categorical(side: Any) -> frozenset[str]:
         for factor in term.factors:
             if factor.eval_method.value == "python":
                 for node in ast.walk(ast.parse(str(factor), mode="eval")):
-                    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "C"
-                    if is_call and node.args and isinstance(node.args[0], ast.Name):
-                        found.add(node.args[0].id)
+                    match node:
+                        case ast.Call(func=ast.Name(id="C"), args=[ast.Name(id=name), *_]):
+                            found.add(name)
     return frozenset(found)
 
 

@@ -119,7 +119,10 @@ def read_factor(frame: Any, name: str, field: str, levels: Mapping[str, Sequence
     kind = series.dtype
     nulls = series.is_null().to_list()
     values: list[object] = [None if null else value for value, null in zip(series.to_list(), nulls, strict=True)]
-    numbering = {value: at for at, value in enumerate(dict.fromkeys(values))}
+    try:
+        numbering = {value: at for at, value in enumerate(dict.fromkeys(values))}
+    except TypeError:
+        raise InputError(field, f"{name} ({kind})", "a column of numbers, labels or truth values") from None
     number = np.fromiter(map(numbering.__getitem__, values), dtype=np.intp, count=len(values))
     present = {value: at for value, at in numbering.items() if value is not None and value == value}
 

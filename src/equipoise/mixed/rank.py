@@ -15,6 +15,7 @@ Array = NDArray[np.floating[Any]]
 
 _TOLERANCE = 1e-7
 _CLEARLY_INDEPENDENT = 1e-4
+_NO_PART = 1e-9
 
 
 def _independent(x: Array) -> tuple[Array, Array | None]:
@@ -42,7 +43,10 @@ def aliases(x: Array) -> tuple[NDArray[np.bool_], Array]:
             kept[index] = False
         else:
             basis = np.column_stack([basis, rest / length])
-    return kept, np.linalg.lstsq(x[:, kept], x[:, ~kept], rcond=None)[0]
+    scaled = x / np.where(lengths > 0, lengths, 1.0)
+    found = np.linalg.lstsq(scaled[:, kept], scaled[:, ~kept], rcond=None)[0]
+    found[np.abs(found) < _NO_PART] = 0.0
+    return kept, found * lengths[~kept] / lengths[kept][:, None]
 
 
 def orthonormalised(x: Array, names: tuple[str, ...]) -> tuple[Array, Array]:

@@ -258,9 +258,14 @@ class ReferenceGrid:
             raise InputError("at", dict(values), "values at which the formula can be evaluated")
         return rows.reshape(*shape, -1)
 
+    @cached_property
+    def _sizes(self) -> Array:
+        """(columns,) the largest weight of each column in any cell."""
+        return np.abs(self._at_means).reshape(-1, self._at_means.shape[-1]).max(axis=0)
+
     def is_estimable(self, weights: Array) -> bool:
         """Whether a combination of all columns does not depend on what the data cannot tell."""
-        return bool(estimable(weights, self.kept, self.alias))
+        return bool(estimable(weights, self.kept, self.alias, self._sizes))
 
     def estimable(self, weights: Array, cell: object) -> Array:
         """Weights over the estimated columns; refused where the value depends on what the data cannot tell."""
