@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from equipoise import InputError
 from equipoise.mixed import FitError, MixedFit, fit_mmrm, mmrm
 from equipoise.mixed.comparison import compare_fits
-from equipoise.mixed.named_structures import STRUCTURES, is_spatial, structure
+from equipoise.mixed.covariance.named import STRUCTURES, is_spatial, structure
+from equipoise.mixed.covariance.structures import filled
 from equipoise.mixed.nesting import covariance_nested, structure_nested
-from equipoise.mixed.structures import filled
 
 Array = NDArray[np.float64]
 DATA = pl.read_csv(Path(__file__).parent.parent / "data/ours_trial_long.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from equipoise.mixed import fit_mmrm, mmrm
 from prediction_trials import DATA, VISITS, array_trial, formula_fit
 
-FEV = Path(__file__).parents[3] / "shared/reference/data/fev.csv"
+FEV = Path(os.environ.get("EQUIPOISE_SHARED", "")) / "reference/data/fev.csv"
 
 
 @pytest.mark.parametrize("variance", ["model", "CR0"])

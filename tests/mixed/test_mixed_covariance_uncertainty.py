@@ -9,8 +9,8 @@ import pytest
 
 from equipoise.mixed import MixedFit, fit_mmrm
 from equipoise.mixed.conditional import Patients, condition
+from equipoise.mixed.covariance.named import STRUCTURES, is_spatial
 from equipoise.mixed.individuals import patients_of
-from equipoise.mixed.named_structures import STRUCTURES, is_spatial
 from prediction_trials import Array, array_trial
 
 

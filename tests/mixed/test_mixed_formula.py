@@ -79,6 +79,50 @@ class TestFrames:
             FIT.contrast({"arm": ("ketamine", "midazolam")}, at={"visit": "week2"}).effect
         )
 
+    def test_categories_made_in_the_formula(self) -> None:
+        dosed = DATA.with_columns(pl.col("patient").str.slice(1).cast(pl.Int64).mod(3).mul(10).alias("dose"))
+        made = fitted(dosed, "change ~ C(dose) + arm * visit")
+        named = fitted(dosed, "change ~ dose + arm * visit", levels={**LEVELS, "dose": [0, 10, 20]})
+        np.testing.assert_allclose(made.coefficients, named.coefficients, rtol=1e-12)
+        for cell in ("midazolam", "ketamine"):
+            assert made.ls_means("arm")[cell].effect == pytest.approx(named.ls_means("arm")[cell].effect, rel=1e-12)
+        with pytest.raises(InputError, match="evaluated"):
+            fitted(dosed, "change ~ C(dose, Treatment('zz')) + arm * visit")
+
+    def test_missing_values_of_pandas(self) -> None:
+        import pandas
+
+        frame = DATA.to_pandas()
+        text = pandas.array([value if at % 40 else pandas.NA for at, value in enumerate(frame["site"])], dtype="string")
+        fit = fitted(frame.assign(site=text), "change ~ site + arm * visit")
+        assert any("site missing in" in note for note in fit.notes)
+
+    def test_weights_and_times_of_rows_without_an_outcome(self) -> None:
+        """A score not seen is expected from its own time and weight, whether asked of the fit or of the same data."""
+        gone = DATA.with_columns(
+            pl.when(pl.int_range(pl.len()) % 7 == 3).then(None).otherwise(pl.col("change")).alias("change"),
+            (pl.col("day") + pl.int_range(pl.len()) % 5).alias("own"),
+        )
+        for options in ({"weights": "weight"}, {"covariance": "spatial-exponential", "time": "own"}):
+            fit = fitted(gone, **options)
+            alone = fit.predict(conditional=True, interval="prediction").to_frame()
+            again = fit.predict(gone, conditional=True, interval="prediction").to_frame()
+            pairs = alone.join(
+                gone.select("patient", "visit").with_columns(again["mean", "prediction_error"]), on=["patient", "visit"]
+            )
+            assert len(pairs) > 0.95 * len(gone)
+            np.testing.assert_allclose(pairs["mean"], pairs["mean_right"], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(pairs["prediction_error"], pairs["prediction_error_right"], rtol=1e-7, atol=1e-9)
+
+    def test_large_covariates_hide_nothing(self) -> None:
+        """An arm never seen at a visit is not estimable there, whatever the unit of a covariate."""
+        absent = DATA.filter(~((pl.col("arm") == "ketamine") & (pl.col("visit") == "week8")))
+        for factor in (1.0, 1e11):
+            scaled = absent.with_columns(pl.col("baseline") * factor)
+            fit = fitted(scaled, "change ~ baseline + arm * visit")
+            cells = {tuple(row.cell.values()): row.estimate for row in fit.ls_means("arm", by="visit")}
+            assert [cell for cell, estimate in cells.items() if estimate is None] == [("ketamine", "week8")]
+
     def test_reference_level_follows_levels(self) -> None:
         swapped = fitted(levels={**LEVELS, "arm": ["ketamine", "midazolam"]})
         assert "armmidazolam" in swapped.names

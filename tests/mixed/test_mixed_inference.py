@@ -42,7 +42,7 @@ def test_complete_data_give_hotelling(visits: int, spare: int) -> None:
 
 
 def test_scale_and_denominator_are_continuous_where_moments_are_infinite() -> None:
-    """With q means and a Wishart covariance of v degrees of freedom A_1 = 2 q / v and A_2 = q (q + 1) / v: Hotelling."""
+    """With a Wishart covariance of v degrees of freedom A_1 = 2 q / v, A_2 = q (q + 1) / v, and F is Hotelling's."""
     for q in (2, 3, 5):
         for free in (q, q + 1, q + 1.001, q + 1 + 1e-6, q + 2.999, q + 3, q + 3.001, 50):
             scale, denominator = scale_and_denominator(2 * q / free, q * (q + 1) / free, q)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from equipoise.mixed.correlation import SpatialCorrelation
+from equipoise.mixed.covariance.correlation import SpatialCorrelation
+from equipoise.mixed.covariance.named import STRUCTURES, is_spatial, structure
+from equipoise.mixed.covariance.scaled import Scaled
+from equipoise.mixed.covariance.structures import filled
 from equipoise.mixed.cross_products import CrossProducts, collect
 from equipoise.mixed.likelihood import Derivatives, Likelihood, Point
-from equipoise.mixed.named_structures import STRUCTURES, is_spatial, structure
 from equipoise.mixed.patient_likelihood import PatientLikelihood
 from equipoise.mixed.pattern_likelihood import PatternLikelihood
-from equipoise.mixed.scaled import Scaled
-from equipoise.mixed.structures import filled
 
 Array = NDArray[np.float64]
 VISITS = 4
@@ -192,10 +192,10 @@ def test_own_times_that_are_shared_give_the_shared_likelihood() -> None:
     own = PatientLikelihood(data, np.tile(TIMES, (len(data.rows), 1)), "spatial-exponential", True)
     shared = likelihood_of("spatial-exponential", True)
     theta = np.array([[0.1, -0.5], [-0.1, 0.7]])
-    # The parameter is the logarithm of the decay over the typical distance, which visits and patients have their own of.
+    # The parameter is the decay over the typical distance, which is another for visits than for patients.
     one = np.array([1.0])
     ratio = own.correlation_over(one).typical / shared.correlation_over(one).typical
-    first, second = own.at(theta + [0.0, np.log(ratio)]), shared.at(theta)
+    first, second = own.at(theta + np.array([0.0, np.log(ratio)])), shared.at(theta)
     assert first is not None
     assert second is not None
     assert first.value == pytest.approx(second.value, rel=1e-13)

@@ -60,7 +60,7 @@ def test_f_test_of_several_at_once_keeps_its_level() -> None:
 
 
 def test_sandwich_holds_where_the_covariance_is_wrong() -> None:
-    """Variances that grow fourfold, fitted as equal: the model's own errors fail at the last visit, CR2 and CR3 do not."""
+    """Variances that grow fourfold, fitted as equal: the model's own errors fail at the last visit, CR2 does not."""
     trials, n = 800, 40
     spread = np.linspace(1.0, 2.0, VISITS)
     y = outcomes(trials, n, np.outer(spread, spread) * 0.4**LAG, 3, 0.05)

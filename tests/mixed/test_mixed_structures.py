@@ -11,7 +11,7 @@ from scipy.special import stdtr
 
 from equipoise.errors import InputError
 from equipoise.mixed import FitError, fit_mmrm
-from equipoise.mixed.named_structures import STRUCTURES, is_spatial
+from equipoise.mixed.covariance.named import STRUCTURES, is_spatial
 from equipoise.protocol.parts import Covariance
 
 Array = NDArray[Any]
@@ -273,6 +273,77 @@ class TestEverywhere:
         for i in (0, 1, 17):
             wanted = fit.covariance[arm[i]] / np.sqrt(np.outer(weights[i], weights[i]))
             np.testing.assert_allclose(fit.patient_covariances[i], wanted, rtol=1e-12)
+
+
+class TestScarceData:
+    """Local maxima, boundaries and strange units, found by a search over small random trials."""
+
+    @pytest.mark.parametrize("unit", [1e-9, 1e-3, 86_400.0, 1e9])
+    @pytest.mark.parametrize("name", ["spatial-exponential", "spatial-gaussian"])
+    @pytest.mark.parametrize("own", [False, True])
+    def test_any_unit_of_time(self, name: Any, unit: float, own: bool) -> None:
+        y, x, _ = drawn(30, seed=4)
+        times = TIMES + (np.random.default_rng(2).uniform(-2, 2, y.shape) if own else 0.0)
+        first = fit_mmrm(y, x, covariance=name, times=times)
+        other = fit_mmrm(y, x, covariance=name, times=times * unit)
+        assert other.log_likelihood == pytest.approx(first.log_likelihood, rel=1e-11)
+        np.testing.assert_allclose(other.degrees_of_freedom, first.degrees_of_freedom, rtol=1e-6)
+        assert other.covariance_parameters["range"] == pytest.approx(
+            first.covariance_parameters["range"] * unit, rel=1e-6
+        )
+
+    def test_uncorrelated_visits_have_no_range(self) -> None:
+        told = 0
+        for seed in range(20):
+            y, x, _ = drawn(30, seed=seed, rho=0.0)
+            try:
+                fit = fit_mmrm(y, x, covariance="spatial-exponential", times=TIMES)
+            except FitError as refusal:
+                told += "goes to nought" in str(refusal)
+            else:
+                assert fit.covariance[0, 1] > 0
+        assert 3 < told < 18
+
+    def test_times_swapped_in_half_of_the_patients(self) -> None:
+        """Equal mean times at two visits are no fault of the patients' own times."""
+        y, x, _ = drawn(40, visits=2, seed=3, missing=0.0)
+        times = np.where((np.arange(40) % 2 == 0)[:, None], [0.0, 7.0], [7.0, 0.0])
+        swapped = fit_mmrm(y, x, covariance="spatial-exponential", times=times)
+        common = fit_mmrm(y, x, covariance="spatial-exponential", times=[0.0, 7.0])
+        assert swapped.log_likelihood == pytest.approx(common.log_likelihood, rel=1e-12)
+
+    @pytest.mark.parametrize("name", ["ar1-heterogeneous", "ante-dependence", "toeplitz", "compound-symmetry"])
+    def test_no_higher_maximum_from_other_starts(self, name: Any) -> None:
+        """Of 40 trials of 8 patients a group: none of 8 random starts leads higher."""
+        from equipoise.mixed.optimise import _climb
+
+        better = 0
+        rng = np.random.default_rng(1)
+        for seed in range(40):
+            y, x, arm = drawn(16, seed=seed, missing=0.2)
+            try:
+                fit = fit_mmrm(y, x[:, :, :4], covariance=name, group=arm)
+            except FitError:
+                continue
+            likelihood = fit._maximum.likelihood
+            for _ in range(8):
+                start = fit._maximum.point.parameters + rng.normal(size=fit._maximum.point.parameters.shape)
+                try:
+                    with np.errstate(all="ignore"):
+                        found = _climb(likelihood, start)
+                except FitError:
+                    continue
+                better += found.point.value > fit._maximum.point.value + 1e-6
+        assert better <= 3
+
+    def test_a_visit_that_the_design_fits_exactly(self) -> None:
+        """Three patients with three columns a visit leave nothing to tell a variance by."""
+        y = np.array([[-4.0, -5.0, -18.0], [-3.0, -9.0, -10.0], [-9.0, np.nan, np.nan], [0.0, 3.0, 3.0]])
+        eye = np.tile(np.eye(3), (4, 1, 1))
+        columns = [np.ones(4), np.array([1.0, 0, 1, 0]), np.array([43.0, 39, 54, 30])]
+        x = np.concatenate([column[:, None, None] * eye for column in columns], axis=2)
+        with pytest.raises(FitError):
+            fit_mmrm(y, x)
 
 
 class TestFallBack:

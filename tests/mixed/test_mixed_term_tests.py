@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ DATA = pl.read_csv(TESTS / "data/ours_trial_long.csv")
 VISITS = ["day1", "week1", "week2", "week4", "week8"]
 LEVELS = {"visit": VISITS, "arm": ["midazolam", "ketamine"], "site": ["east", "north", "south"]}
 TURNED = {"visit": VISITS[::-1], "arm": ["ketamine", "midazolam"], "site": ["south", "east", "north"]}
-FEV = TESTS.parent.parent / "shared/reference/data/fev.csv"
+FEV = Path(os.environ.get("EQUIPOISE_SHARED", "")) / "reference/data/fev.csv"
 
 
 def fit_of(formula: str, data: Any = DATA, **options: Any) -> MixedFit:
@@ -269,3 +270,29 @@ class TestTable:
         fit = fit_of("change ~ baseline + C(arm, contr.sum) * visit")
         with pytest.raises(InputError, match="treatment contrasts"):
             fit.anova()
+
+
+def test_terms_together_where_a_cell_is_empty() -> None:
+    """An arm never seen at a visit: all differences that the data can tell are tested, not only those of each term."""
+    rng = np.random.default_rng(4)
+    n, visits = 90, ("w1", "w2", "w3", "w4")
+    arm = np.array(["p", "a", "b"])[np.arange(n) % 3]
+    y = rng.normal(size=(n, 1)) + rng.normal(size=(n, 4)) + 5.0 * (arm == "b")[:, None]
+    frame = pl.DataFrame(
+        {
+            "patient": np.repeat(np.arange(n), 4),
+            "arm": np.repeat(arm, 4),
+            "visit": np.tile(visits, n),
+            "y": y.ravel(),
+        }
+    ).filter(~((pl.col("arm") == "b") & (pl.col("visit") == "w4")))
+    fit = mmrm(
+        "y ~ arm * visit", frame, subject="patient", visit="visit", levels={"visit": visits}, reference={"arm": "p"}
+    )
+    joint = fit.test_terms("arm", "arm:visit")
+    assert joint.numerator_degrees_of_freedom == 7
+    assert joint.p_value < 1e-20
+    means = fit.ls_means("arm", by="visit")
+    pairs = [(other, visit) for other in ("a", "b") for visit in visits if (other, visit) != ("b", "w4")]
+    by_hand = means.f_test([{("p", visit): -1, (other, visit): 1} for other, visit in pairs])
+    assert joint.statistic == pytest.approx(by_hand.statistic, rel=1e-9)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..estimate import Estimate, Interval
+from .covariance.structures import correlation_of
 from .frame import label_of
 from .means import NOT_ESTIMABLE
 from .multiplicity import Adjustment, adjusted_intervals, adjusted_p_values
 from .reference_grid import GridRequest
-from .structures import correlation_of
 from .tables import (
     aligned,
     common_decimals,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .conditional import ConditionalDistribution, Patients
-from .named_structures import is_spatial, structure
-from .structures import correlation_of, filled
+from .covariance.named import is_spatial, structure
+from .covariance.structures import correlation_of, filled
 
 if TYPE_CHECKING:
     from .result import MixedFit

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .covariance.structures import upper_pairs
 from .errors import FitError
 from .rank import orthonormalised
-from .structures import upper_pairs
 
 __all__ = ["CrossProducts", "collect"]
 

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..checks import any_shape
 from ..errors import InputError
+from .covariance.named import STRUCTURES, CovarianceName, is_spatial, structure
 from .cross_products import CrossProducts, collect
 from .errors import FitError
 from .fitted_model import DegreesOfFreedom, Method, Variance
 from .identification import check_identified
 from .likelihood import Likelihood
-from .named_structures import STRUCTURES, CovarianceName, is_spatial, structure
 from .optimise import maximise
 from .patient_likelihood import PatientLikelihood
 from .pattern_likelihood import PatternLikelihood

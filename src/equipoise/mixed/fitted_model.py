@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..checks import any_shape, numbers
 from ..errors import InputError
 from ..estimate import Better, Estimate
+from .covariance.named import is_spatial
 from .cross_products import CrossProducts
 from .f_test import FTest
 from .inference import Fixed, Inference, KenwardRoger, Satterthwaite, between_within, infinite, residual
-from .named_structures import is_spatial
 from .optimise import Maximum
 from .patient_likelihood import PatientLikelihood
 from .sandwich import Sandwich

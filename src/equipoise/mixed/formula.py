@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .covariance.named import CovarianceName
 from .design_matrix import DesignMatrix, design_matrix, outcome_of
 from .fit import fit_mmrm
 from .fitted_model import DegreesOfFreedom, Method, Variance
 from .frame import Factor
 from .individuals import Cells
 from .model_table import ModelTable, read_model_table
-from .named_structures import CovarianceName
 from .rank import aliases
 from .reference_grid import ReferenceGrid, cell_frequencies
 from .result import MixedFit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .covariance.structures import CovarianceStructure
 from .cross_products import CrossProducts
 from .errors import FitError
-from .structures import CovarianceStructure
 
 __all__ = ["check_identified"]
 

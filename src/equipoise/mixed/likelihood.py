@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .correlation import SpatialCorrelation
+from .covariance.correlation import SpatialCorrelation
 
 __all__ = ["Derivatives", "Likelihood", "Point"]
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .covariance.named import is_spatial
+from .covariance.structures import correlation_of
 from .individuals import group_of_patient
-from .named_structures import is_spatial
-from .structures import correlation_of
 
 if TYPE_CHECKING:
     from .result import MixedFit

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .conditional import Patients
+from .covariance.named import is_spatial
 from .design_matrix import outcome_of
 from .frame import is_missing, read_factor, read_frame, read_numbers
 from .individuals import design_rows, known_fit
-from .named_structures import is_spatial
 
 if TYPE_CHECKING:
     from .individuals import Cells

@@ -22,10 +22,10 @@ from .boundary import (
     SMALLEST_SMOOTH_EIGENVALUE,
     UNCORRELATED,
 )
-from .correlation import SpatialCorrelation
+from .covariance.correlation import SpatialCorrelation
+from .covariance.named import spatial_correlation
 from .cross_products import CrossProducts
 from .likelihood import Derivatives, Point
-from .named_structures import spatial_correlation
 
 __all__ = ["PatientLikelihood"]
 

@@ -24,12 +24,12 @@ from .boundary import (
     SMALLEST_SMOOTH_EIGENVALUE,
     UNCORRELATED,
 )
-from .correlation import SpatialCorrelation
+from .covariance.correlation import SpatialCorrelation
+from .covariance.scaled import Scaled
+from .covariance.structures import CovarianceStructure, correlation_of, filled, upper_pairs
+from .covariance.unstructured import Unstructured
 from .cross_products import CrossProducts
 from .likelihood import Derivatives, Point
-from .scaled import Scaled
-from .structures import CovarianceStructure, correlation_of, filled, upper_pairs
-from .unstructured import Unstructured
 
 __all__ = ["PatternLikelihood"]
 

@@ -53,7 +53,8 @@ class MixedFit(FittedModel):
             One factor of the formula or several, those of `by` changing slowest. What is named in neither is averaged.
         at
             Levels to use instead of all of a factor's, one or a list, e.g. {"visit": ["week4", "week8"]}, and values of
-            covariates instead of their mean over the rows used, e.g. {"baseline": 40}.
+            covariates instead of their mean over the rows used, e.g. {"baseline": 40}. (emmeans takes a number that has
+            two values only for a factor; name it in `levels` of `mmrm` for that.)
         weights
             How other factors are averaged: "equal" over their levels, or "proportional" to how often the combinations
             of their levels occur in the rows used (at the levels of `at`), the same in every cell. Searle, Speed &

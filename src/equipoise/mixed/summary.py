@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .covariance.structures import correlation_of
 from .reference_grid import confidence_level
-from .structures import correlation_of
 from .tables import (
     WIDTH,
     aligned,

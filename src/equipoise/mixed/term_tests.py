@@ -140,8 +140,7 @@ def terms_together(fit: MixedFit, terms: Sequence[str]) -> FTest:
     if not terms:
         raise InputError("terms", terms, "at least one term of the formula")
     design = _Design(fit)
-    matrix = np.vstack([design.type_three(design.find(term)) for term in terms])
-    test = _tested(fit, matrix)
+    test = _tested(fit, design.together([design.find(term) for term in terms]))
     if test is None:
         raise InputError("terms", terms, "terms of which the data can tell something")
     return test
@@ -199,7 +198,20 @@ class _Design:
         return tuple(name for name in term if name in self.grid.factors)
 
     def type_three(self, term: tuple[str, ...]) -> Array:
-        """Rows over the estimated coefficients that the hypothesis of a term sets to zero.
+        """Rows over the estimated coefficients that the hypothesis of a term sets to zero."""
+        return self._by_coefficient(self._estimable(self._hypothesis(term)), term)
+
+    def together(self, terms: Sequence[tuple[str, ...]]) -> Array:
+        """Rows that the hypotheses of several terms set to zero.
+
+        With columns left out the data can tell more of all the hypotheses together than of each.
+        """
+        if self.grid.kept.all():
+            return np.vstack([self.type_three(term) for term in terms])
+        return self._estimable(np.vstack([self._hypothesis(term) for term in terms]))
+
+    def _hypothesis(self, term: tuple[str, ...]) -> Array:
+        """Rows over all columns of the type III hypothesis of a term.
 
         The coefficient of the term's covariates (of 1 where it has none), as a function of the factors, is averaged
         with equal weights over the factors outside the term. The hypothesis is that what the term adds to this function
@@ -224,7 +236,7 @@ class _Design:
                 key = [tuple(cell[own.index(name)] for name in names) for cell in cells]
                 span.append(np.array([[one == other for other in dict.fromkeys(key)] for one in key], dtype=float))
             found.append(_complement(np.hstack(span)).T @ margin)
-        return self._by_coefficient(self._estimable(np.vstack(found)), term)
+        return np.vstack(found)
 
     def _margin(self, column: DesignColumn, own: tuple[str, ...], cells: list[tuple[int, ...]]) -> Array:
         """Average of a column's indicator over the factors outside `own`, in each cell of `own`."""
