@@ -170,6 +170,32 @@ class TestEqualsTheSingleFit:
         assert not batch.converged[:6].any()
         assert 20 < fitted < 75
 
+    @pytest.mark.parametrize("seed", [11, 12])
+    def test_very_scarce_rounded_data(self, seed: int) -> None:
+        """7 to 15 patients: a covariance that nobody tells (seed 11), two maxima (seed 12)."""
+        rng = np.random.default_rng(seed)
+        n, visits = int(rng.integers(7, 16)), int(rng.integers(2, 5))
+        covariate = rng.normal(40, 8, size=(60, n, 1))
+        outcome = rng.normal(size=(60, n, 1)) * 2 + rng.normal(size=(60, n, visits))
+        outcome = np.round(outcome * (1 if seed % 2 else 3))
+        outcome[np.cumsum(rng.random(outcome.shape) < 0.2, axis=2) > 0] = np.nan
+        arm = np.arange(n) % 2
+        by_visit = seed % 3 > 0
+        batch = fit_batch(outcome, arm, covariate, by_visit=by_visit)
+        for trial in range(60):
+            y, x = alone(outcome[trial], arm, covariate[trial], (by_visit,), 2)
+            reason = ""
+            try:
+                found = fit_mmrm(y, x).estimate(np.eye(x.shape[2])[2 * visits - 1])
+            except (FitError, InputError) as refusal:
+                reason = str(refusal)
+            assert batch.failure[trial] == reason
+            if reason:
+                continue
+            assert abs(batch.effect[trial] - found.effect) < 1e-7 * found.standard_error
+            assert batch.standard_error[trial] == pytest.approx(found.standard_error, rel=1e-7)
+            assert batch.degrees_of_freedom[trial] == pytest.approx(found.degrees_of_freedom, rel=1e-6)
+
     def test_designs_too_wide_for_the_kernel_go_one_by_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         outcome, arm, covariates = trials(8, 6, 60, 3, 3, (True, False), dropout=0.05)
         kernel = fit_batch(outcome, arm, covariates, by_visit=(True, False), degrees_of_freedom="kenward-roger")

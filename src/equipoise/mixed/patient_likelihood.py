@@ -43,7 +43,6 @@ class PatientLikelihood:
     def __init__(self, data: CrossProducts, times: Array, name: str, restricted: bool) -> None:
         self.data = data
         self.restricted = restricted
-        self._group = data.group_of_pattern
         self._observed = data.observed
         self._pairs = self._observed[:, :, None] & self._observed[:, None, :]
         self._identity = np.eye(data.n_visits)

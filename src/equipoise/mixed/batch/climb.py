@@ -25,6 +25,8 @@ _HALVINGS = 12
 _START_PIVOT = 0.05
 _GIVEN_PIVOT = 0.01
 _PIVOT_OF_INFORMATION = 1e-10
+# Twice what `fit_mmrm` asks for, which decides between the two.
+_LEAST_INFORMATION = 2e-6
 
 
 @compiled
@@ -113,11 +115,18 @@ def _move(n_visits, moving, work):
 
 
 @compiled
-def _newton(work, pairs):
+def _newton(work, n_visits):
     """Factor the information in place and turn the gradient into the step; the squared distance to the maximum, and 1
-    where the information is positive definite.
+    where the information is positive definite and tells every entry of the covariance.
     """
-    clear = cholesky(work.information, pairs, _PIVOT_OF_INFORMATION)
+    pairs = n_visits * (n_visits + 1) // 2
+    told = fill(1.0)
+    for j in range(n_visits):
+        for k in range(j + 1):
+            entry = j * (j + 1) // 2 + k
+            units = load(work.covariance, j * n_visits + j) * load(work.covariance, k * n_visits + k)
+            told = told * greater(load(work.information, entry * pairs + entry) * units, fill(_LEAST_INFORMATION))
+    clear = told * cholesky(work.information, pairs, _PIVOT_OF_INFORMATION)
     solve_lower(work.information, pairs, work.gradient)
     distance = fill(0.0)
     for a in range(pairs):
@@ -218,7 +227,6 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
     With `exact` the exact information at the maximum is left factored in `work.information`, and the last step, small
     and not taken, in `work.gradient`.
     """
-    pairs = data.n_visits * (data.n_visits + 1) // 2
     one, zero, half = fill(1.0), fill(0.0), fill(0.5)
     flat = board.reshape(-1)
     for lane in range(LANES):
@@ -229,7 +237,7 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
         gradient(data, work)
         first = load(fisher, 0)
         curvature(data, choose(first, half, zero - half), choose(first, zero - half, half), one - first, work)
-        distance, definite = _newton(work, pairs)
+        distance, definite = _newton(work, data.n_visits)
         store(flat, 0, distance)
         store(flat, 1, definite)
         if not _settle(state, steps, iterations, fisher, board):
@@ -245,7 +253,7 @@ def climb(data, work, state, steps, iterations, exact, fisher, board):
     while True:
         exact_information(data, work)
         gradient(data, work)
-        distance, definite = _newton(work, pairs)
+        distance, definite = _newton(work, data.n_visits)
         store(flat, 0, distance)
         store(flat, 1, definite)
         if not _settle_exactly(state, steps, iterations, exact, board):

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 _KINDS = {"normal": 0, "satterthwaite": 1, "kenward-roger": 2}
 _CHUNK = 128
 _LARGEST_MEMORY = 2**28
+_FEW_PATIENTS, _LONG_WAY = 20, 12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -237,6 +238,9 @@ def fit_batch(
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(run, chunks[1:]))
 
+    if problem.outcome.shape[1] < _FEW_PATIENTS:
+        # So few data can have several maxima; a long way may have led to another one than `fit_mmrm` finds.
+        fitted &= iterations <= _LONG_WAY
     standard_error = np.sqrt(variance)
     failure = [""] * n_trials
     for trial in np.flatnonzero(~fitted):
