@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .covariance.named import CovarianceName
+from .covariance.named import CovarianceName, is_spatial
 from .design_matrix import DesignMatrix, design_matrix, outcome_of
 from .fit import fit_mmrm
 from .fitted_model import DegreesOfFreedom, Method, Variance
@@ -79,6 +79,9 @@ def mmrm(
     FitError
         As for `fit_mmrm`.
     """
+    asked = [covariance] if isinstance(covariance, str) else covariance
+    if time is None and isinstance(asked, list | tuple) and any(is_spatial(str(one)) for one in asked):
+        raise InputError("time", None, "the column of the times of the visits, which a spatial covariance needs")
     table = read_model_table(
         formula,
         data,
