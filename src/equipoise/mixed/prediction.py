@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ..checks import flag
 from ..errors import InputError
 from .conditional import Patients, condition
+from .confidence import confidence_level, t_quantiles
 from .covariance_uncertainty import covariance_uncertainty
 from .individuals import design_at_every_visit, patients_of
 from .new_data import read_new_rows
-from .reference_grid import confidence_level
 from .tables import aligned, common_decimals, format_degrees, html_table, intervals, table
 
 if TYPE_CHECKING:
@@ -97,12 +97,7 @@ class Predictions:
 
     @property
     def _half_width(self) -> Array:
-        from scipy.special import ndtri, stdtrit
-
-        tail = (1 + self.level) / 2
-        finite = np.isfinite(self.degrees_of_freedom)
-        quantile = np.where(finite, stdtrit(np.where(finite, self.degrees_of_freedom, 1.0), tail), ndtri(tail))
-        return quantile * self.interval_error
+        return t_quantiles(self.degrees_of_freedom, self.level) * self.interval_error
 
     def to_frame(self) -> polars.DataFrame:
         """A polars data frame, one row a value; visits of the fit whose covariates are not known are left out."""

@@ -14,23 +14,15 @@ from numpy.typing import NDArray
 from ..checks import number
 from ..errors import InputError
 from ..estimate import Better
+from .confidence import confidence_level
 from .design_matrix import DesignMatrix
 from .estimability import estimable
 from .frame import Factor, label_of
 
-__all__ = ["CellWeights", "GridRequest", "Margins", "ReferenceGrid", "cell_frequencies", "confidence_level"]
+__all__ = ["CellWeights", "GridRequest", "Margins", "ReferenceGrid", "cell_frequencies"]
 
 Array = NDArray[np.floating[Any]]
 CellWeights = Literal["equal", "proportional"]
-
-
-def confidence_level(level: Any) -> float:
-    """A confidence level, checked."""
-    expected = "a confidence level between 0 and 1"
-    found = number("level", level, expected)
-    if not 0 < found < 1:
-        raise InputError("level", level, expected)
-    return found
 
 
 @dataclass(frozen=True)

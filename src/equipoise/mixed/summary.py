@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .confidence import confidence_level, t_quantiles
 from .covariance.structures import correlation_of
-from .reference_grid import confidence_level
 from .tables import (
     WIDTH,
     aligned,
@@ -70,12 +70,7 @@ def _described(fit: MixedFit) -> list[str]:
 
 def coefficient_intervals(fit: MixedFit, level: float) -> tuple[Array, Array]:
     """(columns,) lower and upper limits of the coefficients."""
-    from scipy.special import ndtri, stdtrit
-
-    degrees = fit.degrees_of_freedom
-    finite = np.isfinite(degrees)
-    tail = (1 + confidence_level(level)) / 2
-    half = np.where(finite, stdtrit(np.where(finite, degrees, 1.0), tail), ndtri(tail)) * fit.standard_errors
+    half = t_quantiles(fit.degrees_of_freedom, confidence_level(level)) * fit.standard_errors
     return fit.coefficients - half, fit.coefficients + half
 
 
