@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 
-__all__ = ["any_shape", "flag", "instance", "number", "numbers", "whole"]
+__all__ = ["any_shape", "choice", "flag", "instance", "number", "numbers", "whole"]
 
 T = TypeVar("T")
 
@@ -114,6 +114,19 @@ def numbers(
     if found.ndim > 1:
         raise InputError(field, value, expected)
     return np.atleast_1d(found)
+
+
+def choice(field: str, value: Any, allowed: Sequence[str]) -> Any:
+    """One of the texts allowed.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise InputError(field, value, "one of " + ", ".join(map(repr, allowed)))
+    return str(value)
 
 
 def whole(field: str, value: Any, expected: str = "a whole number") -> int:

@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import choice
 from ..errors import InputError
 from ..estimate import Better
 from .accrual import Accrual
-from .planning_checks import arm_patients, at_least_zero, choice, finite, positive, real_numbers, settle
+from .planning_checks import arm_patients, at_least_zero, finite, positive, real_numbers, settle
 from .sample_size import Assumptions
 
 __all__ = ["Counts"]

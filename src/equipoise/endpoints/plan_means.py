@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import choice
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import choice, finite, positive, settle, whole_number
+from .planning_checks import finite, positive, settle, whole_number
 from .sample_size import Assumptions
 
 __all__ = ["Means"]

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import choice
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import choice, finite, on_or_off, positive, real_numbers, settle
+from .planning_checks import finite, on_or_off, positive, real_numbers, settle
 from .restricted_rates import contrast, contrast_variance, restricted_rates
 from .sample_size import Assumptions, Rule, asked_power, checked_rule
 from .sample_size_result import SampleSize

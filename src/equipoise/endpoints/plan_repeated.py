@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import choice
 from ..errors import InputError
 from ..estimate import Better
-from .planning_checks import LARGEST, SMALLEST, arm_patients, choice, finite, positive, real_array, settle, whole_number
+from .planning_checks import LARGEST, SMALLEST, arm_patients, finite, positive, real_array, settle, whole_number
 from .repeated_information import common_slope, given_baseline, mean_variance
 from .sample_size import Assumptions
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import instance
+from ..checks import choice, instance
 from ..errors import InputError
 from ..estimate import Better
 from .accrual import Accrual, event_rate, expected_events
 from .event_formulas import FORMULAS, EventFormula, LogRankPrecision, pooled_hazard_ratio, precision
 from .event_times import EventTimes, PiecewiseExponential, Weibull, checked_hazard, law_of
-from .planning_checks import at_least_zero, choice, positive, real_numbers, settle
+from .planning_checks import at_least_zero, positive, real_numbers, settle
 from .positive_roots import positive_root, positive_roots
 from .sample_size import Rule, asked_power, checked_rule, drift_for, level_quantile, stopping
 from .survival_size import SurvivalExpectation, SurvivalSize

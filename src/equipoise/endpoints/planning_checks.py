@@ -16,7 +16,6 @@ __all__ = [
     "SMALLEST",
     "arm_patients",
     "at_least_zero",
-    "choice",
     "finite",
     "on_or_off",
     "positive",
@@ -67,13 +66,6 @@ def positive(name: str, value: Any, expected: str = "a finite number above 0") -
 def whole_number(name: str, value: Any, expected: str) -> int:
     """A whole number as an int; else `InputError`."""
     return whole(name, finite(name, value, expected), expected)
-
-
-def choice(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """One of the texts allowed; else `InputError`."""
-    if not isinstance(value, str) or value not in allowed:
-        raise InputError(name, value, "one of " + ", ".join(map(repr, allowed)))
-    return str(value)
 
 
 def on_or_off(name: str, value: Any) -> bool:

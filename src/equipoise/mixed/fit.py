@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import any_shape
+from ..checks import any_shape, choice
 from ..errors import InputError
 from .covariance.named import STRUCTURES, CovarianceName, is_spatial, structure
 from .cross_products import CrossProducts, collect
@@ -26,9 +26,6 @@ __all__ = ["fit_mmrm"]
 Array = NDArray[np.floating[Any]]
 
 _MOST_VISITS = 40
-_METHODS = ("reml", "ml")
-_DEGREES = ("satterthwaite", "kenward-roger", "kenward-roger-mmrm", "between-within", "residual", "normal")
-_VARIANCES = ("model", "CR0", "CR2", "CR3")
 
 
 def fit_mmrm(
@@ -142,9 +139,9 @@ def _checked_inference(
     method: Any, degrees_of_freedom: Any, variance: Any
 ) -> tuple[Method, DegreesOfFreedom, Variance]:
     """The options of inference, if they are known and fit together."""
-    method = _choice("method", method, _METHODS)
-    degrees_of_freedom = _choice("degrees_of_freedom", degrees_of_freedom, _DEGREES)
-    variance = _choice("variance", variance, _VARIANCES)
+    method = choice("method", method, get_args(Method))
+    degrees_of_freedom = choice("degrees_of_freedom", degrees_of_freedom, get_args(DegreesOfFreedom))
+    variance = choice("variance", variance, get_args(Variance))
     if degrees_of_freedom.startswith("kenward-roger"):
         if method != "reml":
             raise InputError("method", method, "'reml' with Kenward-Roger degrees of freedom")
@@ -159,7 +156,7 @@ def _checked_structures(covariance: Any) -> tuple[str, ...]:
         raise InputError("covariance", covariance, "the name of a structure, or a list of names in the order to try")
     asked = (covariance,) if isinstance(covariance, str) else tuple(covariance)
     for one in asked:
-        _choice("covariance", one, STRUCTURES)
+        choice("covariance", one, STRUCTURES)
     return asked
 
 
@@ -272,10 +269,3 @@ def _checked_times(times: Any, outcome: Array, seen: NDArray[np.bool_]) -> Array
     if used.all() and (lowest == highest).all() and np.unique(lowest).size == lowest.size:
         return lowest
     return when
-
-
-def _choice(field: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """The value, if it is one of those allowed."""
-    if value not in allowed:
-        raise InputError(field, value, "one of " + ", ".join(repr(one) for one in allowed))
-    return value

@@ -131,22 +131,20 @@ def mmrm(
         patients=cells.patients,
         _grid=_reference_grid(table, design, rows, kept, alias),
         _cells=Cells.remember(
-            table.columns,
-            design,
-            table.outcome_names,
-            table.subjects,
-            cells.codes,
-            table.visits,
-            table.used,
-            group=group,
-            weights=weights,
-            time=time,
+            table, design, cells.patient_of_row, cells.in_fit, group=group, weights=weights, time=time
         ),
     )
 
 
 class _Places:
-    """Where each row used stands among patients and visits; refuses two rows in one place."""
+    """Where each row used stands among patients and visits; refuses two rows in one place.
+
+    Attributes
+    ----------
+    patient_of_row, in_fit
+        Of every row of the table, used or not: its patient among those of the fit, and whether it is one of theirs at
+        a visit of the fit.
+    """
 
     def __init__(self, table: ModelTable, subject: str, visit: str) -> None:
         self.codes, patient = np.unique(table.subjects.codes[table.used], return_inverse=True)
@@ -155,6 +153,9 @@ class _Places:
         self.patients = tuple(table.subjects.levels[code] for code in self.codes)
         self.shape = (len(self.patients), len(table.visits.levels))
         self._table = table
+        every = np.minimum(np.searchsorted(self.codes, table.subjects.codes), self.shape[0] - 1)
+        self.in_fit = (self.codes[every] == table.subjects.codes) & (table.visits.codes >= 0)
+        self.patient_of_row = every
         places, counts = np.unique(self.patient * self.shape[1] + self.visit, return_counts=True)
         if (counts > 1).any():
             who, when = divmod(int(places[counts.argmax()]), self.shape[1])
@@ -170,12 +171,10 @@ class _Places:
     def filled_from_every_row(self, values: Array, elsewhere: float) -> Array:
         """(patients, visits) from all rows of the patients in the fit, those without an outcome too."""
         found = np.full(self.shape, elsewhere)
-        place = np.minimum(np.searchsorted(self.codes, self._table.subjects.codes), self.shape[0] - 1)
-        known = (self.codes[place] == self._table.subjects.codes) & (self._table.visits.codes >= 0)
-        known &= np.isfinite(values)
+        known = self.in_fit & np.isfinite(values)
         # Rows used come last, so that theirs are the values that count.
         for rows in (known & ~self._table.used, known & self._table.used):
-            found[place[rows], self._table.visits.codes[rows]] = values[rows]
+            found[self.patient_of_row[rows], self._table.visits.codes[rows]] = values[rows]
         return found
 
     def groups(self, group: Factor | None) -> dict[str, Any]:
@@ -196,7 +195,9 @@ def _reference_grid(
     table: ModelTable, design: DesignMatrix, rows: Mapping[str, Factor | Array], kept: NDArray[np.bool_], alias: Array
 ) -> ReferenceGrid:
     """What LS means need of the rows used: levels, means of covariates, how often levels occur together."""
-    factors = table.factors
+    factors = {
+        name: column for name, column in rows.items() if isinstance(column, Factor) and name not in table.outcome_names
+    }
     return ReferenceGrid(
         design=design,
         factors={name: column.levels for name, column in factors.items()},

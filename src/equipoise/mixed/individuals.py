@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from .conditional import Patients
 from .design_matrix import DesignMatrix
 from .estimability import estimable
 from .frame import Factor, is_missing, read_column, rows_of
+from .model_table import ModelTable
 from .reference_grid import ReferenceGrid
 
 if TYPE_CHECKING:
@@ -66,30 +67,25 @@ class Cells:
     @classmethod
     def remember(
         cls,
-        columns: Mapping[str, Factor | Array],
+        table: ModelTable,
         design: DesignMatrix,
-        outcome_names: Iterable[str],
-        subjects: Factor,
-        kept: NDArray[np.intp],
-        visits: Factor,
-        used: NDArray[np.bool_],
+        patient: NDArray[np.intp],
+        own: NDArray[np.bool_],
         *,
         group: str | None,
         weights: str | None,
         time: str | None,
     ) -> Cells:
-        """Keep the rows of the patients kept, their increasing codes among the subjects, at visits of the fit."""
-        place = np.minimum(np.searchsorted(kept, subjects.codes), kept.size - 1)
-        own = (kept[place] == subjects.codes) & (visits.codes >= 0)
+        """Keep the rows `own` of the patients in the fit, `patient` being each row's (rows,)."""
         return cls(
-            columns={name: rows_of(columns[name], own) for name in design.variables},
-            patient=place[own],
-            visit=visits.codes[own],
-            used=used[own],
+            columns={name: rows_of(table.columns[name], own) for name in design.variables},
+            patient=patient[own],
+            visit=table.visits.codes[own],
+            used=table.used[own],
             design=design,
-            outcome_names=tuple(sorted(outcome_names)),
-            subject_name=subjects.name,
-            visit_name=visits.name,
+            outcome_names=tuple(sorted(table.outcome_names)),
+            subject_name=table.subjects.name,
+            visit_name=table.visits.name,
             group_name=group,
             weights_name=weights,
             time_name=time,

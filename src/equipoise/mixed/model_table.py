@@ -51,15 +51,6 @@ class ModelTable:
         """The columns of the formula in the rows used."""
         return {name: rows_of(column, self.used) for name, column in self.columns.items()}
 
-    @property
-    def factors(self) -> dict[str, Factor]:
-        """Factors on the right of the formula, in the rows used."""
-        return {
-            name: column
-            for name, column in self.rows_used.items()
-            if isinstance(column, Factor) and name not in self.outcome_names
-        }
-
 
 def read_model_table(
     formula: str,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..checks import choice
 from .conditional import among_observed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["ResidualKind", "fitted_values", "residual_frame", "residuals"]
 Array = NDArray[np.floating[Any]]
 ResidualKind = Literal["raw", "scaled", "normalised"]
 
-_KINDS: tuple[ResidualKind, ...] = ("raw", "scaled", "normalised")
+_KINDS: tuple[ResidualKind, ...] = get_args(ResidualKind)
 
 
 def fitted_values(fit: MixedFit) -> Array:
@@ -32,8 +32,7 @@ def fitted_values(fit: MixedFit) -> Array:
 
 def residuals(fit: MixedFit, kind: ResidualKind = "raw") -> Array:
     """(patients kept, visits) residuals, NaN where not observed; see `MixedFit.residuals`."""
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise InputError("kind", kind, "one of " + ", ".join(repr(one) for one in _KINDS))
+    choice("kind", kind, _KINDS)
     raw = fit.outcome - fitted_values(fit)
     if kind == "raw":
         return raw

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...checks import any_shape, numbers, whole
+from ...checks import any_shape, choice, numbers, whole
 from ...errors import InputError
 from ..errors import FitError
 
@@ -198,8 +198,8 @@ def fit_batch(
     InputError
         Arrays of the wrong shape, infinite values, an unknown option.
     """
-    kind = _choice("degrees_of_freedom", degrees_of_freedom, tuple(_KINDS))
-    _choice("method", method, ("reml", "ml"))
+    kind = choice("degrees_of_freedom", degrees_of_freedom, tuple(_KINDS))
+    choice("method", method, ("reml", "ml"))
     if kind == "kenward-roger" and method != "reml":
         raise InputError("method", method, "'reml' with Kenward-Roger degrees of freedom")
     problem = _checked(outcome, arm, covariates, by_visit, arms if contrast is None else (0, 0))
@@ -375,10 +375,3 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _choice(field: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """The value, if it is one of those allowed."""
-    if value not in allowed:
-        raise InputError(field, value, "one of " + ", ".join(repr(one) for one in allowed))
-    return value
