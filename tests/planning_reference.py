@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 import equipoise as eq
-from equipoise.endpoints.plan_counts import Counts
-from equipoise.endpoints.plan_means import Means
-from equipoise.endpoints.plan_rates import Rates
+from equipoise.endpoints.planning.plan_counts import Counts
+from equipoise.endpoints.planning.plan_means import Means
+from equipoise.endpoints.planning.plan_rates import Rates
 from sample_size_reference import ALL
 
 SPENDING = {

@@ -30,7 +30,7 @@ def one_visit(effect: float, sd: float, **changes: Any) -> Protocol:
     return edited(
         **{
             "visits": [{"name": "baseline", "day": 0}, {"name": "end", "day": 14}],
-            "endpoints": [{"name": "score", "type": "ancova", "role": "primary", "visit": "end"}],
+            "endpoints": [{"name": "score", "type": "mean", "role": "primary", "visit": "end"}],
             "analysis": {"outcome": "score", "covariates": []},
             "population": {"correlation": [[1.0, 0.5], [0.5, 1.0]]},
             "scenarios": scenarios,

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from equipoise.endpoints.accrual import Accrual
-from equipoise.endpoints.event_times import PiecewiseExponential, Weibull, constant_hazard
-from equipoise.endpoints.plan_survival import Survival
+from equipoise.endpoints.planning.accrual import Accrual
+from equipoise.endpoints.planning.event_times import PiecewiseExponential, Weibull, constant_hazard
+from equipoise.endpoints.planning.plan_survival import Survival
 from equipoise.sequential import (
     FixedBounds,
     GroupSequential,

@@ -11,7 +11,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 from after_stopping_reference import CASES as STOPPED
 from after_stopping_reference import ENDED, SPENDING, estimate_at, spending_design
 from equipoise import Estimate
-from equipoise.endpoints.kaplan_meier import kaplan_meier
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.mixed import fit_mmrm
 from equipoise.sequential import GroupSequential, UserSpending
 from mmrm_reference import CASES as FITS

@@ -12,7 +12,7 @@ from delayed_cases import REFERENCE as DELAYED
 from delayed_cases import SPENDING, as_rpact, three_looks
 from equipoise import GroupSequential, HwangShihDeCaniSpending
 from equipoise.endpoints import Accrual, Counts, Means, Survival, Weibull
-from equipoise.endpoints.plan_rates import Rates
+from equipoise.endpoints.planning.plan_rates import Rates
 from equipoise.sequential.weighted_product import first_passages
 from planning_reference import cases, counts_of, rates_of
 from planning_reference import design_of as planned_design

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from equipoise.endpoints.ancova import ancova
-from equipoise.endpoints.kaplan_meier import kaplan_meier, restricted_mean_difference
-from equipoise.endpoints.log_rank import log_rank
-from equipoise.endpoints.number_needed_to_treat import number_needed_to_treat
-from equipoise.endpoints.proportions import risk_difference
+from equipoise.endpoints.binary.number_needed_to_treat import number_needed_to_treat
+from equipoise.endpoints.binary.proportions import risk_difference
+from equipoise.endpoints.regression.ancova import ancova
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier, restricted_mean_difference
+from equipoise.endpoints.survival.log_rank import log_rank
 from mmrm_reference import CASES as FITS
 from mmrm_reference import fitted, structure_of
 from published_values import NEWCOMBE_1998_TABLE_2, NIST_SIRSTV

@@ -8,8 +8,8 @@ from collections import defaultdict
 import numpy as np
 
 import equipoise as eq
-from equipoise.endpoints.plan_means import Means
-from equipoise.endpoints.plan_repeated import RepeatedMeasures
+from equipoise.endpoints.planning.plan_means import Means
+from equipoise.endpoints.planning.plan_repeated import RepeatedMeasures
 from planning_reference import (
     GSDESIGN_RATES,
     T_TESTS,

@@ -24,6 +24,13 @@ class Scale(StrEnum):
     LOG_ODDS_RATIO = "log odds ratio"
     LOG_HAZARD_RATIO = "log hazard ratio"
     STANDARDISED_MEAN_DIFFERENCE = "standardised mean difference"
+    TIME_DIFFERENCE = "difference in mean time"
+    LOG_RATE_RATIO = "log rate ratio"
+    RATE_DIFFERENCE = "rate difference"
+    WIN_PROBABILITY = "win probability"
+    NET_BENEFIT = "net benefit"
+    LOG_WIN_RATIO = "log win ratio"
+    LOG_WIN_ODDS = "log win odds"
 
     @property
     def is_logarithmic(self) -> bool:
@@ -38,7 +45,9 @@ class Scale(StrEnum):
     @property
     def limits(self) -> tuple[float, float]:
         """Range an effect on this scale can have."""
-        return (-1.0, 1.0) if self is Scale.RISK_DIFFERENCE else (-math.inf, math.inf)
+        if self is Scale.WIN_PROBABILITY:
+            return (0.0, 1.0)
+        return (-1.0, 1.0) if self in (Scale.RISK_DIFFERENCE, Scale.NET_BENEFIT) else (-math.inf, math.inf)
 
     def natural(self, effect: float) -> float:
         """The effect as people quote it: exp(effect) for ratios, unchanged otherwise."""

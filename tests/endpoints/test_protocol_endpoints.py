@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from equipoise import FitError, InputError, analyse, endpoints, gallery, mmrm, read_data, run
-from equipoise.endpoints.kaplan_meier import kaplan_meier
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.patients import Truth
 from equipoise.simulation import generator_for, virtual_trial
 from protocols import edited
@@ -170,7 +170,7 @@ def test_expected_standard_error_of_the_plan_is_what_large_trials_show():
 
 
 def test_at_one_visit_uses_those_seen_there():
-    endpoint = {"name": "observed", "type": "ancova", "role": "primary", "visit": "week2"}
+    endpoint = {"name": "observed", "type": "mean", "role": "primary", "visit": "week2"}
     protocol = edited(endpoints=[endpoint])
     data = trial(1)
     result = endpoints.estimate(protocol.primary, protocol, data)

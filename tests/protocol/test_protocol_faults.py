@@ -224,7 +224,7 @@ CASES = {
     "endpoint of unknown type": (
         [('type = "longitudinal"', 'type = "longitudnal"')],
         "[[endpoints]]",
-        {"endpoints[1]": "expected 'type' to be one of ancova, longitudinal, loss-of-response, response"},
+        {"endpoints[1]": "expected 'type' to be one of longitudinal, loss-of-response, mean, response"},
     ),
     "loss of an unknown response": (
         [('response = "response"', 'response = "respond"')],
@@ -523,7 +523,7 @@ def test_many_faults_are_all_named_in_the_order_of_the_file():
 
 
 def test_more_entries_than_any_trial_has():
-    text = KETAMINE + "".join(f'[[endpoints]]\nname = "e{at}"\ntype = "ancova"\nvisit = "week2"\n' for at in range(200))
+    text = KETAMINE + "".join(f'[[endpoints]]\nname = "e{at}"\ntype = "mean"\nvisit = "week2"\n' for at in range(200))
     fault = only_fault(text)
     assert (fault.place, fault.message) == ("endpoints", "203: has 203 entries; expected 100 at most")
 

@@ -83,7 +83,7 @@ def three_looks(content: dict[str, Any]) -> None:
 
 
 def ancova_primary(content: dict[str, Any]) -> None:
-    content["endpoints"][0]["type"] = "ancova"
+    content["endpoints"][0]["type"] = "mean"
 
 
 def no_response(content: dict[str, Any]) -> None:

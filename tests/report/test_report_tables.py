@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from report_trials import KINDS, trial
 
-from equipoise.endpoints.kaplan_meier import kaplan_meier
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.report import (
     all_tables,
     comparisons_table,

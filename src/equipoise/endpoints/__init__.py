@@ -8,19 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..estimate import Estimate
-from .accrual import Accrual
-from .ancova import AncovaFit, ancova
-from .event_times import PiecewiseExponential, Weibull, constant_hazard
-from .kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
-from .log_rank import LogRank, log_rank
-from .number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
-from .plan_counts import Counts
-from .plan_means import Means
-from .plan_rates import Rates
-from .plan_repeated import RepeatedMeasures
-from .plan_survival import Survival
-from .planning import EndpointPlan, Law
-from .proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
+from .binary.number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
+from .binary.proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
+from .planning.accrual import Accrual
+from .planning.event_times import PiecewiseExponential, Weibull, constant_hazard
+from .planning.law import EndpointPlan, Law
+from .planning.plan_counts import Counts
+from .planning.plan_means import Means
+from .planning.plan_rates import Rates
+from .planning.plan_repeated import RepeatedMeasures
+from .planning.plan_survival import Survival
+from .planning.sample_size import Assumptions, Rule
+from .planning.sample_size_result import SampleSize
+from .planning.survival_size import SurvivalExpectation, SurvivalSize
+from .regression.ancova import AncovaFit, ancova
 from .results import (
     ArmMean,
     ArmResponse,
@@ -31,9 +32,8 @@ from .results import (
     MeanResult,
     ResponseResult,
 )
-from .sample_size import Assumptions, Rule
-from .sample_size_result import SampleSize
-from .survival_size import SurvivalExpectation, SurvivalSize
+from .survival.kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
+from .survival.log_rank import LogRank, log_rank
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +91,7 @@ __all__ = [
 
 _FILES = {
     "longitudinal": "longitudinal",
-    "ancova": "at_visit",
+    "mean": "mean",
     "response": "response",
     "loss-of-response": "loss_of_response",
 }

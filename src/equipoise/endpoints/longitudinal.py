@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate
 from .covariates import covariate_columns
-from .planning import EndpointPlan, Law
-from .repeated_information import common_slope, given_baseline, mean_variance
+from .planning.law import EndpointPlan, Law
+from .planning.repeated_information import common_slope, given_baseline, mean_variance
 from .results import ArmMean, Comparison, MeanResult
 
 if TYPE_CHECKING:

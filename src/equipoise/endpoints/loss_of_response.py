@@ -12,11 +12,11 @@ import numpy as np
 
 from ..data import LOSS_OF_RESPONSE
 from ..errors import InputError
-from .kaplan_meier import KaplanMeier, kaplan_meier
-from .planning import Law
+from .planning.law import Law
 from .response import analysed as counted
 from .response import responded
 from .results import Durability, DurabilityResult
+from .survival.kaplan_meier import KaplanMeier, kaplan_meier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

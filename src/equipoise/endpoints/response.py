@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Estimate
-from .number_needed_to_treat import number_needed_to_treat
-from .planning import EndpointPlan, Law
-from .proportions import RiskDifference, risk_difference, wilson_interval
+from .binary.number_needed_to_treat import number_needed_to_treat
+from .binary.proportions import RiskDifference, risk_difference, wilson_interval
+from .planning.law import EndpointPlan, Law
 from .results import ArmResponse, Comparison, ResponseResult
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from ..plain import plain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .kaplan_meier import KaplanMeier
-    from .number_needed_to_treat import NumberNeededToTreat
-    from .proportions import RiskDifference
+    from .binary.number_needed_to_treat import NumberNeededToTreat
+    from .binary.proportions import RiskDifference
+    from .survival.kaplan_meier import KaplanMeier
 
 __all__ = ["ArmMean", "ArmResponse", "Comparison", "Durability", "EndpointResult", "MeanResult", "ResponseResult"]
 

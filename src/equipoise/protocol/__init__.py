@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from .endpoints import AncovaEndpoint, Endpoint, LongitudinalEndpoint, LossOfResponseEndpoint, ResponseEndpoint
+from .endpoints import Endpoint, LongitudinalEndpoint, LossOfResponseEndpoint, MeanEndpoint, ResponseEndpoint
 from .load import Fault, ProtocolError, load, parse
 from .protocol import Protocol
 from .scales import RatingScale, scales
 from .shelf import find_protocol, gallery, gallery_names, gallery_text
 
 __all__ = [
-    "AncovaEndpoint",
     "Endpoint",
     "Fault",
     "LongitudinalEndpoint",
     "LossOfResponseEndpoint",
+    "MeanEndpoint",
     "Protocol",
     "ProtocolError",
     "RatingScale",

@@ -8,7 +8,7 @@ from pydantic import Field, Strict
 
 from .parts import Name, Part, Positive
 
-__all__ = ["AncovaEndpoint", "Endpoint", "LongitudinalEndpoint", "LossOfResponseEndpoint", "ResponseEndpoint"]
+__all__ = ["Endpoint", "LongitudinalEndpoint", "LossOfResponseEndpoint", "MeanEndpoint", "ResponseEndpoint"]
 
 
 class _Endpoint(Part):
@@ -24,10 +24,10 @@ class LongitudinalEndpoint(_Endpoint):
     visit: Name
 
 
-class AncovaEndpoint(_Endpoint):
+class MeanEndpoint(_Endpoint):
     """Difference between arms at one visit among patients observed there, adjusted for covariates."""
 
-    type: Literal["ancova"]
+    type: Literal["mean"]
     visit: Name
 
 
@@ -59,5 +59,5 @@ class LossOfResponseEndpoint(_Endpoint):
 
 
 Endpoint = Annotated[
-    LongitudinalEndpoint | AncovaEndpoint | ResponseEndpoint | LossOfResponseEndpoint, Field(discriminator="type")
+    LongitudinalEndpoint | MeanEndpoint | ResponseEndpoint | LossOfResponseEndpoint, Field(discriminator="type")
 ]

@@ -121,7 +121,7 @@ _WORDS = (
     (r"^(Tuple|List) ", "List "),
     (r" after validation, not ", ", not "),
 )
-_TAGS = frozenset({"longitudinal", "ancova", "response", "loss-of-response"})
+_TAGS = frozenset({"longitudinal", "mean", "response", "loss-of-response"})
 
 
 def _untagged(line: Any) -> Any:

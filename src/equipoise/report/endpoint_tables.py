@@ -30,7 +30,7 @@ from .phrases import (
 from .table import Table
 
 if TYPE_CHECKING:
-    from ..endpoints.kaplan_meier import KaplanMeier
+    from ..endpoints.survival.kaplan_meier import KaplanMeier
     from ..sequential import Conclusion
     from ..trial import TrialResult
 

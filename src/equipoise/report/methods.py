@@ -123,7 +123,7 @@ def _analysis(result: TrialResult) -> str:
             f" {analysis.method.upper()}{sandwich}, {freedom} degrees of freedom. The effect is the difference of the"
             f" arms' adjusted means (LS means) at {visit}."
         )
-    if primary.type == "ancova":
+    if primary.type == "mean":
         return (
             f"Analysis of covariance of the {outcome} in {clean(protocol.outcome.scale)} at {visit} among patients seen"
             f" there; covariates {covariates}. The effect is the difference of the adjusted means."
@@ -157,7 +157,7 @@ def _others(result: TrialResult) -> str:
             " intervals of the median: among responders, and among all randomised with those who did not respond"
             " counting as lost on day 0."
         )
-    if "longitudinal" in kinds or "ancova" in kinds:
+    if "longitudinal" in kinds or "mean" in kinds:
         parts.append("Secondary comparisons of scores use the analysis of the protocol at their own visit.")
     return " ".join(parts)
 
@@ -185,7 +185,7 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
             "Scores that are missing are missing at random: given baseline, arm and earlier scores, dropping out says"
             " nothing of the score."
         )
-    elif primary.type == "ancova":
+    elif primary.type == "mean":
         sentences.append(
             "Patients not seen at the primary visit do not differ from those seen, given arm and covariates."
         )

@@ -219,7 +219,7 @@ def observed(result: TrialResult) -> tuple[str, ...]:
     first, named = phrases.compared(estimate.effect), f" ({name})" if name else ""
     kind = {
         "longitudinal": "from the mixed model for repeated measures",
-        "ancova": "from an analysis of covariance of those seen there",
+        "mean": "from an analysis of covariance of those seen there",
         "response": "as a difference of proportions",
     }.get(protocol.primary.type, "")
     good = f"; {estimate.better} is better" if estimate.scale is Scale.MEAN_DIFFERENCE else ""

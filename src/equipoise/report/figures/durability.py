@@ -15,7 +15,7 @@ from ..phrases import arm_label, days
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...endpoints.kaplan_meier import KaplanMeier
+    from ...endpoints.survival.kaplan_meier import KaplanMeier
     from ...trial import TrialResult
 
 __all__ = ["durability_figure", "durability_result", "median_text", "without_follow_up"]

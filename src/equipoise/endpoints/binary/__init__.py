@@ -1,0 +1,1 @@
+"""Two proportions: limits, exact tests, strata, adjustment, number needed to treat."""

@@ -1,0 +1,1 @@
+"""Regressions for one outcome a patient."""
