@@ -38,16 +38,64 @@ class Events:
         What it was, for adverse events; empty otherwise, shape (events,).
     day
         Day of the trial, counted from its start, shape (events,).
+    serious
+        Whether it was serious, shape (events,); none was where the data do not say.
     """
 
     patient: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     kind: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
     term: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
     day: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    serious: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+
+    def __post_init__(self) -> None:
+        if len(self.serious) == 0:
+            object.__setattr__(self, "serious", np.zeros(len(self.patient), dtype=bool))
 
     def select(self, keep: NDArray[np.bool_]) -> Events:
         """The events for which `keep` holds."""
-        return Events(self.patient[keep], self.kind[keep], self.term[keep], self.day[keep])
+        return Events(self.patient[keep], self.kind[keep], self.term[keep], self.day[keep], self.serious[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measure of the protocol as recorded; arrays of shape (patients,), or (trials, patients) of many trials.
+
+    Attributes
+    ----------
+    value
+        1 or 0 for yes or no; the level counted from 0; a count; a number; days from randomisation to the event or to
+        the last that is known of it; the arm guessed, -1 for none named. NaN where not recorded.
+    observed
+        Of a time: whether the event happened then; None for other measures.
+    exposure
+        Of a count: days under observation; None for other measures.
+    known
+        Day of the trial on which the value became known; NaN where there are no dates or no value.
+    """
+
+    value: NDArray[np.float64]
+    observed: NDArray[np.bool_] | None = None
+    exposure: NDArray[np.float64] | None = None
+    known: NDArray[np.float64] | None = None
+
+    def only(self, keep: NDArray[np.bool_]) -> Measured:
+        """Of the patients for whom `keep` holds."""
+        parts = (self.value, self.observed, self.exposure, self.known)
+        return Measured(*(part if part is None else part[keep] for part in parts))  # type: ignore[arg-type]
+
+    def known_at(self, day: float, randomised: NDArray[np.float64]) -> Measured:
+        """What was known on a day of the trial of patients randomised on those days.
+
+        A time goes on as far as the day; a value that was not known by then is missing.
+        """
+        if self.observed is not None:
+            under = np.maximum(day - randomised, 0.0)
+            return replace(self, value=np.minimum(self.value, under), observed=self.observed & (self.value <= under))
+        if self.known is None:
+            return self
+        kept = self.known <= day
+        return replace(self, value=np.where(kept, self.value, np.nan), known=np.where(kept, self.known, np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +144,10 @@ class TrialData:
         Day of the trial on which the patient was last heard of, shape (patients,).
     events
         The events table.
+    measures
+        What was recorded besides the scores, by the protocol's name of it.
+    subscales
+        Sums of the clusters of the scale by name, NaN where not observed, each of shape (patients, visits).
     start
         Date of day 0, or None when the data have no dates.
     cut
@@ -119,6 +171,8 @@ class TrialData:
     withdrawn: NDArray[np.float64]
     last_contact: NDArray[np.float64]
     events: Events = field(default_factory=Events)
+    measures: Mapping[str, Measured] = field(default_factory=dict)
+    subscales: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     start: datetime.date | None = None
     cut: float = np.inf
     has_events: bool = True
@@ -163,6 +217,39 @@ class TrialData:
         """Scores at one visit, NaN where not observed, shape (patients,)."""
         return self.scores[:, self.visit_names.index(visit)]
 
+    def measure(self, name: str) -> Measured:
+        """What was recorded of a measure; raises `InputError` where the data do not hold it."""
+        if name not in self.measures:
+            raise InputError("measure", name, f"a measure in the data; they have {', '.join(self.measures) or 'none'}")
+        return self.measures[name]
+
+    def subscale(self, name: str, visit: str) -> NDArray[np.float64]:
+        """Sums of a cluster at one visit, shape (patients,); raises `InputError` where the data do not hold it."""
+        if name not in self.subscales:
+            held = ", ".join(self.subscales) or "none"
+            raise InputError("subscale", name, f"a cluster of the scale in the data; they have {held}")
+        return self.subscales[name][:, self.visit_names.index(visit)]
+
+    def since_randomisation(self, visit: str) -> NDArray[np.float64]:
+        """Days from randomisation to the assessment at a visit, NaN where there was none, shape (patients,)."""
+        return self.assessed[:, self.visit_names.index(visit)] - self.randomised
+
+    @property
+    def followed(self) -> NDArray[np.float64]:
+        """Days from randomisation to the last contact, shape (patients,)."""
+        return self.last_contact - self.randomised
+
+    def first_event(self, kind: str, term: str = "") -> NDArray[np.float64]:
+        """Days from randomisation to each patient's first event of a kind (and term, if given), infinite where there
+        was none, shape (patients,).
+        """
+        first = np.full(len(self), np.inf)
+        chosen = self.events.kind == kind
+        if term:
+            chosen &= self.events.term == term
+        np.minimum.at(first, self.events.patient[chosen], self.events.day[chosen])
+        return first - np.where(np.isfinite(first), self.randomised, 0.0)
+
     @property
     def baseline(self) -> NDArray[np.float64]:
         """Scores at the first visit, shape (patients,)."""
@@ -190,6 +277,8 @@ class TrialData:
             withdrawn=np.where(entered.withdrawn <= day, entered.withdrawn, np.nan),
             last_contact=np.minimum(entered.last_contact, day),
             events=entered.events.select(entered.events.day <= day),
+            measures={name: item.known_at(day, entered.randomised) for name, item in entered.measures.items()},
+            subscales={name: np.where(seen, values, np.nan) for name, values in entered.subscales.items()},
             cut=min(day, self.cut),
         )
 
@@ -209,6 +298,8 @@ class TrialData:
             withdrawn=self.withdrawn[keep],
             last_contact=self.last_contact[keep],
             events=replace(events, patient=row[events.patient]),
+            measures={name: item.only(keep) for name, item in self.measures.items()},
+            subscales={name: values[keep] for name, values in self.subscales.items()},
         )
 
     def patients_frame(self) -> polars.DataFrame:

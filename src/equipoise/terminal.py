@@ -48,6 +48,13 @@ def _listed(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
+def _scale(protocol: Protocol) -> str:
+    if protocol.outcome is None:
+        return "–"
+    scale = protocol.scale
+    return f"{scale.name}, {scale.minimum:g}-{scale.maximum:g}, {scale.better} is better"
+
+
 def protocol_tables(protocol: Protocol) -> list[TableRows]:
     """A protocol as tables: trial, arms, visits, endpoints, rule, scenarios."""
     trial, stopping, analysis = protocol.trial, protocol.stopping, protocol.analysis
@@ -55,26 +62,24 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
     ratio = " : ".join(f"{value:g}" for value in allocation.ratio.values())
     blocks = f", blocks of {_listed(allocation.block_sizes)}" if allocation.block_sizes else ""
     strata = f", strata {', '.join(allocation.strata)}" if allocation.strata else ""
-    looks = (
-        f"{_listed(stopping.patients)} patients" if stopping.patients else f"information {_listed(stopping.fractions)}"
-    )
-    size, scale = protocol.sample_size, protocol.scale
+    looks = f"information {_listed(stopping.fractions)}"
+    for unit in ("patients", "events"):
+        if given := getattr(stopping, unit):
+            looks = f"{_listed(given)} {unit}"
+    size = protocol.sample_size
     sides = "two" if stopping.sided == 2 else "one"
     about = [
         ["title", trial.title],
         ["registry", trial.registry or "–"],
         ["protocol hash", protocol.hash],
-        [
-            "scale",
-            f"{scale.name}, {scale.minimum:g}-{scale.maximum:g}, {scale.better} is better",
-        ],
+        ["scale", _scale(protocol)],
         ["allocation", f"{allocation.method}, {' : '.join(allocation.ratio)} = {ratio}{blocks}{strata}"],
         ["sample size", f"{size.patients} patients" if size.patients else f"for a power of {size.power:g}"],
         ["planned under", size.scenario],
         ["accrual", f"{protocol.accrual.patients_per_month:g} patients a month from {protocol.accrual.start}"],
         [
             "analysis",
-            f"{analysis.outcome} in {scale.name}; covariates {', '.join(analysis.covariates) or 'none'}",
+            f"{analysis.outcome + ' in ' + protocol.scale_name if protocol.outcome else 'by endpoint'}; covariates {', '.join(analysis.covariates) or 'none'}",
         ],
         [
             "",
@@ -126,14 +131,14 @@ def plan_tables(plan: Plan) -> list[TableRows]:
     """A design as tables: the rule look by look, and what to expect."""
     design = plan.design
     futility = design.futility_bounds
-    header = ["look", "patients", "information", "efficacy z", "nominal p", "alpha spent"]
+    header = ["look", plan.unit, "information", "efficacy z", "nominal p", "alpha spent"]
     header += ["futility z"] if futility is not None else []
     header += ["ends here, no effect", "ends here, assumed effect"]
     rows = []
     for at in range(design.looks):
         row = [
             str(at + 1),
-            str(plan.patients_per_look[at]),
+            str(plan.units_per_look[at]),
             f"{design.information[at]:.4g}",
             f"{'±' if design.sided == 2 else ''}{design.efficacy_bounds[at]:.4f}",
             f"{design.nominal_p_values[at]:.5f}",
@@ -143,7 +148,7 @@ def plan_tables(plan: Plan) -> list[TableRows]:
         rows.append([*row, f"{plan.under_no_effect.stopping[at]:.4f}", f"{plan.under_effect.stopping[at]:.4f}"])
 
     def expected(name: str, found: Expectation) -> list[str]:
-        return [name, f"{found.effect:.4g}", f"{found.power:.4f}", f"{found.patients:.1f}"]
+        return [name, f"{found.effect:.4g}", f"{found.power:.4f}", f"{found.units:.1f}"]
 
     expectations = [
         expected("no effect", plan.under_no_effect),
@@ -153,7 +158,7 @@ def plan_tables(plan: Plan) -> list[TableRows]:
     looks = f"{design.looks} look{'s' * (design.looks > 1)}"
     title = f"{plan.protocol.trial.name}: {plan.patients} patients, {looks}, {sides}, {design.efficacy.name}"
     under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
-    return [(title, header, rows), (under, ["truth", "effect", "power", "patients"], expectations)]
+    return [(title, header, rows), (under, ["truth", "effect", "power", plan.unit], expectations)]
 
 
 def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:

@@ -96,7 +96,7 @@ CASES = {
     "no looks": (
         [("patients = [30, 40]", "")],
         "[stopping]",
-        {"stopping": "expected either 'fractions' or 'patients' to say when to look"},
+        {"stopping": "expected one of 'fractions', 'patients' and 'events' to say when to look"},
     ),
     "too many looks": (
         [("patients = [30, 40]", f"fractions = {[at / 60 for at in range(1, 61)]}")],
@@ -224,7 +224,7 @@ CASES = {
     "endpoint of unknown type": (
         [('type = "longitudinal"', 'type = "longitudnal"')],
         "[[endpoints]]",
-        {"endpoints[1]": "expected 'type' to be one of longitudinal, loss-of-response, mean, response"},
+        {"endpoints[1]": "expected 'type' to be one of adverse-events, blinding, clusters, count"},
     ),
     "loss of an unknown response": (
         [('response = "response"', 'response = "respond"')],
@@ -234,7 +234,7 @@ CASES = {
     "response without a rule": (
         [("improvement = 0.30", "")],
         'name = "response"',
-        {"endpoints[2]": "expected either 'improvement' or 'points', and not both"},
+        {"endpoints[2]": "expected one of 'improvement', 'points' and 'measure', and no other"},
     ),
     "more points than the scale has": (
         primary_response("points = 500.0"),

@@ -125,7 +125,7 @@ def test_files_that_are_no_protocol(content, line, message):
 def test_any_toml_that_is_no_protocol_names_what_is_missing():
     found = faults_of('[tool.poetry]\nname = "x"\n')
     missing = {fault.place for fault in found if fault.message == "is missing"}
-    assert missing >= {"trial", "arms", "visits", "endpoints", "stopping", "scenarios", "population"}
+    assert missing >= {"trial", "arms", "visits", "endpoints", "stopping", "scenarios"}
     assert any(fault.place == "tool" and fault.line == 1 for fault in found)
 
 
@@ -146,7 +146,7 @@ def test_json_schema_describes_the_gallery():
     schema = json.loads(json.dumps(Protocol.model_json_schema()))
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
-    required = {"trial", "arms", "allocation", "visits", "outcome", "endpoints", "stopping", "sample_size"}
+    required = {"trial", "arms", "allocation", "visits", "endpoints", "stopping", "sample_size"}
     assert required <= set(schema["required"])
     for name in gallery_names():
         table = tomllib.loads(gallery_text(name))

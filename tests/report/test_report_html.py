@@ -11,7 +11,7 @@ from report_trials import HOSTILE, KINDS, trial
 
 import equipoise as eq
 from equipoise.report import all_tables, render, summary, write_report
-from equipoise.report.phrases import clean, days, decimal, percent
+from equipoise.wording import clean, days, decimal, percent
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 

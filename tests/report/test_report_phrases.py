@@ -7,8 +7,8 @@ from report_trials import table, trial
 
 import equipoise as eq
 from equipoise.estimate import Interval, Scale
-from equipoise.report.phrases import (
-    EffectPhrases,
+from equipoise.report.phrases import EffectPhrases
+from equipoise.wording import (
     arm_label,
     arm_text,
     clean,

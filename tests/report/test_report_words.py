@@ -9,9 +9,9 @@ from scipy.special import ndtr
 
 from equipoise.report import comparisons_table, looks_table, response_table, summary
 from equipoise.report.methods import assumptions, methods, references, reproduction
-from equipoise.report.phrases import decimal
 from equipoise.report.words import corrected
 from equipoise.sequential import Decision
+from equipoise.wording import decimal
 
 HEADLINES = {
     "efficacy": (Decision.EFFICACY, "The trial stopped early, at look 1 of 2: ketamine did better than midazolam."),

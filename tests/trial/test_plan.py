@@ -10,7 +10,7 @@ from sample_size_reference import CASES, protocol_of
 
 def test_ketamine_plan_has_the_published_bounds():
     planned = plan(gallery("ptsd-ketamine"))
-    assert planned.patients_per_look == (30, 40)
+    assert planned.units_per_look == (30, 40)
     assert planned.design.information == (0.75, 1.0)
     assert [round(bound, 3) for bound in planned.design.efficacy_bounds] == [2.340, 2.012]
     assert planned.under_no_effect.stopping[0] == pytest.approx(planned.design.alpha_spent[0], abs=1e-12)

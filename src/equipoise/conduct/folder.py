@@ -58,8 +58,8 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
     assessed = np.full_like(scores, np.nan)
     seen = Reader(*find("assessments"))
     for row, scale in enumerate(seen.columns.get("scale", ())):
-        if seen.text(scale) != protocol.outcome.scale:
-            seen.fault(f"{seen.text(scale)[:40]!r} is another scale; expected {protocol.outcome.scale}", row, "scale")
+        if seen.text(scale) != protocol.scale_name:
+            seen.fault(f"{seen.text(scale)[:40]!r} is another scale; expected {protocol.scale_name}", row, "scale")
     visits = {name: at for at, name in enumerate(protocol.visit_names)}
     wanted = ("patient", "visit", "score", *(["assessed"] if start else []))
     cells = [seen.column(name, "assessments") for name in wanted]
@@ -86,7 +86,7 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
     return TrialData(
         protocol.arm_names,
         protocol.visit_names,
-        protocol.outcome.scale,
+        protocol.scale_name,
         np.array(patient),
         np.array(arm, dtype=np.intp),
         scores,
@@ -97,7 +97,7 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
         withdrawn,
         np.where(np.isnan(contact), latest, contact),
         _events(events, rows, start),
-        start,
+        start=start,
         has_events=bool(events[0]),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import TrialData
-from ..protocol.parts import DataColumns
+from ..protocol.data_columns import DataColumns
 from .reader import DataError, Reader, days_since_first
 from .tables import Columns
 
@@ -63,7 +63,7 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
     return TrialData(
         protocol.arm_names,
         protocol.visit_names,
-        protocol.outcome.scale,
+        protocol.scale_name,
         np.array(patient),
         np.array(arm, dtype=np.intp),
         scores,

@@ -1,5 +1,5 @@
-"""Endpoints: how each is planned and how it is estimated. A new one is a file with `estimate`, `primary`,
-`analysed` and `plan`, and a line here.
+"""Endpoints: how each is planned, estimated, and estimated in many trials at once. A new one is a file with `estimate`,
+`primary`, `batch`, `analysed`, `plan` and `describe`, and a line here.
 """
 
 from __future__ import annotations
@@ -7,7 +7,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..estimate import Estimate
+from .batch import BatchEstimates
 from .binary.number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
 from .binary.proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
 from .planning.accrual import Accrual
@@ -26,21 +29,23 @@ from .results import (
     ArmMean,
     ArmResponse,
     Comparison,
+    Description,
     Durability,
     DurabilityResult,
     EndpointResult,
     MeanResult,
     ResponseResult,
+    ResultTable,
 )
 from .survival.kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
 from .survival.log_rank import LogRank, log_rank
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from ..data import TrialData
     from ..protocol import Protocol
+    from ..trial_batch import TrialBatch
 
 __all__ = [
     "Accrual",
@@ -48,8 +53,10 @@ __all__ = [
     "ArmMean",
     "ArmResponse",
     "Assumptions",
+    "BatchEstimates",
     "Comparison",
     "Counts",
+    "Description",
     "Durability",
     "DurabilityResult",
     "EndpointPlan",
@@ -64,6 +71,7 @@ __all__ = [
     "Rates",
     "RepeatedMeasures",
     "ResponseResult",
+    "ResultTable",
     "RiskDifference",
     "Rule",
     "SampleSize",
@@ -71,9 +79,12 @@ __all__ = [
     "SurvivalExpectation",
     "SurvivalSize",
     "Weibull",
+    "accrued",
     "analysed",
     "ancova",
+    "batch",
     "constant_hazard",
+    "describe",
     "estimate",
     "kaplan_meier",
     "log_rank",
@@ -83,9 +94,11 @@ __all__ = [
     "plan",
     "primary",
     "primary_estimate",
+    "reached",
     "restricted_mean_difference",
     "risk_difference",
     "risk_ratio",
+    "seen",
     "wilson_interval",
 ]
 
@@ -93,7 +106,14 @@ _FILES = {
     "longitudinal": "longitudinal",
     "mean": "mean",
     "response": "response",
+    "ordinal": "ordinal",
+    "time-to-event": "time_to_event",
+    "count": "count",
+    "hierarchical": "hierarchical",
+    "clusters": "clusters",
     "loss-of-response": "loss_of_response",
+    "adverse-events": "adverse_events",
+    "blinding": "blinding",
 }
 
 
@@ -118,14 +138,52 @@ def primary_estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> Esti
     return primary(endpoint, protocol, data)[0]
 
 
+def batch(endpoint: Any, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """What a look needs, of many trials at once: the estimates that `primary` gives of each."""
+    return _file(endpoint).batch(endpoint, protocol, trials)
+
+
 def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who enters the analysis of an endpoint, shape (patients,); raises `InputError` where a covariate is not there."""
     return _file(endpoint).analysed(endpoint, protocol, data)
 
 
+def seen(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who was seen where the endpoint is known: has the measure it is of, or a score at its visit; shape (patients,)."""
+    name = getattr(endpoint, "measure", "")
+    if name:
+        return np.asarray(~np.isnan(data.measure(name).value))
+    if protocol.outcome is None:
+        return analysed(endpoint, protocol, data)
+    return np.asarray(~np.isnan(data.at(protocol.visit_of(endpoint))))
+
+
+def describe(endpoint: Any, protocol: Protocol) -> Description:
+    """How an endpoint is analysed, in words."""
+    return _file(endpoint).describe(endpoint, protocol)
+
+
 def needs_follow_up(endpoint: Any) -> bool:
     """Whether the endpoint is of the patients followed to the end, not of what was known at the deciding look."""
-    return getattr(_file(endpoint), "NEEDS_FOLLOW_UP", False)
+    return getattr(_file(endpoint), "NEEDS_FOLLOW_UP", False) and endpoint.role != "primary"
+
+
+def reached(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
+    """Days of the trial on which what the looks count came about: patients at the endpoint's visit, seen or not, or
+    events; infinite where it did not, shape (patients,).
+    """
+    own = getattr(_file(endpoint), "reached", None)
+    if own is not None:
+        return own(endpoint, protocol, data)
+    return data.reached[:, data.visit_names.index(protocol.visit_of(endpoint))]
+
+
+def accrued(endpoint: Any, protocol: Protocol, data: TrialData) -> int:
+    """How much of what the looks count is in the data: patients who have reached the visit, or events."""
+    own = getattr(_file(endpoint), "accrued", None)
+    if own is not None:
+        return own(endpoint, protocol, data)
+    return int(data.is_due(protocol.visit_of(endpoint)).sum())
 
 
 def plan(endpoint: Any, protocol: Protocol, law: Law) -> EndpointPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..estimate import Estimate, Interval
 from ..plain import plain
@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from .binary.proportions import RiskDifference
     from .survival.kaplan_meier import KaplanMeier
 
-__all__ = ["ArmMean", "ArmResponse", "Comparison", "Durability", "EndpointResult", "MeanResult", "ResponseResult"]
+__all__ = [
+    "ArmMean",
+    "ArmResponse",
+    "Cell",
+    "Column",
+    "Comparison",
+    "Description",
+    "Durability",
+    "DurabilityResult",
+    "EndpointResult",
+    "MeanResult",
+    "ResponseResult",
+    "ResultTable",
+]
 
 
 class Row:
@@ -129,6 +142,78 @@ class Durability:
         return plain(entry)
 
 
+Cell = str | int | float | Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table of results: what its cells are, and how many decimals they are shown with.
+
+    Attributes
+    ----------
+    kind
+        "text", "count", "number", "percent" (a probability, or an interval of them), "points" (a difference of
+        probabilities, in percentage points), "p" (a p-value). A cell of the last five kinds may be an `Interval`.
+    """
+
+    name: str
+    kind: Literal["text", "count", "number", "percent", "points", "p"] = "text"
+    digits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Rows that a report or a terminal shows as they stand; None is a cell without a value."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Title, note and one table a row for a JSON file; an interval as its limits and level."""
+
+        def cell(value: Cell) -> Any:
+            if isinstance(value, Interval):
+                return {"lower": value.lower, "upper": value.upper, "level": value.level}
+            return value
+
+        names = [column.name for column in self.columns]
+        rows = [{name: cell(value) for name, value in zip(names, row, strict=True)} for row in self.rows]
+        return plain({"title": self.title, "rows": rows, "note": self.note})
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """An endpoint's analysis in words, for the report; plain sentences, nothing of a trial's results.
+
+    Attributes
+    ----------
+    method
+        How the data are analysed and what the effect is, in sentences.
+    kind
+        The same in a phrase that ends a sentence: "from the mixed model for repeated measures".
+    measured
+        What the effect is of, for "11.9 points lower on {measured}" or "hazard ratio 0.7 for {measured}".
+    assumptions
+        What is taken for granted, one sentence each.
+    references
+        Sources of the methods.
+    unit
+        Of the effect, where it is not the usual one of its scale: "points a week", "mmHg".
+    unseen
+        What the analysis makes of patients not seen, as a clause.
+    """
+
+    method: str
+    kind: str
+    measured: str
+    assumptions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    unit: str = ""
+    unseen: str = "they are left out, as if they did not differ from those seen"
+
+
 @dataclass(frozen=True, repr=False)
 class EndpointResult:
     """Common to every endpoint's result.
@@ -143,6 +228,10 @@ class EndpointResult:
         How many entered the analysis.
     notes
         What had to be said of the analysis: patients left out, visits without data.
+    tables
+        What else was found, ready to be shown.
+    interval_name
+        Whose method the intervals of the comparisons are, where they do not rest on the estimate's standard error.
     """
 
     name: str
@@ -151,6 +240,8 @@ class EndpointResult:
     comparisons: tuple[Comparison, ...]
     patients: int
     notes: tuple[str, ...] = ()
+    tables: tuple[ResultTable, ...] = ()
+    interval_name: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.label} ({self.kind}, {self.patients} patients)"]
@@ -167,6 +258,11 @@ class EndpointResult:
         """The primary comparison's estimate, or None for a descriptive endpoint or where it is not defined."""
         return self.comparisons[0].estimate if self.comparisons else None
 
+    @property
+    def hypotheses(self) -> dict[str, Estimate]:
+        """What a testing procedure may name: the endpoint itself, where it has an estimate."""
+        return {} if self.estimate is None else {self.name: self.estimate}
+
     def to_dict(self) -> dict[str, Any]:
         """The result for a JSON file."""
         return {
@@ -176,6 +272,7 @@ class EndpointResult:
             "patients": self.patients,
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "notes": list(self.notes),
+            "tables": [table.to_dict() for table in self.tables],
         }
 
 

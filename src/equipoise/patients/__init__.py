@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .draw import Trajectories, draw_covariates, draw_entry, draw_trajectories, visit_days
+from .draw_measures import draw_clusters, draw_measure
 from .scores import ScoreDistribution
 from .truth import ArmTruth, Truth
 
@@ -11,8 +12,10 @@ __all__ = [
     "ScoreDistribution",
     "Trajectories",
     "Truth",
+    "draw_clusters",
     "draw_covariates",
     "draw_entry",
+    "draw_measure",
     "draw_trajectories",
     "visit_days",
 ]

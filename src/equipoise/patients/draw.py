@@ -78,18 +78,22 @@ def visit_days(generator: np.random.Generator, patients: int, visits: Sequence[V
 
 
 def draw_trajectories(generator: np.random.Generator, arm: NDArray[np.intp], truth: Truth) -> Trajectories:
-    """Correlated scores inside the scale, and dropout that depends on the last seen score (missing at random)."""
-    visits = len(truth.arms[0].scores)
+    """Correlated scores inside the scale, and dropout that depends on the last seen score (missing at random).
+
+    A trial without a rating scale has scores that are all NaN, and dropout that depends on nothing.
+    """
+    visits = len(truth.arms[0].leaving) + 1
     normal = generator.standard_normal((len(arm), visits))
     uniform = generator.random((len(arm), visits - 1))
-    scores = np.empty_like(normal)
+    scores = np.full_like(normal, np.nan)
     left_after = np.full(len(arm), visits - 1)
     for at, law in enumerate(truth.arms):
         members = np.flatnonzero(arm == at)
         latent = normal[members] @ law.cholesky.T
         for visit, distribution in enumerate(law.scores):
             scores[members, visit] = distribution.at(latent[:, visit])
-        log_odds = law.dropout_intercepts + law.dropout_log_odds_per_point * scores[members, :-1]
+        known = np.nan_to_num(scores[members, :-1])
+        log_odds = law.dropout_intercepts + law.dropout_log_odds_per_point * known
         leaves = uniform[members] < 1 / (1 + np.exp(np.minimum(-log_odds, 700.0)))
         left_after[members] = np.where(leaves.any(axis=1), leaves.argmax(axis=1), visits - 1)
     return Trajectories(scores, left_after)

@@ -4,7 +4,7 @@ exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from .scores import ScoreDistribution
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..protocol import Protocol
+    from ..protocol import MeasureTruth, Protocol
 
 __all__ = ["ArmTruth", "Truth"]
 
@@ -30,7 +30,7 @@ class ArmTruth:
     Attributes
     ----------
     scores
-        Law of the score at each visit, baseline first.
+        Law of the score at each visit, baseline first; none in a trial without a rating scale.
     correlation
         Of the latent standard normal values behind the scores, shape (visits, visits).
     leaving
@@ -45,6 +45,7 @@ class ArmTruth:
     dropout_log_odds_per_point: float
     median_days_to_loss_of_response: float | None
     adverse_events: dict[str, float]
+    measures: dict[str, MeasureTruth] = field(default_factory=dict)
 
     @cached_property
     def cholesky(self) -> NDArray[np.float64]:
@@ -59,6 +60,9 @@ class ArmTruth:
         intercepts = np.full(len(self.leaving), -np.inf)
         for at, probability in enumerate(self.leaving):
             if probability == 0:
+                continue
+            if not self.scores:
+                intercepts[at] = np.log(probability / (1 - probability))
                 continue
             slope = self.dropout_log_odds_per_point * self.scores[at].scores
             weights = self.scores[at].probabilities
@@ -132,19 +136,29 @@ class Truth:
     def of(cls, protocol: Protocol, scenario: str) -> Truth:
         """The truth of a scenario; raises `InputError` for a scenario the protocol does not have."""
         chosen = protocol.scenario(scenario)
-        correlation = np.array(chosen.correlation or protocol.population.correlation)
-        scale = protocol.scale
+        population = protocol.population
+        shared = np.eye(len(protocol.visits)) if population is None else population.correlation
+        correlation = np.array(chosen.correlation or shared)
+        odds_ratio = 1.0 if population is None else population.dropout_odds_ratio_per_point
         intervals = len(protocol.visits) - 1
         arms = []
         for name in protocol.arm_names:
             truth = chosen.arms[name]
             laws = tuple(
-                ScoreDistribution.with_moments(mean, sd, scale.minimum, scale.maximum)
+                ScoreDistribution.with_moments(mean, sd, protocol.scale.minimum, protocol.scale.maximum)
                 for mean, sd in zip(truth.mean, truth.sd, strict=True)
             )
             leaving = np.full(intervals, 1 - (1 - truth.dropout) ** (1 / intervals))
-            slope = float(np.log(protocol.population.dropout_odds_ratio_per_point))
+            slope = float(np.log(odds_ratio))
             arms.append(
-                ArmTruth(laws, correlation, leaving, slope, truth.median_days_to_loss_of_response, truth.adverse_events)
+                ArmTruth(
+                    laws,
+                    correlation,
+                    leaving,
+                    slope,
+                    truth.median_days_to_loss_of_response,
+                    truth.adverse_events,
+                    truth.measures,
+                )
             )
         return cls(tuple(arms))

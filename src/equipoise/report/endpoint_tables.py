@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..endpoints.results import Comparison, DurabilityResult, EndpointResult, ResponseResult
 from ..trial import NotAnalysed
-from .figures.durability import durability_result, median_text, without_follow_up
-from .figures.means import mean_result
-from .figures.response import observed_interval, response_results
-from .phrases import (
-    FOLLOWED,
-    EffectPhrases,
+from ..wording import (
     arm_label,
     arm_text,
     clean,
@@ -27,6 +22,10 @@ from .phrases import (
     visit_label,
     visit_text,
 )
+from .figures.durability import durability_result, median_text, without_follow_up
+from .figures.means import mean_result
+from .figures.response import observed_interval, response_results
+from .phrases import FOLLOWED, EffectPhrases
 from .table import Table
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def estimates_table(result: TrialResult) -> Table | None:
             note += " The interval as observed is Newcombe's, as in the table of responders."
         note += " p-values and the other intervals rest on the standard error of the score test."
     return Table(
-        f"Effect at {visit_text(result.protocol, result.protocol.primary.visit)}, as observed and as corrected",
+        f"Effect at {visit_text(result.protocol, result.protocol.primary_visit)}, as observed and as corrected",
         ("", "Estimate", f"{level} interval", "p"),
         tuple(rows),
         note,
@@ -115,9 +114,9 @@ def means_table(result: TrialResult) -> Table | None:
         if mean.visit == visit
     )
     what = "change from baseline in " if protocol.analysis.outcome == "change" else ""
-    notes = [f"Points on {clean(protocol.outcome.scale)}.", *_sentences(found.notes)]
+    notes = [f"Points on {clean(protocol.scale_name)}.", *_sentences(found.notes)]
     return Table(
-        f"Mean {what}{clean(protocol.outcome.scale)} by visit and arm",
+        f"Mean {what}{clean(protocol.scale_name)} by visit and arm",
         ("Visit and arm", "Seen", "Observed mean (SD)", "Adjusted mean", f"{level} CI"),
         rows,
         " ".join(notes),
@@ -128,8 +127,8 @@ def _sentences(notes: Iterable[str]) -> list[str]:
     return [sentence(text) for text in map(clean, notes) if text]
 
 
-def _comparison_row(result: TrialResult, name: str, comparison: Comparison) -> tuple[str, ...]:
-    phrases = EffectPhrases.of(result, comparison.estimate, comparison.arm)
+def _comparison_row(result: TrialResult, name: str, comparison: Comparison, endpoint: str) -> tuple[str, ...]:
+    phrases = EffectPhrases.of(result, comparison.estimate, comparison.arm, endpoint)
     return (
         name,
         f"{phrases.value(comparison.estimate.effect)} ({phrases.error(comparison.estimate.standard_error)})",
@@ -151,6 +150,7 @@ def differences_table(result: TrialResult) -> Table | None:
             result,
             visit_label(protocol, item.visit) + (f", {arm_label(protocol, item.arm)}" if several else ""),
             item,
+            found.name,
         )
         for item in found.by_visit
     )
@@ -158,7 +158,7 @@ def differences_table(result: TrialResult) -> Table | None:
     control = arm_text(protocol, protocol.control.name)
     subject = "Arms" if several else arm_label(protocol, protocol.experimental.name)
     note = (
-        f"Points on {clean(protocol.outcome.scale)}, adjusted; intervals and p-values (two-sided) as if there had been"
+        f"Points on {clean(protocol.scale_name)}, adjusted; intervals and p-values (two-sided) as if there had been"
         " no interim look."
     )
     return Table(
@@ -260,7 +260,7 @@ def comparisons_table(result: TrialResult) -> Table | None:
             continue
         for comparison in item.comparisons:
             name = clean(item.label) + (f", {arm_label(result.protocol, comparison.arm)}" if several else "")
-            rows.append(_comparison_row(result, name, comparison))
+            rows.append(_comparison_row(result, name, comparison, item.name))
             level = comparison.interval.level
         notes += _endpoint_notes(item)
     if response_results(result):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..endpoints.results import ResponseResult
 from ..errors import InputError
-from .phrases import FOLLOWED, arm_label, clean
+from ..wording import arm_label, clean
+from .phrases import FOLLOWED
 from .tables import all_tables
 from .words import arms_line, decision_of, summary
 
@@ -47,7 +48,7 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
         response_results,
     )
 
-    scale = clean(result.protocol.outcome.scale)
+    scale = clean(result.protocol.scale_name)
     found = [
         PageFigure(
             "path",

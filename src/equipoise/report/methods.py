@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from ..endpoints import describe
 from ..sequential import BoundaryFamily, SpendingFunction
-from .phrases import EffectPhrases, arm_text, clean, counted, decimal, level_text, listed, percent, reason, visit_text
+from ..wording import arm_text, clean, counted, decimal, level_text, listed, percent, reason
+from .phrases import EffectPhrases
 from .words import decision_of
 
 if TYPE_CHECKING:
-    from ..trial import TrialResult
+    from ..trial import Plan, TrialResult
 
 __all__ = ["assumptions", "methods", "references", "reproduction"]
 
@@ -72,9 +75,10 @@ def _rule(result: TrialResult) -> str:
             f"One analysis at {sides} alpha {design.alpha:g}, after {counted(plan.patients, 'patient')}; no interim"
             " look is planned."
         )
-    when = listed([str(count) for count in plan.patients_per_look])
+    when = listed([str(count) for count in plan.units_per_look])
+    happened = "patients have reached the primary visit, seen or not" if plan.unit == "patients" else "events are known"
     text = (
-        f"{design.looks} looks, when {when} patients have reached the primary visit, seen or not."
+        f"{design.looks} looks, when {when} {happened}."
         f" {_boundary(design.efficacy)} at {sides} alpha {design.alpha:g} gives efficacy bounds on z of"
         f" {listed([decimal(float(bound), 3) for bound in design.efficacy_bounds])}"
     )
@@ -97,69 +101,28 @@ def _rule(result: TrialResult) -> str:
 
 
 def _analysis(result: TrialResult) -> str:
-    protocol, analysis = result.protocol, result.protocol.analysis
-    primary = protocol.primary
-    visit = visit_text(protocol, primary.visit)
-    outcome = "change from baseline" if analysis.outcome == "change" else "score"
-    covariates = listed([clean(name) for name in analysis.covariates]) or "none"
-    if primary.type == "longitudinal":
-        visits = listed([visit_text(protocol, name) for name in protocol.modelled_visits])
-        by_visit = (
-            f"; the slope of {listed([clean(name) for name in analysis.by_visit])} differs by visit"
-            if analysis.by_visit
-            else ""
+    text = clean(describe(result.protocol.primary, result.protocol).method)
+    conclusion = result.conclusion
+    if (
+        result.plan.design.looks > 1
+        and conclusion is not None
+        and all(map(math.isfinite, conclusion.observed.scale.limits))
+    ):
+        text += (
+            " Intervals corrected for stopping and repeated intervals rest on the standard error that the looks test"
+            " with, and are cut at the ends of the scale."
         )
-        freedom = {
-            "satterthwaite": "Satterthwaite",
-            "kenward-roger": "Kenward-Roger",
-            "kenward-roger-mmrm": "Kenward-Roger (second derivatives of R's mmrm)",
-            "residual": "residual",
-            "normal": "infinite (normal)",
-        }[analysis.degrees_of_freedom]
-        sandwich = "" if analysis.variance == "model" else f", sandwich variance ({analysis.variance})"
-        return (
-            f"Mixed model for repeated measures of the {outcome} in {clean(protocol.outcome.scale)} at {visits}: arm by"
-            f" visit, covariates {covariates}{by_visit}; {analysis.covariance_described} between visits,"
-            f" {analysis.method.upper()}{sandwich}, {freedom} degrees of freedom. The effect is the difference of the"
-            f" arms' adjusted means (LS means) at {visit}."
-        )
-    if primary.type == "mean":
-        return (
-            f"Analysis of covariance of the {outcome} in {clean(protocol.outcome.scale)} at {visit} among patients seen"
-            f" there; covariates {covariates}. The effect is the difference of the adjusted means."
-        )
-    corrected = (
-        " Intervals corrected for stopping and repeated intervals are built on that same standard error and cut at −100"
-        " and 100 percentage points."
-        if result.plan.design.looks > 1
-        else ""
-    )
-    return (
-        f"Difference of the proportions of responders at {visit}. A look tests it with the standard error that holds"
-        " where there is no difference, from the responders of both arms pooled (score test)."
-        f"{corrected} The interval as observed is Newcombe's hybrid score interval, as in the table of responders; it"
-        " rests on no such standard error, so that interval and test may disagree at the margin."
-    )
+    return text
 
 
 def _others(result: TrialResult) -> str:
-    kinds = {item.type for item in result.protocol.endpoints if item.role != "primary"}
-    parts = []
-    if "response" in kinds or result.protocol.primary.type == "response":
-        parts.append(
-            "Proportions of responders have Wilson intervals, their difference Newcombe's hybrid score interval; the"
-            " number needed to treat (NNTB for benefit, NNTH for harm) is its reciprocal, which runs through infinity"
-            " where the difference may be none."
-        )
-    if "loss-of-response" in kinds:
-        parts.append(
-            "Time to loss of response is described by Kaplan-Meier curves, with log-log limits and Brookmeyer-Crowley"
-            " intervals of the median: among responders, and among all randomised with those who did not respond"
-            " counting as lost on day 0."
-        )
-    if "longitudinal" in kinds or "mean" in kinds:
-        parts.append("Secondary comparisons of scores use the analysis of the protocol at their own visit.")
-    return " ".join(parts)
+    """The methods of the secondary endpoints, those of one method together."""
+    protocol = result.protocol
+    found: dict[str, list[str]] = {}
+    for item in protocol.endpoints:
+        if item.role != "primary":
+            found.setdefault(clean(describe(item, protocol).method), []).append(clean(item.label or item.name))
+    return " ".join(f"{'; '.join(labels)}: {method}" for method, labels in found.items())
 
 
 def assumptions(result: TrialResult) -> tuple[str, ...]:
@@ -180,39 +143,27 @@ def assumptions(result: TrialResult) -> tuple[str, ...]:
         f" {percent(plan.under_effect.power, 1)} takes the standard error as known, which small trials do not quite"
         " reach."
     )
-    if primary.type == "longitudinal":
-        sentences.append(
-            "Scores that are missing are missing at random: given baseline, arm and earlier scores, dropping out says"
-            " nothing of the score."
-        )
-    elif primary.type == "mean":
-        sentences.append(
-            "Patients not seen at the primary visit do not differ from those seen, given arm and covariates."
-        )
-    elif primary.missing == "non-response":
-        sentences.append("Patients not seen at the primary visit, once it was due, did not respond.")
-    else:
-        sentences.append("Patients not seen at the primary visit respond as often as those seen in their arm.")
-    if primary.type != "response":
-        by_arm = primary.type == "longitudinal" and protocol.analysis.covariance_by_arm
-        alike = "" if by_arm else " with the same covariance in all arms"
-        sentences.append(f"Scores are treated as approximately normal{alike}.")
+    sentences += [clean(item) for item in describe(primary, protocol).assumptions]
     if plan.design.looks > 1:
         sentences.append(
             f"The boundary is the one named in the protocol ({plan.design.efficacy.name}), and information at a"
-            " look is the fraction of planned patients who have reached the primary visit."
+            f" look is the fraction of planned {_counted_by_looks(plan)}."
         )
     return tuple(sentences)
+
+
+def _counted_by_looks(plan: Plan) -> str:
+    return "patients who have reached the primary visit" if plan.unit == "patients" else "events that have happened"
 
 
 def references(result: TrialResult) -> tuple[str, ...]:
     """Sources of the methods used, and those the protocol and its scale name."""
     protocol = result.protocol
-    types = {item.type for item in protocol.endpoints}
     found = list(protocol.trial.sources)
     if protocol.data is not None and protocol.data.citation and not result.provenance.is_virtual:
         found.append(protocol.data.citation)
-    found.append(f"{protocol.scale.name}: {protocol.scale.source}")
+    if protocol.outcome is not None:
+        found.append(f"{protocol.scale.name}: {protocol.scale.source}")
     if result.plan.design.looks > 1:
         found += [
             "Lan KKG, DeMets DL. Discrete sequential boundaries for clinical trials. Biometrika 1983;70:659-663.",
@@ -234,27 +185,7 @@ def references(result: TrialResult) -> tuple[str, ...]:
                 "Gelman A, Carlin J. Beyond power calculations: assessing type S and type M errors. Perspect Psychol"
                 " Sci 2014;9:641-651."
             )
-    if "longitudinal" in types:
-        found.append(
-            "Mallinckrodt CH, et al. Recommendations for the primary analysis of continuous endpoints in longitudinal"
-            " clinical trials. Drug Inf J 2008;42:303-319."
-        )
-    if "response" in types:
-        found += [
-            (
-                "Newcombe RG. Interval estimation for the difference between independent proportions. Stat Med"
-                " 1998;17:873-890."
-            ),
-            "Altman DG. Confidence intervals for the number needed to treat. BMJ 1998;317:1309-1312.",
-        ]
-    if "loss-of-response" in types:
-        found += [
-            (
-                "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc"
-                " 1958;53:457-481."
-            ),
-            "Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics 1982;38:29-41.",
-        ]
+    found += [source for item in protocol.endpoints for source in describe(item, protocol).references]
     return tuple(clean(item) for item in dict.fromkeys(found))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..trial import adverse_events, baseline
-from .phrases import EffectPhrases, arm_label, clean, day_text, decimal, percent, reason, visit_text
+from ..wording import arm_label, clean, day_text, decimal, percent, reason, visit_text
+from .phrases import EffectPhrases
 from .table import Table
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def looks_table(result: TrialResult) -> Table:
 def flow_table(result: TrialResult) -> Table:
     """Patients randomised, lost, waiting, seen and analysed, by arm."""
     rows = result.flow
-    visit = visit_text(result.protocol, result.protocol.primary.visit)
+    visit = visit_text(result.protocol, result.protocol.primary_visit)
     lines = (
         ("Randomised", "randomised"),
         (f"Withdrew before or missed {visit}", "withdrew_before_primary"),
@@ -122,7 +123,7 @@ def design_table(plan: Plan) -> Table:
     for at in range(design.looks):
         cells = [
             str(at + 1),
-            str(plan.patients_per_look[at]),
+            str(plan.units_per_look[at]),
             f"{design.information[at]:.3g}",
             decimal(float(design.efficacy_bounds[at]), 3),
         ]
@@ -134,6 +135,6 @@ def design_table(plan: Plan) -> Table:
     note = (
         f"{sides[0].upper()}{sides[1:]} alpha {design.alpha:g}; {design.efficacy.name}. Power"
         f" {percent(plan.under_effect.power, 1)} at the assumed effect; expected patients"
-        f" {decimal(plan.under_effect.patients)} there and {decimal(plan.under_no_effect.patients)} without effect."
+        f" {decimal(plan.under_effect.units)} there and {decimal(plan.under_no_effect.units)} without effect."
     )
     return Table("Planned looks", tuple(header), tuple(rows), note)

@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..endpoints import describe
 from ..errors import InputError
 from ..estimate import Scale
 from ..sequential import Decision
 from ..trial import NotAnalysed
-from .caveats import uncertain
-from .figures.response import observed_interval, response_results
-from .phrases import (
-    EffectPhrases,
+from ..wording import (
     arm_label,
     arm_text,
     clean,
@@ -24,8 +22,12 @@ from .phrases import (
     p_text,
     percent,
     reason,
+    sentence,
     visit_text,
 )
+from .caveats import uncertain
+from .figures.response import observed_interval, response_results
+from .phrases import EffectPhrases
 
 if TYPE_CHECKING:
     from ..trial import TrialResult
@@ -123,11 +125,12 @@ def stopped(result: TrialResult) -> tuple[str, ...]:
     """Whether the trial stopped, when, and why."""
     look, plan, protocol = result.last_look, result.plan, result.protocol
     design, decision = plan.design, decision_of(result)
-    visit = visit_text(protocol, protocol.primary.visit)
+    visit = visit_text(protocol, protocol.primary_visit)
     when = "" if look.date is None else f" on {day_text(look.date)}"
-    reached = f"{look.due} of {plan.patients} planned patients had reached {visit}"
-    if look.due > plan.patients:
-        reached = f"{look.due} patients had reached {visit}, {plan.patients} having been planned"
+    happened = f"had reached {visit}" if look.unit == "patients" else "had happened"
+    reached = f"{look.due} of {plan.total_units} planned {look.unit} {happened}"
+    if look.due > plan.total_units:
+        reached = f"{look.due} {look.unit} {happened}, {plan.total_units} having been planned"
     final = look.number == design.looks
     spent = f", {_SPENT}" if look.last and not final else ""
     sentences = []
@@ -142,7 +145,11 @@ def stopped(result: TrialResult) -> tuple[str, ...]:
             if result.data.has_dates
             else f"The data have no dates and were taken as {which}"
         )
-        seen = f"{look.observed} of the {look.due} due seen at {visit}"
+        seen = (
+            f"{look.observed} of the {look.due} due seen at {visit}"
+            if look.unit == "patients"
+            else f"{look.due} {look.unit} in {look.observed} patients"
+        )
         passed = "; earlier looks count as passed without stopping" if look.number > 1 else ""
         sentences.append(f"{asked}{spent}, with {seen}{passed}.")
     elif decision is Decision.CONTINUE:
@@ -215,22 +222,19 @@ def observed(result: TrialResult) -> tuple[str, ...]:
         return (f"There is no estimate of the effect: {reason(why)}.",)
     estimate, (interval, name) = conclusion.observed, observed_interval(result, conclusion)
     phrases = EffectPhrases.of(result, estimate)
-    visit = visit_text(protocol, protocol.primary.visit)
+    visit = visit_text(protocol, protocol.primary_visit)
     first, named = phrases.compared(estimate.effect), f" ({name})" if name else ""
-    kind = {
-        "longitudinal": "from the mixed model for repeated measures",
-        "mean": "from an analysis of covariance of those seen there",
-        "response": "as a difference of proportions",
-    }.get(protocol.primary.type, "")
+    kind = clean(describe(protocol.primary, protocol).kind)
+    place = f"At {visit}: " if result.plan.unit == "patients" else ""
     good = f"; {estimate.better} is better" if estimate.scale is Scale.MEAN_DIFFERENCE else ""
     sentences = [
-        f"At {visit}: {first}, {level_text(interval.level)} CI {phrases.between(interval)}{named}, {kind}{good}.",
+        sentence(f"{place}{first}, {level_text(interval.level)} CI {phrases.between(interval)}{named}, {kind}{good}"),
     ]
     if isinstance(result.primary, NotAnalysed):
         sentences.append(f"The full analysis of the primary endpoint failed: {reason(result.primary.reason)}.")
     else:
         means = {
-            mean.arm: mean for mean in getattr(result.primary, "means", ()) if mean.visit == protocol.primary.visit
+            mean.arm: mean for mean in getattr(result.primary, "means", ()) if mean.visit == protocol.primary_visit
         }
         names = (protocol.experimental.name, protocol.control.name)
         if all(name in means for name in names):

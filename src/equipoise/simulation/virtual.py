@@ -10,8 +10,16 @@ import numpy as np
 
 from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, VIRTUAL, Events, Origin, TrialData
 from ..errors import InputError
-from ..patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
-from ..protocol import LossOfResponseEndpoint
+from ..patients import (
+    Truth,
+    draw_clusters,
+    draw_covariates,
+    draw_entry,
+    draw_measure,
+    draw_trajectories,
+    visit_days,
+)
+from ..protocol import ClustersEndpoint, LossOfResponseEndpoint
 from ..randomise import permuted_blocks, simple
 
 if TYPE_CHECKING:
@@ -52,7 +60,10 @@ def virtual_trial(
         Carried to the data, so that they say where they come from.
     """
     drawn = {item.name for item in protocol.covariates if item.shares or item.mean is not None} | {"baseline"}
-    for name in (*protocol.analysis.covariates, *protocol.allocation.strata):
+    of_endpoints = [
+        name for item in protocol.endpoints for key in ("strata", "covariates") for name in getattr(item, key, ())
+    ]
+    for name in (*protocol.analysis.covariates, *protocol.allocation.strata, *of_endpoints):
         if name not in drawn:
             raise InputError(
                 f"covariates.{name}", None, "a distribution for virtual patients: 'shares', or 'mean' and 'sd'"
@@ -75,13 +86,21 @@ def virtual_trial(
         _losses(protocol, truth, generator, arm, path, assessed, attended, last_contact),
         _adverse_events(truth, generator, arm, days, last_contact),
     ]
+    measures = {}
+    for measure in protocol.measures:
+        at = protocol.visit_names.index(measure.visit)
+        seen = np.where(attended[:, at], assessed[:, at], np.nan)
+        until = np.where(attended[:, at], assessed[:, at], left_on)
+        measures[measure.name] = draw_measure(generator, measure, truth, arm, days, seen, until)
+    scores = np.where(attended, path.scores, np.nan)
+    has_clusters = any(isinstance(item, ClustersEndpoint) for item in protocol.endpoints)
     return TrialData(
         arm_names=protocol.arm_names,
         visit_names=protocol.visit_names,
-        scale=protocol.outcome.scale,
+        scale=protocol.scale_name,
         patient=np.array([f"P{number:0{max(3, len(str(patients)))}d}" for number in range(1, patients + 1)]),
         arm=arm,
-        scores=np.where(attended, path.scores, np.nan),
+        scores=scores,
         covariates=covariates,
         randomised=days,
         assessed=np.where(attended, assessed, np.nan),
@@ -94,6 +113,8 @@ def virtual_trial(
             np.concatenate([found.term for found in events]),
             np.concatenate([found.day for found in events]),
         ),
+        measures=measures,
+        subscales=draw_clusters(generator, protocol.scale, scores) if has_clusters else {},
         start=protocol.accrual.start,
         origin=origin or Origin(VIRTUAL),
     )

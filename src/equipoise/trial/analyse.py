@@ -174,19 +174,21 @@ def analyse(
             raise InputError("look", number, f"a look from 1 to {planned.design.looks}")
         if data.has_dates and np.isfinite(data.cut):
             data = data.known_at(data.cut)
-        due = int(data.is_due(protocol.primary.visit).sum())
-        if look is None and due < planned.patients and planned.design.looks > 1:
+        due = endpoints.accrued(protocol.primary, protocol, data)
+        if look is None and due < planned.total_units and planned.design.looks > 1:
             raise InputError(
                 "look",
                 None,
                 f"the look these data are, from 1 to {planned.design.looks}: "
-                f"{due} of {planned.patients} patients are due",
+                f"{due} of {planned.total_units} {planned.unit} are {'due' if planned.unit == 'patients' else 'known'}",
             )
         passed = planned.design.information[: number - 1]
-        if passed and due / planned.patients <= passed[-1]:
-            before = planned.patients_per_look[number - 2]
+        if passed and due / planned.total_units <= passed[-1]:
+            before = planned.units_per_look[number - 2]
             raise InputError(
-                "look", number, f"a look that {due} patients can be: look {number - 1} is planned at {before} of them"
+                "look",
+                number,
+                f"a look that {due} {planned.unit} can be: look {number - 1} is planned at {before} of them",
             )
         taken.append(look_at(planned, data, number, None, passed))
         if on_look:

@@ -53,12 +53,12 @@ def flow(protocol: Protocol, data: TrialData) -> tuple[ArmFlow, ...]:
     Analysed are those who enter the primary endpoint's analysis; nobody where the data lack what it needs.
     """
     primary = protocol.primary
-    due = data.is_due(primary.visit)
-    seen = ~np.isnan(data.at(primary.visit))
+    due = data.is_due(protocol.visit_of(primary))
     try:
+        seen = endpoints.seen(primary, protocol, data)
         analysed = endpoints.analysed(primary, protocol, data)
     except InputError:
-        analysed = np.zeros(len(data), dtype=bool)
+        seen = analysed = np.zeros(len(data), dtype=bool)
     rows = []
     for at, name in enumerate(data.arm_names):
         members = data.arm == at
@@ -103,7 +103,8 @@ def baseline(protocol: Protocol, data: TrialData) -> tuple[BaselineRow, ...]:
                 count, known = int((values[member] == level).sum()), int((values[member] != "").sum())
                 shown.append(f"{count} ({100 * count / known:.0f}%)" if known else "–")
             rows.append(BaselineRow(f"{label}: {level}, n (%)", tuple(shown)))
-    rows.append(BaselineRow(f"{data.scale} at baseline, mean (SD)", mean_sd(data.baseline)))
+    if protocol.outcome is not None:
+        rows.append(BaselineRow(f"{data.scale} at baseline, mean (SD)", mean_sd(data.baseline)))
     return tuple(rows)
 
 

@@ -35,11 +35,14 @@ class Look:
     day, date
         Day of the trial and its date; None for data without dates.
     randomised, due, observed
-        Patients entered by then; those who had reached the primary visit, seen or not; those seen there.
+        Patients entered by then; what the looks count: those who had reached the primary visit, seen or not, or
+        events; those seen there.
+    unit
+        What `due` counts: "patients" or "events".
     fraction
-        Information fraction of this look: patients due over patients planned.
+        Information fraction of this look: patients due over patients planned, or events.
     last
-        Whether everything left of alpha is spent here: the last planned look, or all patients due before it.
+        Whether everything left of alpha is spent here: the last planned look, or all that was planned before it.
     estimate
         The primary estimate, or None where it could not be had; `failure` then says why and the trial goes on.
     z, efficacy_bound, futility_bound
@@ -59,6 +62,7 @@ class Look:
     randomised: int
     due: int
     observed: int
+    unit: str
     fraction: float
     last: bool
     estimate: Estimate | None
@@ -72,7 +76,11 @@ class Look:
 
     def __str__(self) -> str:
         when = self.date.isoformat() if self.date else "all data"
-        patients = f"{self.observed} of the {self.due} due with the primary outcome"
+        patients = (
+            f"{self.observed} of the {self.due} due with the primary outcome"
+            if self.unit == "patients"
+            else f"{self.due} {self.unit} in {self.observed} patients"
+        )
         if self.z is None:
             return f"look {self.number}  {when}  {patients}  not analysed: {self.failure}; {self.decision.value}"
         bound = f"z {self.z:+.3f} against {self.efficacy_bound:.3f}"
@@ -91,7 +99,7 @@ class Look:
                 "day": self.day,
                 "date": None if self.date is None else self.date.isoformat(),
                 "randomised": self.randomised,
-                "primary_visit_due": self.due,
+                "primary_visit_due" if self.unit == "patients" else self.unit: self.due,
                 "primary_observed": self.observed,
                 "information_fraction": self.fraction,
                 "effect": None if self.estimate is None else self.estimate.effect,
@@ -108,31 +116,43 @@ class Look:
 
 
 def look_day(plan: Plan, data: TrialData, number: int) -> float:
-    """Day on which the planned number of patients for a look has reached the primary visit, seen or not; infinite
-    if never.
+    """Day on which a look falls: when the planned number of patients has reached the primary visit, seen or not, or of
+    events has happened; infinite if never.
 
     A patient counts from the day she was seen or the visit's window closed, whichever came first, so that dropping out
-    does not hasten a look. The last look waits for all patients.
+    does not hasten a look. The last look waits for all patients; where it waits for events that do not come, it falls
+    when the last patient's follow-up has ended.
     """
-    column = data.visit_names.index(plan.protocol.primary.visit)
-    reached = np.sort(data.reached[:, column])
-    wanted = plan.patients_per_look[number - 1]
-    if number == plan.design.looks and wanted <= len(reached):
+    reached = np.sort(endpoints.reached(plan.protocol.primary, plan.protocol, data))
+    wanted = plan.units_per_look[number - 1]
+    last = number == plan.design.looks
+    if plan.unit == "events":
+        happened = reached[np.isfinite(reached)]
+        if wanted <= len(happened):
+            day = float(happened[wanted - 1])
+        else:
+            day = float(data.last_contact.max()) if last and len(data) >= plan.patients else math.inf
+        return day if day <= data.cut else math.inf
+    if last and wanted <= len(reached):
         wanted = len(reached)
     day = float(reached[wanted - 1]) if wanted <= len(reached) else math.inf
     return day if day <= data.cut else math.inf
 
 
 def waiting(plan: Plan, data: TrialData, number: int) -> str:
-    """How many patients a look still waits for, as a phrase."""
-    due = int(data.is_due(plan.protocol.primary.visit).sum())
-    wanted = plan.patients_per_look[number - 1]
-    if number == plan.design.looks:
-        wanted = max(wanted, len(data))
+    """What a look still waits for, as a phrase."""
+    protocol = plan.protocol
+    due = endpoints.accrued(protocol.primary, protocol, data)
+    wanted = plan.units_per_look[number - 1]
     known = (
         "" if math.isinf(data.cut) or data.start is None else f" by {data.date(data.cut)}, to which the data are known"
     )
-    return f"look {number} waits for {wanted} patients at {plan.protocol.primary.visit}, {due} have reached it{known}"
+    if plan.unit == "events":
+        return f"look {number} waits for {wanted} events, {due} have happened{known}"
+    if number == plan.design.looks:
+        wanted = max(wanted, len(data))
+    visit = protocol.primary_visit
+    return f"look {number} waits for {wanted} patients at {visit}, {due} have reached it{known}"
 
 
 def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before: tuple[float, ...]) -> Look:
@@ -145,14 +165,18 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
         observed; a look that could not be analysed has spent nothing.
     """
     primary, design = plan.protocol.primary, plan.design
-    due = int(data.is_due(primary.visit).sum())
-    fraction = due / plan.patients
+    due = endpoints.accrued(primary, plan.protocol, data)
+    fraction = due / plan.total_units
     last = number == design.looks or fraction >= 1
-    estimate, failure, notes, z = None, "", (), None
-    bounds = design.bounds_at([*before, fraction], last)
-    efficacy = float(bounds.efficacy[-1])
-    futility = None if bounds.futility is None else float(bounds.futility[-1])
+    estimate, failure, notes, z, observed = None, "", (), None, 0
+    efficacy, futility = math.inf, None
     try:
+        if fraction <= (before[-1] if before else 0.0):
+            raise InputError(plan.unit, due, "more than at the look before")
+        bounds = design.bounds_at([*before, fraction], last)
+        efficacy = float(bounds.efficacy[-1])
+        futility = None if bounds.futility is None else float(bounds.futility[-1])
+        observed = int(endpoints.seen(primary, plan.protocol, data).sum())
         estimate, notes = endpoints.primary(primary, plan.protocol, data)
         z = estimate.favourable_z
         decision = decide(design, z, efficacy, futility, last)
@@ -165,7 +189,8 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
         date=None if day is None or data.start is None else data.date(day),
         randomised=len(data),
         due=due,
-        observed=int((~np.isnan(data.at(primary.visit))).sum()),
+        observed=observed,
+        unit=plan.unit,
         fraction=fraction,
         last=last,
         estimate=estimate,

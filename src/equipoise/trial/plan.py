@@ -15,7 +15,6 @@ from ..errors import InputError
 from ..sequential import GroupSequential, stopping_rule
 
 if TYPE_CHECKING:
-    from ..endpoints import Law
     from ..protocol import Protocol
     from ..protocol.parts import Boundary
 
@@ -34,14 +33,14 @@ class Expectation:
         Probability of stopping or ending for efficacy.
     stopping
         Probability that the trial ends at each look, for whatever reason, shape (looks,).
-    patients
-        Expected number of patients whose primary visit is due when the trial ends.
+    units
+        Expected number of what the looks count when the trial ends: patients whose primary visit is due, or events.
     """
 
     effect: float
     power: float
     stopping: tuple[float, ...]
-    patients: float
+    units: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,10 +56,10 @@ class Plan:
     unrounded_patients
         The number that gives the asked power exactly, before rounding up to whole allocations; None where the size
         is given.
-    patients_per_look
-        Patients whose primary visit is due at each look.
-    effect, standard_error
-        Assumed true effect, and the standard error expected at the last look.
+    units_per_look, unit
+        What the looks wait for: so many patients whose primary visit is due, or so many events.
+    effect, standard_error, null_value
+        Assumed true effect, the standard error expected at the last look, and the effect where there is none.
     drift
         Favourable effect over that standard error.
     scenario
@@ -71,11 +70,18 @@ class Plan:
     design: GroupSequential
     patients: int
     unrounded_patients: float | None
-    patients_per_look: tuple[int, ...]
+    units_per_look: tuple[int, ...]
+    unit: str
     effect: float
     standard_error: float
     drift: float
     scenario: str
+    null_value: float = 0.0
+
+    @property
+    def total_units(self) -> int:
+        """What the last look waits for."""
+        return self.units_per_look[-1]
 
     @cached_property
     def under_effect(self) -> Expectation:
@@ -85,17 +91,17 @@ class Plan:
     @cached_property
     def under_no_effect(self) -> Expectation:
         """What to expect if there is no effect."""
-        return self._expect(0.0, 0.0)
+        return self._expect(0.0, self.null_value)
 
     def __str__(self) -> str:
         assumed, nothing = self.under_effect, self.under_no_effect
-        looks = ", ".join(map(str, self.patients_per_look))
+        looks = ", ".join(map(str, self.units_per_look)) + (f" {self.unit}" if self.unit != "patients" else "")
         lines = [
             f"{self.protocol.trial.name}: {self.patients} patients, looks at {looks}",
             str(self.design),
             f"under {self.scenario} (effect {assumed.effect:.4g}, standard error {self.standard_error:.4g}): "
-            f"power {assumed.power:.4f}, {assumed.patients:.1f} patients expected",
-            f"under no effect: {nothing.patients:.1f} patients expected",
+            f"power {assumed.power:.4f}, {assumed.units:.1f} {self.unit} expected",
+            f"under no effect: {nothing.units:.1f} {self.unit} expected",
         ]
         return "\n".join(lines)
 
@@ -108,7 +114,7 @@ class Plan:
             if other is not None:
                 ending += np.asarray(other)
         ending[-1] = 1 - ending[:-1].sum()
-        expected = float(ending @ np.array(self.patients_per_look))
+        expected = float(ending @ np.array(self.units_per_look))
         return Expectation(effect, float(exits.upper.sum()), tuple(ending.tolist()), expected)
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +125,7 @@ class Plan:
                 "effect": found.effect,
                 "power": found.power,
                 "probability_of_ending_at_each_look": list(found.stopping),
-                "expected_patients": found.patients,
+                f"expected_{self.unit}": found.units,
             }
 
         return {
@@ -130,7 +136,7 @@ class Plan:
             "scenario": self.scenario,
             "patients": self.patients,
             "patients_unrounded": self.unrounded_patients,
-            "patients_per_look": list(self.patients_per_look),
+            f"{self.unit}_per_look": list(self.units_per_look),
             "assumed_effect": self.effect,
             "standard_error_at_last_look": self.standard_error,
             "drift": self.drift,
@@ -153,7 +159,7 @@ def plan(protocol: Protocol) -> Plan:
     """
     from ..patients import Truth
 
-    law: Law = Truth.of(protocol, protocol.sample_size.scenario)
+    law = Truth.of(protocol, protocol.sample_size.scenario)
     promised = endpoints.plan(protocol.primary, protocol, law)
     shares = protocol.shares()
     favourable = promised.favourable
@@ -181,30 +187,46 @@ def plan(protocol: Protocol) -> Plan:
             raise InputError(
                 "sample_size.power", power, f"a power that at most 1,000,000 patients give; this takes {patients:,}"
             )
-    per_look = protocol.stopping.patients or tuple(
-        math.ceil(fraction * patients - 1e-9) for fraction in protocol.stopping.fractions
-    )
-    for before, after in itertools.pairwise(per_look):
-        if after <= before:
-            raise InputError(
-                "stopping.fractions",
-                list(protocol.stopping.fractions),
-                f"looks at different numbers of the {patients} patients",
-            )
+    total = max(round(patients * promised.units_per_patient), 1)
+    per_look = _looks(protocol, promised.unit, total)
     beta = protocol.stopping.beta if protocol.stopping.futility else None
-    design = _design(protocol, tuple(count / patients for count in per_look), beta)
-    standard_error = promised.information(patients, shares) ** -0.5
+    design = _design(protocol, tuple(count / per_look[-1] for count in per_look), beta)
+    standard_error = (promised.information(patients, shares) * per_look[-1] / total) ** -0.5
     return Plan(
         protocol=protocol,
         design=design,
         patients=patients,
         unrounded_patients=exact,
-        patients_per_look=tuple(per_look),
+        units_per_look=per_look,
+        unit=promised.unit,
         effect=promised.effect,
         standard_error=standard_error,
         drift=favourable / standard_error,
         scenario=protocol.sample_size.scenario,
+        null_value=promised.null_value,
     )
+
+
+def _looks(protocol: Protocol, unit: str, total: int) -> tuple[int, ...]:
+    """What each look waits for, in patients or events; the last of them all that are planned."""
+    stopping = protocol.stopping
+    given = {"patients": stopping.patients, "events": stopping.events}
+    for name, looks in given.items():
+        if looks and name != unit:
+            raise InputError(
+                f"stopping.{name}",
+                list(looks),
+                f"'{unit}' or 'fractions': looks at {protocol.primary.name} count {unit}",
+            )
+    if given[unit]:
+        return tuple(given[unit])
+    per_look = tuple(math.ceil(fraction * total - 1e-9) for fraction in stopping.fractions)
+    for before, after in itertools.pairwise(per_look):
+        if after <= before:
+            raise InputError(
+                "stopping.fractions", list(stopping.fractions), f"looks at different numbers of the {total} {unit}"
+            )
+    return per_look
 
 
 def _design(protocol: Protocol, fractions: tuple[float, ...], beta: float | None) -> GroupSequential:

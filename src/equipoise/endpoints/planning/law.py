@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,8 @@ from ...estimate import Better
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ...protocol import MeasureTruth
 
 __all__ = ["ArmLaw", "EndpointPlan", "Law"]
 
@@ -31,6 +33,11 @@ class ArmLaw(Protocol):
     @property
     def staying(self) -> NDArray[np.float64]:
         """Probability of still being in the trial at each visit, shape (visits,)."""
+        ...
+
+    @property
+    def measures(self) -> Mapping[str, MeasureTruth]:
+        """What the scenario says of each measure."""
         ...
 
     def response_probability(self, visit: int, improvement: float | None, points: float | None, better: str) -> float:
@@ -60,16 +67,25 @@ class EndpointPlan:
         variance variances[0] / n_control + variances[1] / n_experimental.
     better
         Whether a higher or a lower effect favours the experimental arm.
+    null_value
+        The effect where there is none.
+    units_per_patient, unit
+        What looks count, and how much of it a randomised patient brings: patients who have reached the visit, or
+        events.
     """
 
     effect: float
     variances: tuple[float, float]
     better: Better
+    null_value: float = 0.0
+    units_per_patient: float = 1.0
+    unit: str = "patients"
 
     @property
     def favourable(self) -> float:
-        """The effect, positive in favour of the experimental arm."""
-        return self.effect if self.better == "higher" else -self.effect
+        """The effect less its value under no effect, positive in favour of the experimental arm."""
+        distance = self.effect - self.null_value
+        return distance if self.better == "higher" else -distance
 
     def information(self, patients: float, shares: Sequence[float]) -> float:
         """Information about the effect from that many randomised patients, the first two shares being control's and

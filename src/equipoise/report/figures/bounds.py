@@ -9,7 +9,7 @@ import numpy as np
 from ...figure_style import INK, arm_style, figure_function, new_figure
 from ...sequential.plot_bounds import HALO, bounds_seen
 from ...sequential.plot_regions import draw_bounds, look_ticks
-from ..phrases import decimal, percent
+from ...wording import decimal, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ def design_figure(plan: Plan) -> Figure:
         range(looks),
         [
             f"Look {look}\n{count} patients" if looks <= 4 else f"{look}"
-            for look, count in enumerate(plan.patients_per_look, 1)
+            for look, count in enumerate(plan.units_per_look, 1)
         ],
     )
     below.set_xlim(-0.6, looks - 0.4)

@@ -10,7 +10,7 @@ import numpy as np
 from ...endpoints.results import DurabilityResult
 from ...errors import InputError
 from ...figure_style import MUTED, arm_style, figure_function, new_figure, shorten
-from ..phrases import arm_label, days
+from ...wording import arm_label, days
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
-from ..phrases import EffectPhrases, level_text
+from ...wording import level_text
+from ..phrases import EffectPhrases
 from .response import observed_interval
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
-from ..phrases import arm_label, visit_text
+from ...wording import arm_label, visit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ def flow_figure(result: TrialResult) -> Figure:
     """Boxes by arm: randomised, withdrawn before the primary visit, not yet due there, seen there, analysed."""
     protocol = result.protocol
     rows = result.flow
-    visit = visit_text(protocol, protocol.primary.visit)
+    visit = visit_text(protocol, protocol.primary_visit)
     figure, (axes,) = new_figure(4.1)
     axes.axis("off")
     axes.set_xlim(0, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from ...endpoints.results import MeanResult
 from ...errors import InputError
 from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten, spread
-from ..phrases import arm_label, clean, decimal, level_text
+from ...wording import arm_label, clean, decimal, level_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,7 +109,7 @@ def means_figure(result: TrialResult) -> Figure:
             ticks.append(days[visit])
     axes.set_xticks(ticks, [f"{day - origin:g}" for day in ticks])
     axes.set_xlabel("Days since baseline")
-    scale = clean(protocol.outcome.scale)
+    scale = clean(protocol.scale_name)
     axes.set_ylabel(f"Change in {scale} (points)" if change else f"{scale} (points)")
     axes.set_title(f"Mean {'change in ' if change else ''}{scale}, {level_text(protocol.confidence_level)} CI")
     if change:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...endpoints.results import ResponseResult
 from ...errors import InputError
 from ...figure_style import INK, arm_style, figure_function, new_figure, shorten
-from ..phrases import arm_label, clean, level_text, percent
+from ...wording import arm_label, clean, level_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def observed_interval(result: TrialResult, conclusion: Conclusion) -> tuple[Inte
     """
     primary = result.primary
     if isinstance(primary, ResponseResult) and primary.comparisons:
-        return primary.comparisons[0].interval, "Newcombe"
+        return primary.comparisons[0].interval, primary.interval_name
     return conclusion.observed_interval, "score test" if result.protocol.primary.type == "response" else ""
 
 

@@ -1,0 +1,70 @@
+"""What an endpoint gives back of many trials at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError, NotEstimable
+from ..estimate import Estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BatchEstimates"]
+
+
+@dataclass(frozen=True, eq=False)
+class BatchEstimates:
+    """The estimate that a look needs, of many trials; each as `primary` gives it of one.
+
+    Attributes
+    ----------
+    effect, standard_error
+        On the endpoint's scale, NaN where a trial could not be estimated, shape (trials,).
+    degrees_of_freedom
+        Infinite for a normal reference, shape (trials,).
+    failures
+        Why a trial could not be estimated, by its number from 0.
+    """
+
+    effect: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    degrees_of_freedom: NDArray[np.float64]
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.effect)
+
+    @classmethod
+    def of(
+        cls,
+        effect: NDArray[np.float64],
+        standard_error: NDArray[np.float64],
+        degrees_of_freedom: NDArray[np.float64] | float = np.inf,
+        failures: dict[int, str] | None = None,
+    ) -> BatchEstimates:
+        """Arrays as estimates; trials with a failure are NaN, whatever the arrays hold there."""
+        effect, standard_error = np.array(effect, dtype=float), np.array(standard_error, dtype=float)
+        freedom = np.array(np.broadcast_to(degrees_of_freedom, effect.shape), dtype=float)
+        failures = failures or {}
+        failed = np.fromiter(failures, dtype=np.intp, count=len(failures))
+        for values in (effect, standard_error, freedom):
+            values[failed] = np.nan
+        return cls(effect, standard_error, freedom, failures)
+
+    @classmethod
+    def one_by_one(cls, trials: Sequence[object], estimate: Callable[[object], Estimate]) -> BatchEstimates:
+        """By the single estimate of each trial: for methods that have no arrays of many trials."""
+        found = np.full((3, len(trials)), np.nan)
+        failures: dict[int, str] = {}
+        for at, trial in enumerate(trials):
+            try:
+                one = estimate(trial)
+                found[:, at] = one.effect, one.standard_error, one.degrees_of_freedom
+            except (InputError, NotEstimable) as error:
+                failures[at] = str(error)
+        return cls(found[0], found[1], found[2], failures)

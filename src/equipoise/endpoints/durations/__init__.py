@@ -1,0 +1,1 @@
+"""How long response lasts: in responders, in all randomised, and in those who would respond to the experimental arm."""

@@ -1,0 +1,1 @@
+"""Adverse events: patients with an event, events, and rates per time under observation."""
