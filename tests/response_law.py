@@ -97,3 +97,17 @@ ONLY_SELECTION = ResponseLaw(
     ((0.01, 0.05, 0.2), (0.01, 0.05, 0.2)),
     same=True,
 )
+
+
+def trials(seed, count, size, unknown=0.1, absent=0.1):
+    """Small trials with ties, censoring, unknown responses, places without a patient, and arms that come out empty."""
+    generator = np.random.default_rng(seed)
+    shape = (count, size)
+    arm = np.where(generator.random(shape) < absent, -1, generator.integers(0, 2, shape))
+    responded = (generator.random(shape) < generator.uniform(0, 1, (count, 1))).astype(float)
+    responded[generator.random(shape) < unknown] = np.nan
+    time = np.ceil(generator.exponential(10, shape))
+    end = np.where(generator.random((count, 1)) < 0.1, 0.0, np.ceil(generator.uniform(1, 40, shape)))
+    observed = time <= end
+    time = np.where(responded == 1, np.minimum(time, end), np.nan)
+    return arm, responded, time, np.where(responded == 1, observed, np.nan)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import data_frames
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -304,68 +305,32 @@ class TrialData:
 
     def patients_frame(self) -> polars.DataFrame:
         """The patients table: one row a patient."""
-        import polars as pl
-
-        columns: dict[str, Any] = {"patient": self.patient.astype(str), "arm": [self.arm_names[at] for at in self.arm]}
-        columns |= {name: _absent(values) for name, values in self.covariates.items()}
-        frame = pl.DataFrame(columns)
-        if self.has_dates:
-            days = {"randomised": self.randomised, "withdrawn": self.withdrawn, "last_contact": self.last_contact}
-            frame = frame.with_columns(pl.Series(name, self._dates(values)) for name, values in days.items())
-        return frame
+        return data_frames.patients_frame(self)
 
     def assessments_frame(self) -> polars.DataFrame:
-        """The assessments table: one row an observed score."""
-        import polars as pl
-
-        row, visit = np.nonzero(~np.isnan(self.scores))
-        frame = pl.DataFrame(
-            {
-                "patient": self.patient[row].astype(str),
-                "visit": np.array(self.visit_names)[visit],
-                "scale": [self.scale] * len(row),
-                "score": self.scores[row, visit],
-            }
-        )
-        if self.has_dates:
-            frame = frame.with_columns(pl.Series("assessed", self._dates(self.assessed[row, visit])))
-        return frame
+        """The assessments table: one row an observed score, of the scale or of a cluster."""
+        return data_frames.assessments_frame(self)
 
     def events_frame(self) -> polars.DataFrame:
         """The events table: one row an event."""
-        import polars as pl
+        return data_frames.events_frame(self)
 
-        order = np.lexsort((self.events.day, self.events.patient))
-        events = self.events.select(order)  # type: ignore[arg-type]
-        return pl.DataFrame(
-            {
-                "patient": self.patient[events.patient].astype(str),
-                "kind": events.kind.astype(str),
-                "term": events.term.astype(str),
-                "date": pl.Series("date", self._dates(events.day), dtype=pl.Date),
-            }
-        )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the three tables as CSV, so that a result can name the very data it comes from."""
-        import hashlib
-
-        frames = (self.patients_frame(), self.assessments_frame(), self.events_frame())
-        return hashlib.sha256("\n".join(frame.write_csv() for frame in frames).encode()).hexdigest()
+    def measures_frame(self) -> polars.DataFrame:
+        """The measures table: one row a recorded value."""
+        return data_frames.measures_frame(self)
 
     def wide_frame(self) -> polars.DataFrame:
         """One row a patient with a column for each visit's score, as data are often kept."""
-        import polars as pl
+        return data_frames.wide_frame(self)
 
-        scores = pl.DataFrame(
-            {name: _absent(self.scores[:, at]) for at, name in enumerate(self.visit_names)},
-            schema=dict.fromkeys(self.visit_names, pl.Float64),
-        )
-        return self.patients_frame().hstack(scores)
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the tables as CSV, so that a result can name the very data it comes from."""
+        import hashlib
 
-    def _dates(self, days: NDArray[np.float64]) -> list[datetime.date | None]:
-        return [None if not np.isfinite(day) else self.date(float(day)) for day in days]
+        frames = [self.patients_frame(), self.assessments_frame(), self.events_frame()]
+        frames += [self.measures_frame()] if self.measures else []
+        return hashlib.sha256("\n".join(frame.write_csv() for frame in frames).encode()).hexdigest()
 
     def date(self, day: float) -> datetime.date:
         """The calendar date of a day of the trial."""
@@ -377,10 +342,3 @@ class TrialData:
             return self.start + datetime.timedelta(days=int(day))
         except OverflowError:
             raise InputError("day", day, "a day before the year 9999; patients enter too slowly") from None
-
-
-def _absent(values: NDArray[Any]) -> list[Any]:
-    """Values with NaN and "" as None, so that a file leaves the cell empty."""
-    if values.dtype.kind == "f":
-        return [None if np.isnan(value) else float(value) for value in values]
-    return [str(value) or None for value in values]

@@ -67,6 +67,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         if given := getattr(stopping, unit):
             looks = f"{_listed(given)} {unit}"
     size = protocol.sample_size
+    what = f"{analysis.outcome} in {protocol.scale_name}" if protocol.outcome else "of each endpoint"
     sides = "two" if stopping.sided == 2 else "one"
     about = [
         ["title", trial.title],
@@ -79,7 +80,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         ["accrual", f"{protocol.accrual.patients_per_month:g} patients a month from {protocol.accrual.start}"],
         [
             "analysis",
-            f"{analysis.outcome + ' in ' + protocol.scale_name if protocol.outcome else 'by endpoint'}; covariates {', '.join(analysis.covariates) or 'none'}",
+            f"{what}; covariates {', '.join(analysis.covariates) or 'none'}",
         ],
         [
             "",

@@ -16,7 +16,7 @@ def test_ketamine_plan_has_the_published_bounds():
     assert planned.under_no_effect.stopping[0] == pytest.approx(planned.design.alpha_spent[0], abs=1e-12)
     assert planned.under_no_effect.power == pytest.approx(0.025, abs=1e-12)
     assert sum(planned.under_effect.stopping) == pytest.approx(1)
-    assert planned.under_effect.patients < planned.under_no_effect.patients < 40
+    assert planned.under_effect.units < planned.under_no_effect.units < 40
 
 
 @pytest.mark.parametrize(("effect", "sd", "power"), [(4.25, 10.2, 0.8), (2.45, 10.2, 0.9), (8.0, 9.0, 0.8)])
@@ -85,7 +85,7 @@ def test_one_sided_design_with_futility():
     planned = plan(protocol)
     assert planned.under_effect.power >= 0.9
     assert planned.design.futility_bounds[-1] == pytest.approx(planned.design.efficacy_bounds[-1])
-    assert planned.under_no_effect.patients < 0.75 * planned.patients
+    assert planned.under_no_effect.units < 0.75 * planned.patients
 
 
 def test_response_as_primary_is_planned_by_its_exact_risks():

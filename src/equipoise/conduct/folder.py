@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, TrialData
+from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, Measured, TrialData
+from ..data_frames import cluster_name, cluster_of
 from ..errors import InputError
 from .reader import DataError, Reader, days_since, days_since_first
 from .tables import Columns, columns_of_file
@@ -17,22 +18,28 @@ from .tables import Columns, columns_of_file
 if TYPE_CHECKING:
     from ..protocol import Protocol
 
-__all__ = ["read_folder"]
+__all__ = ["has_tables", "read_folder", "table_of_folder"]
+
+
+def has_tables(folder: Path) -> bool:
+    """Whether a folder holds the tables that `write_data` writes."""
+    return any((folder / f"patients.{suffix}").is_file() for suffix in ("csv", "parquet"))
+
+
+def table_of_folder(folder: Path, name: str, needed: bool = True) -> tuple[str, Columns]:
+    """Path and columns of a table, CSV preferred to Parquet; empty where there is none and none is needed."""
+    for suffix in ("csv", "parquet"):
+        path = folder / f"{name}.{suffix}"
+        if path.is_file():
+            return str(path), columns_of_file(path)
+    if needed:
+        raise InputError("data folder", str(folder), f"a folder with the table {name}.csv or {name}.parquet")
+    return "", {}
 
 
 def read_folder(protocol: Protocol, folder: Path) -> TrialData:
-    """The three tables that `write_data` writes, CSV preferred to Parquet."""
-
-    def find(name: str, needed: bool = True) -> tuple[str, Columns]:
-        for suffix in ("csv", "parquet"):
-            path = folder / f"{name}.{suffix}"
-            if path.is_file():
-                return str(path), columns_of_file(path)
-        if needed:
-            raise InputError("data folder", str(folder), f"a folder with the table {name}.csv or {name}.parquet")
-        return "", {}
-
-    people = Reader(*find("patients"))
+    """The tables that `write_data` writes, CSV preferred to Parquet."""
+    people = Reader(*table_of_folder(folder, "patients"))
     if not people.rows:
         raise DataError(people.origin, ["has no rows; expected one row a patient"])
     patient = people.identifiers(people.column("patient", "patients"), "patient")
@@ -56,23 +63,27 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
 
     scores = np.full((len(patient), len(protocol.visits)), np.nan)
     assessed = np.full_like(scores, np.nan)
-    seen = Reader(*find("assessments"))
-    for row, scale in enumerate(seen.columns.get("scale", ())):
-        if seen.text(scale) != protocol.scale_name:
-            seen.fault(f"{seen.text(scale)[:40]!r} is another scale; expected {protocol.scale_name}", row, "scale")
+    seen = Reader(*table_of_folder(folder, "assessments", needed=protocol.outcome is not None))
+    tables = {protocol.scale_name: scores}
+    for cluster in protocol.scale.subscales if protocol.outcome is not None else ():
+        tables[cluster_name(protocol.scale_name, cluster)] = np.full_like(scores, np.nan)
+    scales = [seen.text(scale) for scale in seen.columns.get("scale", [protocol.scale_name] * seen.rows)]
+    for row, scale in enumerate(scales):
+        if scale not in tables:
+            seen.fault(f"{scale[:40]!r} is another scale; expected {protocol.scale_name}", row, "scale")
     visits = {name: at for at, name in enumerate(protocol.visit_names)}
     wanted = ("patient", "visit", "score", *(["assessed"] if start else []))
     cells = [seen.column(name, "assessments") for name in wanted]
     seen.done()
-    taken: set[tuple[int, int]] = set()
-    for row, (who, visit, score, *when) in enumerate(zip(*cells, strict=True)):
+    taken: set[tuple[str, int, int]] = set()
+    for row, (scale, who, visit, score, *when) in enumerate(zip(scales, *cells, strict=True)):
         at = seen.choice(who, rows, row, "patient", "patient"), seen.choice(visit, visits, row, "visit", "visit")
-        if at in taken and not seen.faults:
+        if (scale, *at) in taken and not seen.faults:
             seen.fault(f"patient '{seen.text(who)}' has a second score at {visit}; expected one", row, "visit")
-        taken.add(at)
-        scores[at] = seen.score(score, row, "score", protocol)
+        taken.add((scale, *at))
+        tables[scale][at] = seen.score(score, row, "score", protocol)
         day = seen.date(when[0], row, "assessed") if when else None
-        if start and day is None and not math.isnan(scores[at]) and not seen.text(when[0]):
+        if start and day is None and not math.isnan(tables[scale][at]) and not seen.text(when[0]):
             seen.fault("date of assessment is missing; expected one for every score", row, "assessed")
         elif start and day is not None:
             assessed[at] = (day - start).days
@@ -81,7 +92,12 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
     withdrawn, contact = (np.full(len(patient), np.nan),) * 2
     if start:
         withdrawn, contact = days_since(start, dates["withdrawn"]), days_since(start, dates["last_contact"])
-    events = find("events", needed=False)
+    events = table_of_folder(folder, "events", needed=False)
+    subscales = {
+        cluster: values
+        for name, values in tables.items()
+        if (cluster := cluster_of(protocol.scale_name, name)) and not np.isnan(values).all()
+    }
     latest = np.fmax(np.fmax.reduce(np.column_stack([assessed, withdrawn]), axis=1), randomised)
     return TrialData(
         protocol.arm_names,
@@ -97,6 +113,8 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
         withdrawn,
         np.where(np.isnan(contact), latest, contact),
         _events(events, rows, start),
+        measures=_measures(protocol, Reader(*table_of_folder(folder, "measures", needed=False)), rows, start),
+        subscales=subscales,
         start=start,
         has_events=bool(events[0]),
     )
@@ -108,15 +126,63 @@ def _events(found: tuple[str, Columns], rows: dict[str, int], start: datetime.da
         return Events()
     kinds = {kind: at for at, kind in enumerate((LOSS_OF_RESPONSE, ADVERSE_EVENT))}
     cells = [reader.column(name, "events") for name in ("patient", "kind", "term", "date")]
+    cells.append(reader.columns.get("serious", [None] * reader.rows))
     reader.done()
-    patient, kind, term, day = [], [], [], []
-    for row, (who, what, which, when) in enumerate(zip(*cells, strict=True)):
+    patient, kind, term, day, serious = [], [], [], [], []
+    for row, (who, what, which, when, grave) in enumerate(zip(*cells, strict=True)):
         patient.append(reader.choice(who, rows, row, "patient", "patient"))
         kind.append(list(kinds)[reader.choice(what, kinds, row, "kind", "kind of event")])
         term.append("" if which is None else str(which).strip())
+        serious.append(reader.text(grave).lower() in ("true", "1", "yes", "y"))
         date = reader.date(when, row, "date")
         if date is None and not reader.text(when):
             reader.fault("date of the event is missing; expected one", row, "date")
         day.append(math.nan if date is None else float((date - start).days))
     reader.done()
-    return Events(np.array(patient, dtype=np.intp), np.array(kind), np.array(term, dtype=str), np.array(day))
+    return Events(
+        np.array(patient, dtype=np.intp),
+        np.array(kind),
+        np.array(term, dtype=str),
+        np.array(day),
+        np.array(serious, dtype=bool),
+    )
+
+
+def _measures(
+    protocol: Protocol, reader: Reader, rows: dict[str, int], start: datetime.date | None
+) -> dict[str, Measured]:
+    """The table of measures: one row a patient and measure."""
+    if not reader.rows:
+        return {}
+    known = {measure.name: at for at, measure in enumerate(protocol.measures)}
+    cells = [reader.column(name, "measures") for name in ("patient", "measure", "value")]
+    beside = [reader.columns.get(name, [None] * reader.rows) for name in ("observed", "exposure", "known")]
+    reader.done()
+    values = np.full((len(known), 4, len(rows)), np.nan)
+    for row, (who, what, value, observed, exposure, when) in enumerate(zip(*cells, *beside, strict=True)):
+        at = (
+            reader.choice(what, known, row, "measure", "measure"),
+            slice(None),
+            reader.choice(who, rows, row, "patient", "patient"),
+        )
+        date = reader.date(when, row, "known")
+        day = math.nan if date is None or start is None else float((date - start).days)
+        happened = 1.0 if reader.text(observed).lower() in ("true", "1") else 0.0
+        number = reader.number(value, row, "value")
+        measure = list(protocol.measures)[at[0]]
+        if number < 0 and measure.kind in ("time", "count"):
+            reader.fault(f"{number:g} is negative; expected 0 or more", row, "value")
+        values[at] = number, happened, reader.number(exposure, row, "exposure"), day
+    reader.done()
+    found = {}
+    for measure, (value, observed, exposure, day) in zip(protocol.measures, values, strict=True):
+        if np.isnan(value).all():
+            continue
+        is_time, is_count = measure.kind == "time", measure.kind == "count"
+        found[measure.name] = Measured(
+            value,
+            observed=observed == 1 if is_time else None,
+            exposure=exposure if is_count else None,
+            known=None if is_time or start is None else day,
+        )
+    return found

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Origin, TrialData
 from ..errors import InputError
-from .folder import read_folder
+from .adam import read_adam
+from .folder import has_tables, read_folder, table_of_folder
 from .known import cut, told_by_folder
-from .tables import columns_of_file, columns_of_frame, columns_of_package
+from .tables import columns_of_collection, columns_of_file, columns_of_frame, columns_of_package
 from .wide import read_wide
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def read_data(protocol: Protocol, source: Any = None, known_at: datetime.date | 
         - a CSV or Parquet file, or any data frame, with one row a patient and a column for each visit, named as the
           protocol's `data` section says, or else as the protocol's own names: patient, arm, the visits, the
           covariates, and randomised for the date of entry;
-        - a folder with the tables patients, assessments and events that `equipoise run` writes;
+        - a folder with the tables patients, assessments, events and measures that `equipoise run` writes, or with
+          the ADaM data sets that the protocol names;
         - nothing: the data set of an installed package that the protocol names.
     known_at
         Date up to which the data are known, so that a visit whose window was still open then is not taken as missed;
@@ -48,13 +50,19 @@ def read_data(protocol: Protocol, source: Any = None, known_at: datetime.date | 
         if protocol.data is None or not protocol.data.source:
             raise InputError("data", None, "a file, a folder or a data frame; this protocol names no data of its own")
         origin = Origin(protocol.data.source)
-        data = read_wide(protocol, columns_of_package(origin.source), origin.source)
+        if protocol.data.adam is not None:
+            data = read_adam(protocol, lambda name: (name, columns_of_collection(origin.source, name)))
+        else:
+            data = read_wide(protocol, columns_of_package(origin.source), origin.source)
     elif not isinstance(source, (str, PathLike)):
         origin = Origin("data frame")
         data = read_wide(protocol, columns_of_frame(source), origin.source)
     elif _is_folder(path := Path(source)):
         origin, told = told_by_folder(path)
-        data = read_folder(protocol, path)
+        if protocol.data is not None and protocol.data.adam is not None and not has_tables(path):
+            data = read_adam(protocol, lambda name: table_of_folder(path, name))
+        else:
+            data = read_folder(protocol, path)
     else:
         origin = Origin(path.name)
         data = read_wide(protocol, columns_of_file(path), str(path))

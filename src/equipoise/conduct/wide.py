@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import TrialData
+from ..errors import InputError
 from ..protocol.data_columns import DataColumns
+from .measures import read_measures, read_subscales
 from .reader import DataError, Reader, days_since_first
 from .tables import Columns
 
@@ -27,6 +29,8 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
     """One row a patient, one column a visit."""
     own = {name: name for name in protocol.visit_names}
     names = protocol.data or DataColumns(patient="patient", arm="arm", visits=own)
+    if names.adam is not None:
+        raise InputError("data", origin, "a folder with the ADaM data sets that the protocol names")
     reader = Reader(origin, columns)
     if not reader.rows:
         raise DataError(origin, ["has no rows; expected one row a patient"])
@@ -36,7 +40,7 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
     codes = _arm_codes(protocol)
     arm = reader.arms(names.arm, codes)
     scores = np.full((reader.rows, len(protocol.visits)), np.nan)
-    for at, visit in enumerate(protocol.visit_names):
+    for at, visit in enumerate(protocol.visit_names if protocol.outcome is not None else ()):
         column = names.visits[visit]
         for row, value in enumerate(reader.column(column, f"visit {visit}")):
             scores[row, at] = reader.score(value, row, column, protocol)
@@ -53,8 +57,10 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
                     row,
                     date_column,
                 )
-    reader.done()
     start, randomised = days_since_first(entered)
+    measures = read_measures(reader, protocol, randomised, needed=True)
+    subscales = read_subscales(reader, protocol)
+    reader.done()
     days = np.array([visit.day for visit in protocol.visits])
     assessed = np.where(np.isnan(scores), np.nan, randomised[:, None] + days)
     due = randomised[:, None] + np.array([visit.closes for visit in protocol.visits])
@@ -73,6 +79,8 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
         due,
         np.full(reader.rows, np.nan),
         last_contact,
+        measures=measures,
+        subscales=subscales,
         start=start,
         has_events=False,
     )

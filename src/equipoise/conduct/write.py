@@ -53,7 +53,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_data(data: TrialData, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Write the three tables as CSV and Parquet into a folder, from where `read_data` reads them back.
+    """Write the tables as CSV and Parquet into a folder, from where `read_data` reads them back.
 
     A small `about.json` beside them keeps where the data come from and up to which day they are known.
 
@@ -63,6 +63,8 @@ def write_data(data: TrialData, folder: str | os.PathLike[str]) -> tuple[Path, .
     """
     written = []
     frames = {"patients": data.patients_frame(), "assessments": data.assessments_frame(), "events": data.events_frame()}
+    if data.measures:
+        frames["measures"] = data.measures_frame()
     for name, frame in frames.items():
         for suffix, write in (("csv", frame.write_csv), ("parquet", frame.write_parquet)):
             path = Path(folder) / f"{name}.{suffix}"

@@ -37,6 +37,7 @@ class AnalysisData(Part):
     scores: Annotated[Parameter | None, Field(description="Of the rating scale.")] = None
     adverse_events: Parameter | None = None
     times: Annotated[dict[str, Parameter], Field(description="Per measure of kind 'time'.")] = {}
+    values: Annotated[dict[str, Parameter], Field(description="Per measure of another kind.")] = {}
     last_contact: Annotated[str, Field(description="Column of the date a subject was last heard of.")] = ""
     withdrawn: Annotated[
         dict[str, tuple[str, ...]],

@@ -151,6 +151,13 @@ class Protocol(Part):
         return next(endpoint for endpoint in self.endpoints if endpoint.role == "primary")
 
     @property
+    def used_covariates(self) -> frozenset[str]:
+        """Covariates that an analysis or the allocation needs, 'baseline' among them where it does."""
+        named = [*self.analysis.covariates, *self.allocation.strata]
+        named += [name for item in self.endpoints for key in ("covariates", "strata") for name in getattr(item, key, ())]
+        return frozenset(named)
+
+    @property
     def primary_visit(self) -> str:
         """The visit at which the primary endpoint is known of a patient."""
         return self.visit_of(self.primary)

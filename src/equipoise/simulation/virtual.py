@@ -60,10 +60,7 @@ def virtual_trial(
         Carried to the data, so that they say where they come from.
     """
     drawn = {item.name for item in protocol.covariates if item.shares or item.mean is not None} | {"baseline"}
-    of_endpoints = [
-        name for item in protocol.endpoints for key in ("strata", "covariates") for name in getattr(item, key, ())
-    ]
-    for name in (*protocol.analysis.covariates, *protocol.allocation.strata, *of_endpoints):
+    for name in sorted(protocol.used_covariates):
         if name not in drawn:
             raise InputError(
                 f"covariates.{name}", None, "a distribution for virtual patients: 'shares', or 'mean' and 'sd'"

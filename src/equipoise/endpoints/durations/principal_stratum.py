@@ -26,7 +26,9 @@ with the shortest. The bounds
 are therefore sharp. They are those of trimming the control responders to the share of them that may belong to the
 stratum (Zhang & Rubin 2003, J Educ Behav Stat 28:353; Imai 2008, Stat Probab Lett 78:144), written for a curve that may
 be censored. Where no fewer respond to the experimental arm, p1 >= p0, the lower bound is the effect under monotonicity,
-which is then the least favourable case. Where p0 + p1 <= 1, the upper bound is m1: perhaps nobody responds to both.
+which is then the least favourable case; where more respond to control, monotonicity is contradicted but for chance, and
+the effect it gives may lie outside the bounds. Where p0 + p1 <= 1, the upper bound is m1: perhaps nobody responds to
+both.
 """
 
 from __future__ import annotations
@@ -234,6 +236,6 @@ def principal_stratum(
         lower,
         upper,
         *errors,
-        Interval(max(lower - reach * errors[0], -until), min(upper + reach * errors[1], until), level),
+        Interval(*np.clip((lower - reach * errors[0], upper + reach * errors[1]), -until, until).tolist(), level),
         bool(shares[0] > shares[1]),
     )

@@ -19,18 +19,32 @@ if TYPE_CHECKING:
 
     from .design import Design
 
-__all__ = ["Inference", "RegressionBatch", "RegressionFit", "in_chunks", "of_the_only", "on_columns", "spread"]
+__all__ = [
+    "Inference",
+    "RegressionBatch",
+    "RegressionFit",
+    "in_chunks",
+    "of_the_only",
+    "on_columns",
+    "spread",
+    "two_arms",
+]
 
 Some = TypeVar("Some", bound="RegressionBatch")
 
 
-def _weights(arms: int, coefficients: int, arm: int, reference: int) -> NDArray[np.float64]:
-    """Of the coefficients in the difference of two arms, shape (coefficients,)."""
+def two_arms(arms: int, arm: int, reference: int) -> None:
+    """Raises `InputError` unless two numbers are those of two arms."""
     for name, value in (("arm", arm), ("reference", reference)):
         if not 0 <= value < arms:
             raise InputError(name, value, f"an arm from 0 to {arms - 1}")
     if arm == reference:
         raise InputError("arm", arm, "an arm other than the reference")
+
+
+def _weights(arms: int, coefficients: int, arm: int, reference: int) -> NDArray[np.float64]:
+    """Of the coefficients in the difference of two arms, shape (coefficients,)."""
+    two_arms(arms, arm, reference)
     weights = np.zeros(coefficients)
     if arm:
         weights[arm] = 1

@@ -138,6 +138,10 @@ def climb_poisson(design: Design, counts: CountTrials) -> tuple[NDArray[np.intp]
 
 def _fit(counts: CountTrials, variance: PoissonVariance, drop_aliased: bool) -> CountBatch:
     design = counts.design(drop_aliased)
+    if variance != "model":
+        for at in np.flatnonzero(design.patients <= (~design.aliased).sum(axis=1)):
+            reason = f"more patients with complete data than the {len(design.names)} coefficients"
+            design.failures.setdefault(int(at), InputError("patients", int(design.patients[at]), reason))
     rows, observed, found = climb_poisson(design, counts)
     covariance = inverted(found.information)
     if variance != "model":

@@ -39,7 +39,7 @@ def sandwich(
         Of the information, shape (trials, q, q).
     kind
         HC0 as it is; HC1 times n / (n - q); HC2 and HC3 with residuals divided by the root of, and by, 1 less the
-        leverage.
+        leverage. A patient of leverage 1, whom the model fits whatever her outcome, adds nothing.
     """
     squares = residuals * residuals
     if kind == "HC1":
@@ -48,7 +48,9 @@ def sandwich(
         squares = squares * (patients / (patients - coefficients))[:, None]
     elif kind != "HC0":
         leverage = weights * (np.matmul(inverse, basis) * basis).sum(axis=1)
-        rest = np.where(weights > 0, 1.0 - leverage, 1.0)
-        squares = squares / (rest if kind == "HC2" else rest * rest)
+        rest = 1.0 - leverage
+        alone = (rest < 1e-10) | (weights <= 0)
+        rest = np.where(alone, 1.0, rest)
+        squares = np.where(alone, 0.0, squares) / (rest if kind == "HC2" else rest * rest)
     middle = np.matmul(basis * squares[:, None], basis.swapaxes(1, 2))
     return np.matmul(np.matmul(inverse, middle), inverse)

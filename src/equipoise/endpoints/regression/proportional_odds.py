@@ -1,0 +1,314 @@
+"""Proportional odds regression of an ordered outcome on arm and covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...checks import choice
+from ...errors import InputError
+from ...estimate import Better, Scale
+from .design import Design, design_of, gradient_of, information_of, linear_predictor
+from .fitted import RegressionBatch, RegressionFit, in_chunks, of_the_only, on_columns
+from .newton import climb, inverted
+from .trials import Trials, many_trials, one_trial
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["OrdinalBatch", "ProportionalOddsFit", "proportional_odds_batch", "proportional_odds_regression"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cumulative:
+    """Log-likelihoods of many trials in thresholds a_1 < a_2 < ... and slopes b: logit P(level > j) = b'x - a_j.
+
+    With upper u = a_y - b'x and lower l = a_{y-1} - b'x the probability of level y is F(u) (1 - F(l)) (1 - e^(l - u)),
+    F the logistic distribution. The last factor is of thresholds alone, so no digits cancel, and the log-likelihood is
+    a sum of concave terms.
+
+    Attributes
+    ----------
+    basis, aliased
+        Of the design but its intercept.
+    level
+        0, 1, ..., levels - 1 without gaps; `levels` where nobody is analysed; shape (trials, patients).
+    counts
+        Patients at each level, shape (trials, levels).
+    """
+
+    basis: NDArray[np.float64]
+    aliased: NDArray[np.bool_]
+    level: NDArray[np.intp]
+    counts: NDArray[np.float64]
+
+    def _by_level(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the patients at each level, shape (trials, levels)."""
+        trials, levels = self.counts.shape
+        place = np.arange(trials)[:, None] * (levels + 1) + self.level
+        sums = np.bincount(place.ravel(), np.asarray(values, dtype=float).ravel(), trials * (levels + 1))
+        return sums.astype(np.float64, copy=False).reshape(trials, levels + 1)[:, :levels]
+
+    def at(
+        self, parameters: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        trials, levels = self.counts.shape
+        inner = levels - 1
+        thresholds = parameters[:, :inner]
+        gaps = np.diff(thresholds, axis=1)
+        ordered = np.asarray((gaps > 0).all(axis=1))
+        gaps = np.where(ordered[:, None], gaps, 1.0)
+        ends = np.full((trials, levels + 2), np.inf)
+        ends[:, 0] = -np.inf
+        ends[:, 1:levels] = thresholds
+        ends[:, levels + 1] = 0.0
+        predictor = linear_predictor(self.basis, parameters[:, inner:])
+        present = self.level < levels
+        upper = np.take_along_axis(ends, np.where(present, self.level + 1, levels + 1), axis=1) - predictor
+        lower = np.take_along_axis(ends, np.where(present, self.level, levels + 1), axis=1) - predictor
+        small_upper, small_lower = np.exp(-np.abs(upper)), np.exp(-np.abs(lower))
+        rest_upper, rest_lower = 1 / (1 + small_upper), 1 / (1 + small_lower)
+        value = np.minimum(upper, 0.0) - np.log1p(small_upper) + np.minimum(-lower, 0.0) - np.log1p(small_lower)
+        above_upper = np.where(upper >= 0, small_upper, 1.0) * rest_upper
+        below_lower = np.where(lower >= 0, 1.0, small_lower) * rest_lower
+        weight_upper, weight_lower = small_upper * rest_upper**2, small_lower * rest_lower**2
+
+        between = 1 / np.expm1(gaps)
+        middle = self.counts[:, 1:-1]
+        log_likelihood = np.where(present, value, 0.0).sum(axis=1) + (middle * np.log(-np.expm1(-gaps))).sum(axis=1)
+        gradient = np.empty_like(parameters)
+        gradient[:, :inner] = self._by_level(above_upper)[:, :-1] - self._by_level(below_lower)[:, 1:]
+        gradient[:, 1:inner] += middle * between
+        gradient[:, : inner - 1] -= middle * between
+        gradient[:, inner:] = gradient_of(self.basis, np.where(present, below_lower - above_upper, 0.0))
+
+        information = np.zeros((trials, parameters.shape[1], parameters.shape[1]))
+        bend, at = middle * between * (1 + between), np.arange(inner)
+        information[:, at, at] = self._by_level(weight_upper)[:, :-1] + self._by_level(weight_lower)[:, 1:]
+        information[:, at[1:], at[1:]] += bend
+        information[:, at[:-1], at[:-1]] += bend
+        information[:, at[1:], at[:-1]] = information[:, at[:-1], at[1:]] = -bend
+        for column in range(self.basis.shape[1]):
+            values = self.basis[:, column]
+            across = -self._by_level(weight_upper * values)[:, :-1] - self._by_level(weight_lower * values)[:, 1:]
+            information[:, :inner, inner + column] = information[:, inner + column, :inner] = across
+        weights = np.where(present, weight_upper + weight_lower, 0.0)
+        information[:, inner:, inner:] = information_of(self.basis, weights, self.aliased)
+        return np.where(ordered, log_likelihood, -np.inf), gradient, information
+
+    def only(self, rows: NDArray[np.intp]) -> _Cumulative:
+        return _Cumulative(self.basis[rows], self.aliased[rows], self.level[rows], self.counts[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrdinalBatch(RegressionBatch):
+    """Proportional odds regressions of many trials.
+
+    The first coefficient stands for the intercept: the log odds of a level above the lowest seen in the trial, for
+    control with all covariates 0.
+
+    Attributes
+    ----------
+    levels
+        The levels of the outcome in all trials, in order, shape (levels,).
+    thresholds
+        a_j of logit P(outcome > level j) = b'x - a_j, for all levels but the last; NaN where the level joins the next
+        because nobody of the trial has it; shape (trials, levels - 1).
+    counts
+        Patients analysed by arm and level, shape (trials, arms, levels).
+    """
+
+    levels: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    counts: NDArray[np.intp]
+
+
+def _level_counts(design: Design, level: NDArray[np.intp], levels: int) -> NDArray[np.intp]:
+    """Patients analysed by arm and level, shape (trials, arms, levels)."""
+    trials = len(level)
+    place = (np.arange(trials)[:, None] * (design.arms + 1) + design.arm) * levels + level
+    place = np.where(design.present, place, (np.arange(trials)[:, None] * (design.arms + 1) + design.arms) * levels)
+    sums = np.bincount(place.ravel(), minlength=trials * (design.arms + 1) * levels)
+    return sums.reshape(trials, design.arms + 1, levels)[:, :-1]
+
+
+def _fit(trials: Trials, levels: NDArray[np.float64], drop_aliased: bool) -> OrdinalBatch:
+    design = design_of(trials, drop_aliased=drop_aliased)
+    present = design.present
+    level = np.searchsorted(levels, np.where(present, trials.outcome, levels[0]))
+    counts = _level_counts(design, level, levels.size)
+    seen = counts.sum(axis=1) > 0
+    found_levels = seen.sum(axis=1)
+    for at in np.flatnonzero(found_levels < 2):
+        only = levels[seen[at]].tolist()
+        design.failures.setdefault(
+            int(at), InputError("outcome", only, "patients at two levels of the outcome or more")
+        )
+    joined = np.take_along_axis(np.cumsum(seen, axis=1) - 1, level, axis=1)
+
+    count, total = len(design.names), len(trials)
+    coefficients, log_likelihood = np.full((total, count), np.nan), np.full(total, np.nan)
+    covariance = np.full((total, count, count), np.nan)
+    thresholds = np.full((total, levels.size - 1), np.nan)
+    fitted = np.zeros(total, dtype=bool)
+    sound = np.array([at not in design.failures for at in range(total)], dtype=bool)
+    for size in np.unique(found_levels[sound]):
+        rows = np.flatnonzero(sound & (found_levels == size))
+        inner = int(size) - 1
+        here = counts.sum(axis=1)[rows][seen[rows]].reshape(rows.size, size).astype(float)
+        below = np.cumsum(here, axis=1)[:, :-1]
+        start = np.zeros((rows.size, inner + count - 1))
+        start[:, :inner] = np.log(below / (design.patients[rows][:, None] - below))
+        model = _Cumulative(
+            design.basis[rows, 1:], design.aliased[rows, 1:], np.where(present[rows], joined[rows], size), here
+        )
+        found = climb(model, start)
+        for at in np.flatnonzero(~found.converged):
+            row = int(rows[at])
+            step = np.concatenate(([0.0], found.step[at, inner:]))
+            design.failures[row] = InputError(
+                "covariates",
+                design.running_away(row, step),
+                "arms and covariates that do not separate levels of the outcome: the estimates run away to infinity",
+            )
+        good = np.flatnonzero(found.converged)
+        rows, best = rows[good], found.parameters[good]
+        # The first threshold, with its sign changed, takes the place of the basis's intercept.
+        turn = np.zeros((count, inner + count - 1))
+        turn[0, 0] = -1.0
+        turn[1:, inner:] = np.eye(count - 1)
+        fitted[rows] = True
+        coefficients[rows], log_likelihood[rows] = best @ turn.T, found.log_likelihood[good]
+        covariance[rows] = turn @ inverted(found.information[good]) @ turn.T
+        shift = np.matmul(design.back[rows][:, :1, 1:], best[:, inner:, None])[:, 0]
+        trial, column = np.nonzero(seen[rows] & (np.cumsum(seen[rows], axis=1) <= inner))
+        thresholds[rows[trial], column] = (best[:, :inner] - shift).ravel()
+    rows = np.flatnonzero(fitted)
+    return OrdinalBatch(
+        **on_columns(design, rows, coefficients[rows], covariance[rows], log_likelihood[rows]),
+        levels=levels,
+        thresholds=thresholds,
+        counts=counts,
+    )
+
+
+def _levels(trials: Trials) -> NDArray[np.float64]:
+    levels = np.unique(trials.outcome[~np.isnan(trials.outcome)])
+    return levels if levels.size else np.zeros(1)
+
+
+def proportional_odds_batch(
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    arms: int | None = None,
+    drop_aliased: bool = False,
+) -> OrdinalBatch:
+    """`proportional_odds_regression` of many trials.
+
+    Parameters
+    ----------
+    outcome, arm
+        Shape (trials, patients): numbers whose order is that of the levels, NaN where missing; 0 for control, 1, 2,
+        ... for the other arms, -1 where there is no patient.
+    covariates
+        Shape (trials, patients, covariates), numeric; NaN where missing.
+    names, arms, drop_aliased
+        As for `logistic_batch`.
+
+    Raises
+    ------
+    InputError
+        For arrays that do not fit. A trial that cannot be fitted raises nothing: it is NaN, and `failures` says why.
+    """
+    trials = many_trials(outcome, arm, covariates, names=names, arms=arms)
+    levels = _levels(trials)
+    return in_chunks(lambda rows: _fit(trials.only(rows), levels, drop_aliased), trials, levels.size**2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProportionalOddsFit(RegressionFit):
+    """A proportional odds regression; a positive coefficient makes higher levels more likely.
+
+    The first coefficient stands for the intercept: the log odds of a level above the lowest, for control with all
+    covariates 0.
+
+    Attributes
+    ----------
+    levels
+        The levels seen, in order, shape (levels,).
+    thresholds
+        a_j of logit P(outcome > level j) = b'x - a_j, shape (levels - 1,).
+    counts
+        Patients analysed by arm (control first) and level, shape (arms, levels).
+    """
+
+    levels: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    counts: NDArray[np.intp]
+
+    @property
+    def _kind(self) -> str:
+        return "proportional odds regression"
+
+
+def proportional_odds_regression(
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    better: Better = "higher",
+    label: str = "",
+) -> ProportionalOddsFit:
+    """Proportional odds regression of an ordered outcome on arm and covariates, by maximum likelihood.
+
+    logit P(outcome > level j) = b'x - a_j (Walker & Duncan 1967, Biometrika 54:167; McCullagh 1980, JRSS B 42:109):
+    the log odds of an outcome above a level differ between arms by the same amount at every level. Standard errors are
+    from the observed information. With two levels it is logistic regression.
+
+    Parameters
+    ----------
+    outcome
+        Numbers whose order is that of the levels, NaN where missing; shape (patients,). A level that nobody has is
+        none.
+    arm
+        0 (control), 1, 2, ... for each patient.
+    covariates
+        Shape (patients,) or (patients, covariates), numeric (factors as indicator columns); NaN where missing.
+    names
+        Of the covariates, for the table and for errors.
+    better
+        Whether higher or lower levels are good; carried to the estimates.
+    label
+        What is analysed, for people.
+
+    Returns
+    -------
+    ProportionalOddsFit
+        Log odds ratios of a higher level. Patients with a missing value are left out and counted.
+
+    Raises
+    ------
+    InputError
+        For an arm without patients; all patients at one level; a covariate that is constant or determined by the arms
+        and the covariates before it; arms or covariates that separate levels, so that estimates run away to infinity.
+    """
+    choice("better", better, ("higher", "lower"))
+    trials = one_trial(outcome, arm, covariates, names=names)
+    batch = _fit(trials, _levels(trials), drop_aliased=False)
+    common = of_the_only(batch)
+    return ProportionalOddsFit(
+        **common,
+        scale=Scale.LOG_ODDS_RATIO,
+        better=better,
+        label=label,
+        levels=batch.levels[batch.counts[0].sum(axis=0) > 0],
+        thresholds=batch.thresholds[0][~np.isnan(batch.thresholds[0])],
+        counts=batch.counts[0][:, batch.counts[0].sum(axis=0) > 0],
+    )
