@@ -191,7 +191,10 @@ class TrialData:
             f"{name} {int((~np.isnan(self.scores[:, at])).sum())}" for at, name in enumerate(self.visit_names)
         )
         known = "" if np.isinf(self.cut) or self.start is None else f", known to {self.date(self.cut)}"
-        return f"Trial data of {len(self)} patients ({arms}){known}\n{self.scale} seen at {seen}"
+        lines = [f"Trial data of {len(self)} patients ({arms}){known}"]
+        lines += [f"{self.scale} seen at {seen}"] if self.scale else []
+        recorded = [f"{name} {int((~np.isnan(item.value)).sum())}" for name, item in self.measures.items()]
+        return "\n".join([*lines, f"recorded: {', '.join(recorded)}"] if recorded else lines)
 
     __repr__ = __str__
 

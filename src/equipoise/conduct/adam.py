@@ -59,8 +59,8 @@ def read_adam(protocol: Protocol, find: Find) -> TrialData:
     people.done()
     scores, assessed, contact = _scores(protocol, names, adam, find, rows, start)
     latest = np.fmax(np.fmax(contact, last_contact), np.where(np.isnan(randomised), -np.inf, randomised))
-    times = {name: _values(protocol, name, parameter, find, rows, key, None) for name, parameter in adam.times.items()}
-    values = {
+    found = {name: _values(protocol, name, parameter, find, rows, key, None) for name, parameter in adam.times.items()}
+    found |= {
         name: _values(protocol, name, parameter, find, rows, key, start) for name, parameter in adam.values.items()
     }
     return TrialData(
@@ -77,7 +77,7 @@ def read_adam(protocol: Protocol, find: Find) -> TrialData:
         np.where(withdrawn, latest, np.nan),
         latest,
         _adverse_events(adam, find, rows, start, randomised, key),
-        measures=times | values,
+        measures={item.name: found[item.name] for item in protocol.measures if item.name in found},
         start=start,
         has_events=adam.adverse_events is not None,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..estimate import Estimate, Interval
+from ..multiplicity import adjust_p_values
 from .dunnett import LargestT
 from .studentised_range import studentised_range_point, studentised_range_tail
 
@@ -44,16 +45,9 @@ def adjusted_p_values(
         assert correlation is not None
         largest = LargestT.of(correlation)
         return [largest.tail(abs(one.statistic), one.degrees_of_freedom) for one in family]
-    raw = np.array([one.p_value for one in family])
     if adjust == "tukey":
         return [_tukey_p(one, n_means) for one in family]
-    if adjust == "bonferroni":
-        return np.minimum(1.0, raw * len(raw)).tolist()
-    order = np.argsort(raw, kind="stable")
-    stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
-    adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(1.0, stepped)
-    return adjusted.tolist()
+    return adjust_p_values([one.p_value for one in family], adjust).tolist()
 
 
 def adjusted_intervals(

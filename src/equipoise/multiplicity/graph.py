@@ -182,19 +182,16 @@ class Graph(Procedure):
     def further(self, rejected: NDArray[np.bool_], crossing: Crossing) -> NDArray[np.bool_]:
         """Rejections at a look added to those before, (trials, hypotheses); all that cross at once, until none does."""
         found = rejected.copy()
-        active = np.arange(len(found))
+        active = np.flatnonzero(~found.all(axis=1))
         while active.size:
-            states, which = np.unique(found[active], axis=0, return_inverse=True)
-            before = found[active].sum()
+            before = found[active]
+            states, which = _states(before)
             for number, state in enumerate(states):
-                rows = active[which.ravel() == number]
+                rows = active[which == number]
                 weights, _ = self.left(state)
                 found[rows] |= crossing(weights, rows) & ~state
-            changed = found[active].sum() > before
-            if not changed:
-                break
-            # only trials with a hypothesis still open can go further
-            active = active[~found[active].all(axis=1)]
+            after = found[active]
+            active = active[(after != before).any(axis=1) & ~after.all(axis=1)]
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -279,6 +276,16 @@ def _without(weights: Array, edges: Array, chosen: NDArray[np.intp]) -> tuple[Ar
     edges[:, range(size), range(size)] = 0.0
     edges[trials, chosen], edges[trials, :, chosen], weights[trials, chosen] = 0.0, 0.0, 0.0
     return np.minimum(weights, 1.0), edges
+
+
+def _states(rejected: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """The different rows of (trials, hypotheses), and which of them each trial is."""
+    if rejected.shape[1] > 62:
+        states, which = np.unique(rejected, axis=0, return_inverse=True)
+        return states, which.ravel()
+    codes = rejected @ (1 << np.arange(rejected.shape[1]))
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    return rejected[first], which.ravel()
 
 
 @lru_cache(maxsize=1 << 14)

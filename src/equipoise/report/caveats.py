@@ -122,7 +122,12 @@ def _follow_up(result: TrialResult) -> list[str]:
 def _others(result: TrialResult) -> list[str]:
     protocol = result.protocol
     sentences = []
-    if result.secondary:
+    if result.testing is not None:
+        sentences.append(
+            f"Of the hypotheses tested together at {result.testing.procedure}'s error rate only those in the table of"
+            " tests may be claimed; all other comparisons are not corrected for their number."
+        )
+    elif result.secondary:
         sentences.append(
             "Secondary endpoints are not corrected for their number"
             + (", nor for the looks." if result.plan.design.looks > 1 else ".")

@@ -249,7 +249,8 @@ def comparisons_table(result: TrialResult) -> Table | None:
     """One row an endpoint and experimental arm, or why there is no result; None without secondary endpoints."""
     rows: list[tuple[str, ...]] = []
     notes = [
-        "Intervals and p-values (two-sided) as if there had been no interim look, and not corrected for their number."
+        "Intervals and p-values (two-sided) as if there had been no interim look, and not corrected for their number"
+        + (": the table of tests is." if result.testing is not None else ".")
     ]
     several = len(result.protocol.arm_names) > 2
     level = 0.0

@@ -15,6 +15,7 @@ from .endpoint_tables import (
 from .figures.response import response_results
 from .result_tables import endpoint_result_tables
 from .table import Table
+from .testing_table import testing_table
 from .trial_tables import baseline_table, design_table, flow_table, looks_table, safety_table
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "means_table",
     "response_table",
     "safety_table",
+    "testing_table",
 ]
 
 
@@ -41,6 +43,11 @@ def all_tables(result: TrialResult) -> tuple[Table, ...]:
     """Every table the trial has rows for, in the order of a report."""
     found = [looks_table(result), estimates_table(result), means_table(result), differences_table(result)]
     found += [response_table(result, item.name) for item in response_results(result)]
-    found += [durability_table(result), comparisons_table(result), *endpoint_result_tables(result)]
+    found += [
+        durability_table(result),
+        comparisons_table(result),
+        testing_table(result),
+        *endpoint_result_tables(result),
+    ]
     found += [flow_table(result), baseline_table(result), safety_table(result), design_table(result.plan)]
     return tuple(table for table in found if table is not None)

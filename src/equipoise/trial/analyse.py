@@ -16,10 +16,12 @@ from ..errors import InputError, NotEstimable
 from .describe import ArmFlow, adverse_events, baseline, flow
 from .looks import Look, look_at, waiting, walk
 from .plan import Plan, plan
+from .testing import tested
 
 if TYPE_CHECKING:
     from ..data import TrialData
     from ..endpoints import EndpointResult
+    from ..multiplicity import SequentialTests
     from ..protocol import Protocol
     from ..sequential import Conclusion
 
@@ -73,6 +75,8 @@ class TrialResult:
         What was known at the deciding look: the primary and all endpoints at visits are of these.
     followed
         The same patients to the end of their follow-up: loss of response and adverse events are of these.
+    testing, testing_notes
+        Decisions on the protocol's family of hypotheses, None where it names none; what could not be tested, and why.
     """
 
     protocol: Protocol = field(repr=False)
@@ -84,6 +88,8 @@ class TrialResult:
     data: TrialData = field(repr=False)
     followed: TrialData = field(repr=False)
     provenance: Provenance
+    testing: SequentialTests | None = None
+    testing_notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [self.protocol.trial.title, *map(str, self.looks)]
@@ -117,6 +123,7 @@ class TrialResult:
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
             "primary": self.primary.to_dict(),
             "secondary": [result.to_dict() for result in self.secondary],
+            "testing": None if self.testing is None else self.testing.to_dict() | {"notes": list(self.testing_notes)},
             "flow": [asdict(row) for row in self.flow],
             "baseline": [asdict(row) for row in baseline(self.protocol, self.data)],
             "adverse_events": [asdict(row) for row in adverse_events(self.followed)],
@@ -194,6 +201,7 @@ def analyse(
         if on_look:
             on_look(taken[-1])
     known = taken[-1].data
+    testing, testing_notes = tested(planned, taken, passed)
     followed = _followed(data, known)
     return TrialResult(
         protocol=protocol,
@@ -217,6 +225,8 @@ def analyse(
             data.origin.seed,
             data.origin.trial,
         ),
+        testing=testing,
+        testing_notes=testing_notes,
     )
 
 

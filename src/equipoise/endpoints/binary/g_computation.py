@@ -35,7 +35,7 @@ class _Options:
     variance: Variance
     sandwich: Robust | Literal["model"]
     interactions: tuple[int, ...]
-    drop_aliased: bool
+    drop_absent: bool
 
     @classmethod
     def of(
@@ -45,7 +45,7 @@ class _Options:
         variance: str,
         sandwich: str,
         interactions: bool | Sequence[int],
-        drop_aliased: bool = False,
+        drop_absent: bool = False,
     ) -> _Options:
         covariates = len(trials.names)
         if isinstance(interactions, bool):
@@ -59,7 +59,7 @@ class _Options:
             choice("variance", variance, ("ye", "ge")),
             choice("sandwich", sandwich, ("model", *ROBUST)),
             interacting,
-            drop_aliased,
+            drop_absent,
         )
 
 
@@ -164,7 +164,7 @@ def _robust_covariance(
 def _fit(trials: Trials, options: _Options, strata: NDArray[np.intp] | None) -> MarginalBatch:
     kept = trials.complete
     trials = _with_interactions(trials, kept, options.interactions)
-    design = design_of(trials, kept, drop_aliased=options.drop_aliased)
+    design = design_of(trials, kept, drop_absent=options.drop_absent)
     sizes = design.sizes()
     least = 2 if options.variance == "ye" else 1
     for at in np.flatnonzero((sizes < least).any(axis=1)):
@@ -238,7 +238,7 @@ def g_computation_batch(
     strata: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     arms: int | None = None,
-    drop_aliased: bool = False,
+    drop_absent: bool = False,
 ) -> MarginalBatch:
     """`g_computation` of many trials.
 
@@ -251,7 +251,7 @@ def g_computation_batch(
         Shape (trials, patients, covariates), numeric; NaN where missing.
     family, variance, sandwich, interactions
         As for `g_computation`.
-    names, arms, drop_aliased
+    names, arms, drop_absent
         As for `logistic_batch`.
 
     Raises
@@ -260,7 +260,7 @@ def g_computation_batch(
         For arrays that do not fit. A trial that cannot be analysed raises nothing: it is NaN, and `failures` says why.
     """
     trials = many_trials(outcome, arm, covariates, names=names, arms=arms)
-    options = _Options.of(trials, family, variance, sandwich, interactions, drop_aliased)
+    options = _Options.of(trials, family, variance, sandwich, interactions, drop_absent)
     if family == "logistic":
         binary_outcome(trials)
     codes = _strata(strata, trials.outcome.shape)

@@ -227,6 +227,7 @@ def principal_stratum(
     lower, upper = float(found.lower), float(found.upper)
     errors = float(found.lower_error), float(found.upper_error)
     reach = imbens_manski(upper - lower, max(errors), level)
+    lowest, highest = np.clip((lower - reach * errors[0], upper + reach * errors[1]), -until, until)
     shares = times.responses.responders / times.responses.patients
     return PrincipalStratum(
         until,
@@ -236,6 +237,6 @@ def principal_stratum(
         lower,
         upper,
         *errors,
-        Interval(*np.clip((lower - reach * errors[0], upper + reach * errors[1]), -until, until).tolist(), level),
+        Interval(float(lowest), float(highest), level),
         bool(shares[0] > shares[1]),
     )

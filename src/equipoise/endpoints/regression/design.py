@@ -133,7 +133,7 @@ def _orthogonal(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     return basis, triangle, aliased
 
 
-def design_of(trials: Trials, usable: NDArray[np.bool_] | None = None, *, drop_aliased: bool = False) -> Design:
+def design_of(trials: Trials, usable: NDArray[np.bool_] | None = None, *, drop_absent: bool = False) -> Design:
     """The design of many trials, over patients with complete data.
 
     Parameters
@@ -142,9 +142,9 @@ def design_of(trials: Trials, usable: NDArray[np.bool_] | None = None, *, drop_a
         Outcome, arm and covariates.
     usable
         Patients who may be analysed, shape (trials, patients); all when absent.
-    drop_aliased
-        Whether covariates that arms and earlier covariates determine (a level that no patient of a trial has) are left
-        out of that trial's model; otherwise it fails.
+    drop_absent
+        Whether covariates that are 0 for all patients analysed of a trial, as the indicator of a level that none of
+        them has, are left out of its model; otherwise that trial fails.
     """
     kept = trials.complete if usable is None else trials.complete & usable
     arm = np.where(kept, trials.arm, -1)
@@ -181,7 +181,7 @@ def design_of(trials: Trials, usable: NDArray[np.bool_] | None = None, *, drop_a
     back[:, 0, 1:] = -np.matmul(centre[:, None], slopes)[:, 0]
     back[:, 1:, 1:] = slopes
     for at, column in zip(*np.nonzero(aliased), strict=True):
-        if int(at) in failures or (drop_aliased and column >= trials.arms - 1):
+        if int(at) in failures or (drop_absent and size[at, column] == 0):
             continue
         if constant[at, column]:
             reason = "a covariate that varies between patients"

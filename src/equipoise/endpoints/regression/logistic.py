@@ -92,8 +92,8 @@ def binary_outcome(trials: Trials) -> Trials:
     return trials
 
 
-def _fit(trials: Trials, drop_aliased: bool) -> RegressionBatch:
-    design = design_of(trials, drop_aliased=drop_aliased)
+def _fit(trials: Trials, drop_absent: bool) -> RegressionBatch:
+    design = design_of(trials, drop_absent=drop_absent)
     rows, found = climb_logistic(design, trials.outcome)
     return RegressionBatch(
         **on_columns(design, rows, found.parameters, inverted(found.information), found.log_likelihood)
@@ -107,7 +107,7 @@ def logistic_batch(
     *,
     names: Sequence[str] | None = None,
     arms: int | None = None,
-    drop_aliased: bool = False,
+    drop_absent: bool = False,
 ) -> RegressionBatch:
     """`logistic_regression` of many trials.
 
@@ -122,9 +122,9 @@ def logistic_batch(
         Of the covariates.
     arms
         Number of arms, control included; as many as there are in the data when absent.
-    drop_aliased
-        Whether covariates that arms and earlier covariates determine are left out of a trial's model, as R does;
-        otherwise that trial fails.
+    drop_absent
+        Whether covariates that are 0 for all patients analysed of a trial, as the indicator of a level that none of
+        them has, are left out of its model; otherwise that trial fails.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def logistic_batch(
         For arrays that do not fit. A trial that cannot be fitted raises nothing: it is NaN, and `failures` says why.
     """
     trials = binary_outcome(many_trials(outcome, arm, covariates, names=names, arms=arms))
-    return in_chunks(lambda rows: _fit(trials.only(rows), drop_aliased), trials)
+    return in_chunks(lambda rows: _fit(trials.only(rows), drop_absent), trials)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,5 +183,5 @@ def logistic_regression(
         run away to infinity. The covariate is named.
     """
     choice("better", better, ("higher", "lower"))
-    batch = _fit(binary_outcome(one_trial(outcome, arm, covariates, names=names)), drop_aliased=False)
+    batch = _fit(binary_outcome(one_trial(outcome, arm, covariates, names=names)), drop_absent=False)
     return LogisticFit(**of_the_only(batch), scale=Scale.LOG_ODDS_RATIO, better=better, label=label)

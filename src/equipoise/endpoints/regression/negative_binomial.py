@@ -128,8 +128,8 @@ def _earlier(count: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.cumsum(histogram[:, :0:-1], axis=1)[:, ::-1].astype(float)
 
 
-def _fit(counts: CountTrials, drop_aliased: bool) -> CountBatch:
-    design = counts.design(drop_aliased)
+def _fit(counts: CountTrials, drop_absent: bool) -> CountBatch:
+    design = counts.design(drop_absent)
     rows, observed, poisson = climb_poisson(design, counts)
     coefficients, value = poisson.parameters.copy(), poisson.log_likelihood.copy()
     covariance = inverted(poisson.information)
@@ -182,7 +182,7 @@ def negative_binomial_batch(
     exposure: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     arms: int | None = None,
-    drop_aliased: bool = False,
+    drop_absent: bool = False,
 ) -> CountBatch:
     """`negative_binomial_regression` of many trials.
 
@@ -193,7 +193,7 @@ def negative_binomial_batch(
         ... for the other arms, -1 where there is no patient.
     covariates
         Shape (trials, patients, covariates), numeric; NaN where missing.
-    names, arms, drop_aliased
+    names, arms, drop_absent
         As for `logistic_batch`.
 
     Raises
@@ -203,7 +203,7 @@ def negative_binomial_batch(
     """
     counts = CountTrials.of(many_trials(outcome, arm, covariates, names=names, arms=arms), exposure)
     most = 0 if not counts.trials.outcome.size else int(np.nan_to_num(counts.trials.outcome).max())
-    return in_chunks(lambda rows: _fit(counts.only(rows), drop_aliased), counts.trials, most)
+    return in_chunks(lambda rows: _fit(counts.only(rows), drop_absent), counts.trials, most)
 
 
 def negative_binomial_regression(
@@ -254,6 +254,6 @@ def negative_binomial_regression(
         covariates before it, or that marks off patients without events. The covariate is named.
     """
     choice("better", better, ("higher", "lower"))
-    batch = _fit(CountTrials.of(one_trial(outcome, arm, covariates, names=names), exposure), drop_aliased=False)
+    batch = _fit(CountTrials.of(one_trial(outcome, arm, covariates, names=names), exposure), drop_absent=False)
     notes = (NO_OVERDISPERSION,) if not batch.failures and batch.dispersion[0] == 0 else ()
     return CountFit.of_batch(batch, scale=Scale.LOG_RATE_RATIO, better=better, label=label, notes=notes)

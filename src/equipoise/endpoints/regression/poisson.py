@@ -136,8 +136,8 @@ def climb_poisson(design: Design, counts: CountTrials) -> tuple[NDArray[np.intp]
     return rows[good], observed.only(good), found.only(good)
 
 
-def _fit(counts: CountTrials, variance: PoissonVariance, drop_aliased: bool) -> CountBatch:
-    design = counts.design(drop_aliased)
+def _fit(counts: CountTrials, variance: PoissonVariance, drop_absent: bool) -> CountBatch:
+    design = counts.design(drop_absent)
     if variance != "model":
         for at in np.flatnonzero(design.patients <= (~design.aliased).sum(axis=1)):
             reason = f"more patients with complete data than the {len(design.names)} coefficients"
@@ -162,7 +162,7 @@ def poisson_batch(
     variance: PoissonVariance = "model",
     names: Sequence[str] | None = None,
     arms: int | None = None,
-    drop_aliased: bool = False,
+    drop_absent: bool = False,
 ) -> CountBatch:
     """`poisson_regression` of many trials.
 
@@ -175,7 +175,7 @@ def poisson_batch(
         Shape (trials, patients, covariates), numeric; NaN where missing.
     variance
         As for `poisson_regression`.
-    names, arms, drop_aliased
+    names, arms, drop_absent
         As for `logistic_batch`.
 
     Raises
@@ -185,7 +185,7 @@ def poisson_batch(
     """
     choice("variance", variance, ("model", *ROBUST))
     counts = CountTrials.of(many_trials(outcome, arm, covariates, names=names, arms=arms), exposure)
-    return in_chunks(lambda rows: _fit(counts.only(rows), variance, drop_aliased), counts.trials)
+    return in_chunks(lambda rows: _fit(counts.only(rows), variance, drop_absent), counts.trials)
 
 
 def poisson_regression(
@@ -239,5 +239,5 @@ def poisson_regression(
     choice("better", better, ("higher", "lower"))
     choice("variance", variance, ("model", *ROBUST))
     counts = CountTrials.of(one_trial(outcome, arm, covariates, names=names), exposure)
-    batch = _fit(counts, variance, drop_aliased=False)
+    batch = _fit(counts, variance, drop_absent=False)
     return CountFit.of_batch(batch, scale=Scale.LOG_RATE_RATIO, better=better, label=label)

@@ -19,11 +19,27 @@ from .trials import Trials, many_trials, one_trial
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["OrdinalBatch", "ProportionalOddsFit", "proportional_odds_batch", "proportional_odds_regression"]
+__all__ = [
+    "SEPARATED",
+    "Cumulative",
+    "OrdinalBatch",
+    "ProportionalOddsFit",
+    "proportional_odds_batch",
+    "proportional_odds_regression",
+]
+
+SEPARATED = "arms and covariates that do not separate levels of the outcome: the estimates run away to infinity"
+
+
+def _by_level(level: NDArray[np.intp], values: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """Sums of values over the patients at each level, shape (trials, levels)."""
+    place = np.arange(len(level))[:, None] * levels + level
+    sums = np.bincount(place.ravel(), np.asarray(values, dtype=float).ravel(), len(level) * levels)
+    return sums.astype(np.float64, copy=False).reshape(len(level), levels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Cumulative:
+class Cumulative:
     """Log-likelihoods of many trials in thresholds a_1 < a_2 < ... and slopes b: logit P(level > j) = b'x - a_j.
 
     With upper u = a_y - b'x and lower l = a_{y-1} - b'x the probability of level y is F(u) (1 - F(l)) (1 - e^(l - u)),
@@ -35,22 +51,39 @@ class _Cumulative:
     basis, aliased
         Of the design but its intercept.
     level
-        0, 1, ..., levels - 1 without gaps; `levels` where nobody is analysed; shape (trials, patients).
+        0, 1, ... without gaps, shape (trials, patients).
+    weight
+        1 for the patients analysed (or how many they are), 0 elsewhere, shape (trials, patients).
     counts
-        Patients at each level, shape (trials, levels).
+        Sums of the weights at each level, shape (trials, levels).
     """
 
     basis: NDArray[np.float64]
     aliased: NDArray[np.bool_]
     level: NDArray[np.intp]
+    weight: NDArray[np.float64]
     counts: NDArray[np.float64]
 
+    @classmethod
+    def of(
+        cls,
+        basis: NDArray[np.float64],
+        aliased: NDArray[np.bool_],
+        level: NDArray[np.intp],
+        weight: NDArray[np.float64],
+        levels: int,
+    ) -> Cumulative:
+        """With the levels counted."""
+        return cls(basis, aliased, level, weight, _by_level(level, weight, levels))
+
+    def start(self) -> NDArray[np.float64]:
+        """Thresholds that give every level its share, and no slopes."""
+        below = np.cumsum(self.counts, axis=1)
+        thresholds = np.log(below[:, :-1] / (below[:, -1:] - below[:, :-1]))
+        return np.concatenate((thresholds, np.zeros(self.basis.shape[:2])), axis=1)
+
     def _by_level(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums over the patients at each level, shape (trials, levels)."""
-        trials, levels = self.counts.shape
-        place = np.arange(trials)[:, None] * (levels + 1) + self.level
-        sums = np.bincount(place.ravel(), np.asarray(values, dtype=float).ravel(), trials * (levels + 1))
-        return sums.astype(np.float64, copy=False).reshape(trials, levels + 1)[:, :levels]
+        return _by_level(self.level, values, self.counts.shape[1])
 
     def at(
         self, parameters: NDArray[np.float64]
@@ -61,29 +94,28 @@ class _Cumulative:
         gaps = np.diff(thresholds, axis=1)
         ordered = np.asarray((gaps > 0).all(axis=1))
         gaps = np.where(ordered[:, None], gaps, 1.0)
-        ends = np.full((trials, levels + 2), np.inf)
+        ends = np.full((trials, levels + 1), np.inf)
         ends[:, 0] = -np.inf
-        ends[:, 1:levels] = thresholds
-        ends[:, levels + 1] = 0.0
+        ends[:, 1:-1] = thresholds
         predictor = linear_predictor(self.basis, parameters[:, inner:])
-        present = self.level < levels
-        upper = np.take_along_axis(ends, np.where(present, self.level + 1, levels + 1), axis=1) - predictor
-        lower = np.take_along_axis(ends, np.where(present, self.level, levels + 1), axis=1) - predictor
+        upper = np.take_along_axis(ends, self.level + 1, axis=1) - predictor
+        lower = np.take_along_axis(ends, self.level, axis=1) - predictor
         small_upper, small_lower = np.exp(-np.abs(upper)), np.exp(-np.abs(lower))
         rest_upper, rest_lower = 1 / (1 + small_upper), 1 / (1 + small_lower)
         value = np.minimum(upper, 0.0) - np.log1p(small_upper) + np.minimum(-lower, 0.0) - np.log1p(small_lower)
-        above_upper = np.where(upper >= 0, small_upper, 1.0) * rest_upper
-        below_lower = np.where(lower >= 0, 1.0, small_lower) * rest_lower
-        weight_upper, weight_lower = small_upper * rest_upper**2, small_lower * rest_lower**2
+        above_upper = self.weight * np.where(upper >= 0, small_upper, 1.0) * rest_upper
+        below_lower = self.weight * np.where(lower >= 0, 1.0, small_lower) * rest_lower
+        weight_upper = self.weight * small_upper * rest_upper**2
+        weight_lower = self.weight * small_lower * rest_lower**2
 
         between = 1 / np.expm1(gaps)
         middle = self.counts[:, 1:-1]
-        log_likelihood = np.where(present, value, 0.0).sum(axis=1) + (middle * np.log(-np.expm1(-gaps))).sum(axis=1)
+        log_likelihood = (self.weight * value).sum(axis=1) + (middle * np.log(-np.expm1(-gaps))).sum(axis=1)
         gradient = np.empty_like(parameters)
         gradient[:, :inner] = self._by_level(above_upper)[:, :-1] - self._by_level(below_lower)[:, 1:]
         gradient[:, 1:inner] += middle * between
         gradient[:, : inner - 1] -= middle * between
-        gradient[:, inner:] = gradient_of(self.basis, np.where(present, below_lower - above_upper, 0.0))
+        gradient[:, inner:] = gradient_of(self.basis, below_lower - above_upper)
 
         information = np.zeros((trials, parameters.shape[1], parameters.shape[1]))
         bend, at = middle * between * (1 + between), np.arange(inner)
@@ -95,12 +127,11 @@ class _Cumulative:
             values = self.basis[:, column]
             across = -self._by_level(weight_upper * values)[:, :-1] - self._by_level(weight_lower * values)[:, 1:]
             information[:, :inner, inner + column] = information[:, inner + column, :inner] = across
-        weights = np.where(present, weight_upper + weight_lower, 0.0)
-        information[:, inner:, inner:] = information_of(self.basis, weights, self.aliased)
+        information[:, inner:, inner:] = information_of(self.basis, weight_upper + weight_lower, self.aliased)
         return np.where(ordered, log_likelihood, -np.inf), gradient, information
 
-    def only(self, rows: NDArray[np.intp]) -> _Cumulative:
-        return _Cumulative(self.basis[rows], self.aliased[rows], self.level[rows], self.counts[rows])
+    def only(self, rows: NDArray[np.intp]) -> Cumulative:
+        return Cumulative(self.basis[rows], self.aliased[rows], self.level[rows], self.weight[rows], self.counts[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +166,8 @@ def _level_counts(design: Design, level: NDArray[np.intp], levels: int) -> NDArr
     return sums.reshape(trials, design.arms + 1, levels)[:, :-1]
 
 
-def _fit(trials: Trials, levels: NDArray[np.float64], drop_aliased: bool) -> OrdinalBatch:
-    design = design_of(trials, drop_aliased=drop_aliased)
+def _fit(trials: Trials, levels: NDArray[np.float64], drop_absent: bool) -> OrdinalBatch:
+    design = design_of(trials, drop_absent=drop_absent)
     present = design.present
     level = np.searchsorted(levels, np.where(present, trials.outcome, levels[0]))
     counts = _level_counts(design, level, levels.size)
@@ -147,7 +178,7 @@ def _fit(trials: Trials, levels: NDArray[np.float64], drop_aliased: bool) -> Ord
         design.failures.setdefault(
             int(at), InputError("outcome", only, "patients at two levels of the outcome or more")
         )
-    joined = np.take_along_axis(np.cumsum(seen, axis=1) - 1, level, axis=1)
+    joined = np.take_along_axis(np.maximum(np.cumsum(seen, axis=1) - 1, 0), level, axis=1)
 
     count, total = len(design.names), len(trials)
     coefficients, log_likelihood = np.full((total, count), np.nan), np.full(total, np.nan)
@@ -158,22 +189,14 @@ def _fit(trials: Trials, levels: NDArray[np.float64], drop_aliased: bool) -> Ord
     for size in np.unique(found_levels[sound]):
         rows = np.flatnonzero(sound & (found_levels == size))
         inner = int(size) - 1
-        here = counts.sum(axis=1)[rows][seen[rows]].reshape(rows.size, size).astype(float)
-        below = np.cumsum(here, axis=1)[:, :-1]
-        start = np.zeros((rows.size, inner + count - 1))
-        start[:, :inner] = np.log(below / (design.patients[rows][:, None] - below))
-        model = _Cumulative(
-            design.basis[rows, 1:], design.aliased[rows, 1:], np.where(present[rows], joined[rows], size), here
+        model = Cumulative.of(
+            design.basis[rows, 1:], design.aliased[rows, 1:], joined[rows], present[rows].astype(float), int(size)
         )
-        found = climb(model, start)
+        found = climb(model, model.start())
         for at in np.flatnonzero(~found.converged):
             row = int(rows[at])
             step = np.concatenate(([0.0], found.step[at, inner:]))
-            design.failures[row] = InputError(
-                "covariates",
-                design.running_away(row, step),
-                "arms and covariates that do not separate levels of the outcome: the estimates run away to infinity",
-            )
+            design.failures[row] = InputError("covariates", design.running_away(row, step), SEPARATED)
         good = np.flatnonzero(found.converged)
         rows, best = rows[good], found.parameters[good]
         # The first threshold, with its sign changed, takes the place of the basis's intercept.
@@ -207,7 +230,7 @@ def proportional_odds_batch(
     *,
     names: Sequence[str] | None = None,
     arms: int | None = None,
-    drop_aliased: bool = False,
+    drop_absent: bool = False,
 ) -> OrdinalBatch:
     """`proportional_odds_regression` of many trials.
 
@@ -218,7 +241,7 @@ def proportional_odds_batch(
         ... for the other arms, -1 where there is no patient.
     covariates
         Shape (trials, patients, covariates), numeric; NaN where missing.
-    names, arms, drop_aliased
+    names, arms, drop_absent
         As for `logistic_batch`.
 
     Raises
@@ -228,7 +251,7 @@ def proportional_odds_batch(
     """
     trials = many_trials(outcome, arm, covariates, names=names, arms=arms)
     levels = _levels(trials)
-    return in_chunks(lambda rows: _fit(trials.only(rows), levels, drop_aliased), trials, levels.size**2)
+    return in_chunks(lambda rows: _fit(trials.only(rows), levels, drop_absent), trials, levels.size**2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -301,7 +324,7 @@ def proportional_odds_regression(
     """
     choice("better", better, ("higher", "lower"))
     trials = one_trial(outcome, arm, covariates, names=names)
-    batch = _fit(trials, _levels(trials), drop_aliased=False)
+    batch = _fit(trials, _levels(trials), drop_absent=False)
     common = of_the_only(batch)
     return ProportionalOddsFit(
         **common,

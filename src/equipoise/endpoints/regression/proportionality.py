@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...checks import choice
+from ...errors import InputError
 from .design import Design, design_of
-from .newton import climb, solved
-from .proportional_odds import Cumulative, gapless_levels
+from .newton import climb
+from .proportional_odds import SEPARATED, Cumulative
 from .trials import Trials, one_trial
 
 if TYPE_CHECKING:
@@ -60,17 +61,6 @@ class ScoreTest:
         return f"score test: chi-square {self.statistic:.4g} on {self.degrees_of_freedom} df, p {self.p_value:.4g}"
 
     __repr__ = __str__
-
-
-def _trial(
-    outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None, names: Sequence[str] | None
-) -> tuple[Design, Trials]:
-    """A trial and its design, sound and with at least two levels seen."""
-    trials = one_trial(outcome, arm, covariates, names=names)
-    design = design_of(trials)
-    if design.failures:
-        raise design.failures[0]
-    return design, trials
 
 
 def _scores(
@@ -131,15 +121,106 @@ def _test(score: NDArray[np.float64], information: NDArray[np.float64], tested: 
     return ScoreTest(score[tested] - clear.T @ score[others], information[np.ix_(tested, tested)] - across.T @ clear)
 
 
+def _levels(
+    outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None, names: Sequence[str] | None
+) -> tuple[Design, Trials, NDArray[np.bool_], NDArray[np.intp]]:
+    """A trial with its design, who is analysed, and their levels, 0, 1, ... without gaps."""
+    trials = one_trial(outcome, arm, covariates, names=names)
+    design = design_of(trials)
+    if design.failures:
+        raise design.failures[0]
+    present = design.present[0]
+    return design, trials, present, np.unique(trials.outcome[0, present], return_inverse=True)[1]
+
+
 def _fitted(
     columns: NDArray[np.float64], level: NDArray[np.intp], names: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Thresholds and slopes of the proportional odds model on orthogonal columns (q, patients) of one trial."""
-    counts = np.bincount(level).astype(float)
-    below = np.cumsum(counts)[:-1]
-    start = np.concatenate((np.log(below / (level.size - below)), np.zeros(len(columns))))
-    model = Cumulative(columns[None], np.zeros((1, len(columns)), dtype=bool), level[None], counts[None])
-    found = climb(model, start[None])
+    levels = int(level.max()) + 1
+    model = Cumulative.of(
+        columns[None], np.zeros((1, len(columns)), dtype=bool), level[None], np.ones((1, level.size)), levels
+    )
+    found = climb(model, model.start())
     if not found.converged[0]:
-        raise separated(", ".join(names))
-    return found.parameters[0, : below.size], found.parameters[0, below.size :]
+        raise InputError("covariates", ", ".join(names), SEPARATED)
+    return found.parameters[0, : levels - 1], found.parameters[0, levels - 1 :]
+
+
+def proportionality_test(
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None = None,
+    *,
+    of: Literal["arms", "all"] = "arms",
+    names: Sequence[str] | None = None,
+) -> ScoreTest:
+    """Score test that odds ratios are the same at every level (Peterson & Harrell 1990, Appl Stat 39:205).
+
+    The alternative has coefficients of its own for every threshold; expected information at the proportional odds fit.
+    The test rejects too often where levels are thin (Peterson & Harrell 1990, section 5).
+
+    Parameters
+    ----------
+    outcome, arm, covariates, names
+        As for `proportional_odds_regression`.
+    of
+        Whose odds ratios: the arms' alone, covariates being proportional, or those of all columns.
+
+    Raises
+    ------
+    InputError
+        As `proportional_odds_regression`, and for fewer than three levels.
+    """
+    choice("of", of, ("arms", "all"))
+    design, _, present, level = _levels(outcome, arm, covariates, names)
+    inner = int(level.max())
+    if inner < 2:
+        raise InputError("outcome", inner + 1, "at least three levels, for odds to be proportional")
+    columns = design.basis[0, 1:, present].T
+    thresholds, slopes = _fitted(columns, level, design.names[1:])
+    score, information = _scores(columns, level, thresholds, slopes)
+    free = np.arange(len(columns) if of == "all" else design.arms - 1)
+    common = _common(inner, len(columns), free)
+    tested = np.arange(inner + len(columns), common.shape[1])
+    return _test(common.T @ score, common.T @ information @ common, tested)
+
+
+def arms_score_test(
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> ScoreTest:
+    """Score test that arms do not differ in a proportional odds regression (McCullagh 1980, JRSS B 42:109).
+
+    Its score and information serve sequential trials (Whitehead 1993, Stat Med 12:2257). With two arms and no
+    covariates it is Wilcoxon's test with mid-ranks: the score is 2 / n times the deviation of the rank sum of the
+    experimental arm from its mean, and chi-square is n / (n - 1) times Wilcoxon's.
+
+    Parameters
+    ----------
+    outcome, arm, covariates, names
+        As for `proportional_odds_regression`.
+
+    Raises
+    ------
+    InputError
+        As `proportional_odds_regression`, but arms that separate levels are welcome.
+    """
+    design, trials, present, level = _levels(outcome, arm, covariates, names)
+    inner = int(level.max())
+    if inner < 1:
+        raise InputError("outcome", inner + 1, "patients at two or more levels of the outcome")
+    baseline = trials.covariates[0, present].T
+    baseline = baseline - baseline.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(baseline, axis=1, keepdims=True)
+    baseline = np.sqrt(level.size) * np.linalg.qr((baseline / lengths).T)[0].T
+    thresholds, slopes = _fitted(baseline, level, trials.names)
+    members = (design.arm[0, present] == np.arange(1, design.arms)[:, None]).astype(float)
+    columns = np.concatenate((baseline, members))
+    score, information = _scores(columns, level, thresholds, np.concatenate((slopes, np.zeros(len(members)))))
+    common = _common(inner, len(columns), np.arange(0))
+    tested = np.arange(inner + len(baseline), common.shape[1])
+    return _test(common.T @ score, common.T @ information @ common, tested)

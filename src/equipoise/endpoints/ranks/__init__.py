@@ -1,0 +1,1 @@
+"""Comparisons by ranks and by pairs: rank sums, shifts, win probabilities, hierarchical composites."""
