@@ -231,9 +231,13 @@ def _look_line(look: Look) -> None:
 
 def _closing(result: TrialResult, folder: Path, *, with_data: bool) -> None:
     from .conduct import write_data, write_text
-    from .report import summary, write_report
+    from .report import comparisons_table, summary, testing_table, write_report
+    from .terminal import print_table
 
     typer.echo(f"\n{summary(result)}\n")
+    for table in (comparisons_table(result), testing_table(result)):
+        if table is not None:
+            print_table(table.title, list(table.header), [list(row) for row in table.rows])
     write_text(folder / "result.json", result.to_json())
     if with_data:
         write_data(result.followed, folder / "data")

@@ -99,8 +99,8 @@ class Procedure(ABC):
         given = checked_p_values(p_values)
         if given.ndim != 1:
             raise InputError("p_values", p_values, "one p-value a hypothesis")
-        level, labels = checked_alpha(alpha), self.named(names, given.size)
-        adjusted = self.adjusted(given)
+        level, adjusted = checked_alpha(alpha), self.adjusted(given)
+        labels = self.named(names, given.size)
         rejected = tuple(at_most(adjusted, level).tolist())
         return TestDecisions(self.name, labels, level, tuple(given.tolist()), tuple(adjusted.tolist()), rejected)
 

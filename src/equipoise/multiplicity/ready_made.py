@@ -39,6 +39,13 @@ def _names(hypotheses: int | Sequence[str]) -> tuple[int, tuple[str, ...]]:
     return found, ()
 
 
+def _shares(weights: Sequence[float], size: int) -> tuple[float, ...]:
+    """Equal shares of alpha, or those given."""
+    if len(weights) not in (0, size):
+        raise InputError("weights", list(weights), f"{size} of them, one a hypothesis, or none for equal ones")
+    return tuple(weights) or (1 / size,) * size
+
+
 def _edges(matrix: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, matrix.tolist()))
 
@@ -50,15 +57,14 @@ def _chain(size: int) -> tuple[tuple[float, ...], ...]:
 def bonferroni_graph(hypotheses: int | Sequence[str], weights: Sequence[float] = ()) -> Graph:
     """Shares of alpha, equal unless given, that go nowhere."""
     size, names = _names(hypotheses)
-    shares = tuple(weights) or (1 / size,) * size
-    return Graph(shares, _edges(np.zeros((size, size))), names, "Bonferroni")
+    return Graph(_shares(weights, size), _edges(np.zeros((size, size))), names, "Bonferroni")
 
 
 def holm_graph(hypotheses: int | Sequence[str], weights: Sequence[float] = ()) -> Graph:
     """Shares of alpha, equal unless given, that go to all others in proportion to theirs (Holm 1979)."""
     size, names = _names(hypotheses)
-    shares = np.array(tuple(weights) or (1 / size,) * size, dtype=float)
-    others = np.tile(shares, (size, 1)) * (1 - np.eye(size)) if shares.shape == (size,) else np.zeros((size, size))
+    shares = np.array(_shares(weights, size), dtype=float)
+    others = np.tile(shares, (size, 1)) * (1 - np.eye(size))
     sums = others.sum(axis=1, keepdims=True)
     edges = np.divide(others, sums, out=np.zeros_like(others), where=sums > 0)
     return Graph(tuple(shares.tolist()), _edges(edges), names, "Holm")
@@ -73,7 +79,7 @@ def fixed_sequence_graph(hypotheses: int | Sequence[str]) -> Graph:
 def fallback_graph(hypotheses: int | Sequence[str], weights: Sequence[float] = ()) -> Graph:
     """Shares of alpha, equal unless given, from each to the next (Wiens 2003, Pharm Stat 2:211)."""
     size, names = _names(hypotheses)
-    return Graph(tuple(weights) or (1 / size,) * size, _chain(size), names, "fallback")
+    return Graph(_shares(weights, size), _chain(size), names, "fallback")
 
 
 def parallel_gatekeeping_graph(
@@ -100,8 +106,7 @@ def parallel_gatekeeping_graph(
     edges[:first, first:] = 1 / second
     if second > 1:
         edges[first:, first:] = (1 - np.eye(second)) / (second - 1)
-    shares = tuple(weights) or (1 / first,) * first
-    return Graph((*shares, *(0.0 for _ in range(second))), _edges(edges), (*names, *others), "parallel gatekeeping")
+    return Graph((*_shares(weights, first), *(0.0 for _ in range(second))), _edges(edges), (*names, *others), "parallel gatekeeping")
 
 
 def procedure_named(
@@ -138,8 +143,6 @@ def procedure_named(
             raise InputError("weights", weights, f"weights and transitions of the {size} hypotheses of the graph")
         return Graph(tuple(weights), tuple(map(tuple, transitions)), names)
     if name in ("bonferroni", "holm", "fallback"):
-        if len(weights) not in (0, size):
-            raise InputError("weights", weights, f"{size} of them, one a hypothesis, or none")
         of = {"bonferroni": bonferroni_graph, "holm": holm_graph, "fallback": fallback_graph}[name]
         return of(hypotheses, weights)
     if len(weights):

@@ -60,7 +60,7 @@ class LongitudinalEndpoint(_Endpoint):
         Literal["visit", "average", "slope", "area"],
         Field(
             description="Difference at the visit; its average over visits; its least-squares slope over the visits' "
-            "days; the area under it from baseline, divided by the days it spans."
+            "days; the area under it from baseline by the trapezium rule."
         ),
     ] = "visit"
     over: Annotated[
@@ -68,6 +68,9 @@ class LongitudinalEndpoint(_Endpoint):
         Field(description="Visits a summary is over; all modelled visits up to 'visit' when empty."),
     ] = ()
     per_days: Annotated[Positive, Field(description="Unit of time of a slope, in days.")] = 7.0
+    divided: Annotated[
+        bool, Strict(), Field(description="Whether an area is divided by the days it spans: a time-averaged difference.")
+    ] = True
 
 
 class MeanEndpoint(_Endpoint):

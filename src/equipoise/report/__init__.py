@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         means_table,
         response_table,
         safety_table,
+        testing_table,
     )
     from .words import Summary, summary
 
@@ -58,6 +59,7 @@ _WHERE = {
     "means_table": "tables",
     "response_table": "tables",
     "safety_table": "tables",
+    "testing_table": "tables",
     "all_tables": "tables",
     "Summary": "words",
     "summary": "words",
@@ -89,6 +91,7 @@ __all__ = [
     "safety_table",
     "save_figure",
     "summary",
+    "testing_table",
     "write_report",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import numpy as np
 from .. import endpoints
 from ..errors import InputError, NotEstimable
 from ..multiplicity import procedure_named
-from ..sequential import stopping_rule
+from ..sequential import GroupSequential, stopping_rule
 
 if TYPE_CHECKING:
     from ..data import TrialData
@@ -48,13 +49,16 @@ def tested(
     for row, look in zip(z[len(passed) :], looks, strict=True):
         row[:], failed = _statistics(plan, look.data)
         notes += [f"look {look.number}, {name}: {reason}" for name, reason in failed.items()]
-    spending = (
-        plan.design
-        if testing.spending is None
-        else stopping_rule(testing.spending.family, **testing.spending.parameters)
-    )
+    spending = plan.design
+    if testing.spending is not None:
+        spending = GroupSequential(
+            information=spending.information,
+            alpha=spending.alpha,
+            sided=spending.sided,
+            efficacy=stopping_rule(testing.spending.family, **testing.spending.parameters),
+        )
     fractions = [*passed, *(look.fraction for look in looks)]
-    if any(after <= before for before, after in zip(fractions, fractions[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(fractions)):
         return None, (*notes, "the last look has no more information than the one before it")
     found = procedure.sequential(
         z,
@@ -72,14 +76,12 @@ def _statistics(plan: Plan, data: TrialData) -> tuple[np.ndarray, dict[str, str]
     """z of each hypothesis, NaN where it could not be had, and why."""
     protocol = plan.protocol
     assert protocol.testing is not None
+    hypotheses = protocol.testing.hypotheses
     found: dict[str, float] = {}
     failed: dict[str, str] = {}
     for endpoint in protocol.endpoints:
-        wanted = [
-            name
-            for name in protocol.testing.hypotheses
-            if name == endpoint.name or name.startswith(f"{endpoint.name}: ")
-        ]
+        own = f"{endpoint.name}: "
+        wanted = [name for name in hypotheses if name == endpoint.name or name.startswith(own)]
         if not wanted:
             continue
         try:
@@ -92,4 +94,4 @@ def _statistics(plan: Plan, data: TrialData) -> tuple[np.ndarray, dict[str, str]
                 found[name] = estimates[name].favourable_z
             else:
                 failed[name] = "gives no estimate"
-    return np.array([found.get(name, math.nan) for name in protocol.testing.hypotheses]), failed
+    return np.array([found.get(name, math.nan) for name in hypotheses]), failed

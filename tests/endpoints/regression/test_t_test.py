@@ -80,7 +80,10 @@ def test_many_trials_equal_each_and_fail_for_the_same_reasons(method):
         else:
             assert at not in batch.failures
             np.testing.assert_allclose(
-                found, (batch.effect[at], batch.standard_error[at], batch.degrees_of_freedom[at]), rtol=1e-12, atol=1e-13
+                found,
+                (batch.effect[at], batch.standard_error[at], batch.degrees_of_freedom[at]),
+                rtol=1e-12,
+                atol=1e-13,
             )
     assert {12, 26, 30} <= set(batch.failures)
     assert len(batch.failures) < 60

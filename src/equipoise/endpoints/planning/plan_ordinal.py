@@ -50,15 +50,10 @@ def common_odds_ratio(control: Array, experimental: Array, experimental_share: f
     if shares.shape[1] < 2:
         raise InputError("shares", shares.sum(axis=0).tolist(), "shares of two or more levels")
     arm, level = np.nonzero(shares)
-    member = arm - experimental_share
     spread = math.sqrt(experimental_share * (1 - experimental_share))
-    model = Cumulative.of(
-        (member / spread)[None, None],
-        np.zeros((1, 1), dtype=bool),
-        level[None],
-        shares[arm, level][None],
-        len(shares.T),
-    )
+    column = np.asarray((arm - experimental_share) / spread, dtype=np.float64)
+    weight = shares[arm, level][None]
+    model = Cumulative.of(column[None, None], np.zeros((1, 1), dtype=bool), level[None], weight, shares.shape[1])
     found = climb(model, model.start())
     if not found.converged[0]:
         raise InputError("shares", shares.tolist(), SEPARATED)
@@ -70,8 +65,8 @@ class Ordinal(Assumptions):
     """An outcome of ordered levels whose odds of a higher level differ between arms by a common ratio.
 
     The estimated log odds ratio has information n1 n2 (1 - sum of p^3) / (3 (n1 + n2)), p the share of each level in
-    both arms together (Whitehead 1993, Stat Med 12:2257). It is exact for small effects and in two equally likely
-    levels; large effects take somewhat more patients.
+    both arms together (Whitehead 1993, Stat Med 12:2257). That is exact for small effects; large ones take somewhat
+    more patients.
 
     Parameters
     ----------

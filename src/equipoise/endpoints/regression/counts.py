@@ -49,9 +49,9 @@ class CountTrials:
         """Some of the trials."""
         return CountTrials(self.trials.only(rows), self.exposure[rows])
 
-    def design(self, drop_aliased: bool) -> Design:
+    def design(self, drop_absent: bool) -> Design:
         """The design over patients with complete data and a time above 0."""
-        return design_of(self.trials, self.exposure > 0, drop_aliased=drop_aliased)
+        return design_of(self.trials, self.exposure > 0, drop_absent=drop_absent)
 
 
 def arm_predictors(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Climb", "Likelihood", "climb", "inverted", "solved"]
 
-_SETTLED = 1e-10
+_SETTLED = 1e-12
 _STALLED = 1e-6
 _ROUNDING = 1e-12
 
@@ -79,7 +79,7 @@ def inverted(information: NDArray[np.float64]) -> NDArray[np.float64]:
 def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 30) -> Climb:
     """Maximise the log-likelihood of every trial.
 
-    A step that loses likelihood is halved. A climb ends where Newton's step is below 1e-10 of the parameters, or below
+    A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of the parameters, or below
     1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations has no maximum within reach.
 
     Parameters
@@ -112,6 +112,8 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
         size = np.where(better, reach, size)
         if done.any():
             converged[rows[done]] = True
+            last = done & better
+            parameters[rows[last]] += step[last]
             left = np.flatnonzero(~done)
             rows, step, size = rows[left], step[left], size[left]
             if not left.size:

@@ -138,7 +138,7 @@ def _compared(
 def estimate_of(
     found: MeansByArm, control: int, arm: int, *, method: Method, better: Better = "higher", label: str = ""
 ) -> Estimate:
-    """The comparison of two arms of the first of the trials; raises `InputError` with the reason where there is none."""
+    """The comparison of two arms of the first trial; raises `InputError` with the reason where there is none."""
     pair = [control, arm]
     two = MeansByArm(found.patients[:1, pair], found.mean[:1, pair], found.standard_deviation[:1, pair])
     effect, error, freedom, failures = _compared(two, choice("method", method, ("t", "welch")))

@@ -141,16 +141,19 @@ def event_table(
     share = number("at_least", at_least, "a share from 0 to 1")
     if not 0 <= share <= 1:
         raise InputError("at_least", at_least, "a share from 0 to 1")
-    patients = np.asarray(arm).shape
+    patients = np.shape(arm)
+    if len(patients) != 1 or not patients[0]:
+        raise InputError("arm", patients, "the arm of each of at least one patient")
     rows, days, names = np.asarray(patient), np.asarray(day, dtype=float), np.asarray(term, dtype=str)
     if not rows.shape == days.shape == names.shape or rows.ndim != 1:
         raise InputError("patient, term, day", (rows.shape, names.shape, days.shape), "one of each an event")
-    if rows.size and not (rows.dtype.kind in "iu" and rows.min() >= 0 and rows.max() < patients[-1]):
-        raise InputError("patient", patient, f"rows of the {patients[-1]} patients, from 0")
+    if rows.size and not (rows.dtype.kind in "iu" and rows.min() >= 0 and rows.max() < patients[0]):
+        raise InputError("patient", patient, f"rows of the {patients[0]} patients, from 0")
     if np.any(np.isinf(days)):
         raise InputError("day", day, "a day for each event, or NaN where it is not known")
+    rows = rows.astype(np.intp)
     terms, place = np.unique(names, return_inverse=True)
-    first = np.full((len(terms) + 1, patients[-1]), np.inf)
+    first = np.full((len(terms) + 1, patients[0]), np.inf)
     counts = np.zeros(first.shape)
     for at in (place.reshape(-1) + 1, np.zeros(rows.size, dtype=np.intp)):
         np.minimum.at(first, (at, rows), days)

@@ -1,0 +1,69 @@
+"""Some trials of many, and one of them as its tables, for methods that take trials one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data import Events, Measured, TrialData
+from ..trial_batch import TrialBatch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["one_trial_of", "some_of"]
+
+# A day on which visits had been reached, and one that is no later than any other: a batch says only whether, not when.
+_REACHED, _CUT = 0.0, 1e9
+
+
+def _measured(item: Measured, rows: Any) -> Measured:
+    parts = (item.value, item.observed, item.exposure, item.known)
+    return Measured(*(part if part is None else part[rows] for part in parts))  # type: ignore[arg-type]
+
+
+def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
+    """The trials of these numbers, in that order."""
+    return replace(
+        trials,
+        arm=trials.arm[rows],
+        scores=trials.scores[rows],
+        due=trials.due[rows],
+        assessed=trials.assessed[rows],
+        followed=trials.followed[rows],
+        covariates={name: values[rows] for name, values in trials.covariates.items()},
+        measures={name: _measured(item, rows) for name, item in trials.measures.items()},
+        subscales={name: values[rows] for name, values in trials.subscales.items()},
+        first_events={key: values[rows] for key, values in trials.first_events.items()},
+    )
+
+
+def one_trial_of(trials: TrialBatch, at: int) -> TrialData:
+    """One trial's patients and scores, with identifiers as virtual patients have them and randomised on day 0.
+
+    Everything at the visits is there; of events, which a batch holds only as first of their kind, there are none.
+    """
+    here = trials.arm[at] >= 0
+    count = int(here.sum())
+    due = np.where(trials.due[at, here], _REACHED, np.inf)
+    return TrialData(
+        arm_names=trials.arm_names,
+        visit_names=trials.visit_names,
+        scale="",
+        patient=np.array([f"P{number:0{max(3, len(str(count)))}d}" for number in range(1, count + 1)]),
+        arm=trials.arm[at, here],
+        scores=trials.scores[at, here],
+        covariates={name: values[at, here] for name, values in trials.covariates.items()},
+        randomised=np.zeros(count),
+        assessed=trials.assessed[at, here],
+        due=due,
+        withdrawn=np.full(count, np.nan),
+        last_contact=trials.followed[at, here],
+        events=Events(),
+        measures={name: _measured(item, (at, here)) for name, item in trials.measures.items()},
+        subscales={name: values[at, here] for name, values in trials.subscales.items()},
+        cut=_CUT,
+        has_events=False,
+    )

