@@ -12,6 +12,7 @@ from ...checks import number
 from ...errors import InputError, NotEstimable
 from ...estimate import Interval
 from ...plain import plain
+from ..binary.counts import normal_quantile
 from .responses import ARMS, checked_responses
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def _effective_patients(curve: ResponseCurve, time: float, probability: float, v
 
 def _score_interval(probability: float, patients: float, level: float) -> Interval:
     """Wilson's limits, for a number of patients that need not be whole."""
-    from scipy.special import ndtri
-
-    z2 = float(ndtri((1 - level) / 2)) ** 2
+    z2 = normal_quantile(level) ** 2
     centre = probability + z2 / (2 * patients)
     reach = math.sqrt(z2 * (probability * (1 - probability) + z2 / (4 * patients)) / patients)
     shrink = 1 + z2 / patients
@@ -115,8 +114,6 @@ def in_response(
     when = number("at", at, "a time of 0 or later")
     if when < 0:
         raise InputError("at", at, "a time of 0 or later")
-    if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
     responses = checked_responses(arm, responded, time, observed)
     probabilities, limits, variances = [], [], []
     for name, curve in zip(ARMS, responses.curves(), strict=True):

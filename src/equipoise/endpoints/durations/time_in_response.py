@@ -34,6 +34,7 @@ from ...errors import NotEstimable
 from ...estimate import Estimate, Interval, Scale
 from ...plain import plain
 from ..batch import BatchEstimates
+from ..binary.counts import normal_quantile
 from .responses import ARMS, Responses, checked_horizon, checked_responses
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def time_in_response(
     arms = []
     for at in (0, 1):
         mean, spread = float(means[at]), float(errors[at])
-        reach = -_lower_quantile(level) * spread
+        reach = normal_quantile(level) * spread
         limits = Interval(max(mean - reach, 0.0), min(mean + reach, until), level)
         arms.append(
             ArmTime(int(found.responses.patients[at]), int(found.responses.responders[at]), mean, spread, limits)
@@ -286,7 +287,7 @@ def time_in_response(
     if means.max() > 0:
         ratio = float(means[1] / means[0]) if means[0] > 0 else math.inf
         if means.min() > 0:
-            factor = math.exp(-_lower_quantile(level) * math.hypot(*(errors / means)))
+            factor = math.exp(normal_quantile(level) * math.hypot(*(errors / means)))
             ratio_interval = Interval(ratio / factor, ratio * factor, level)
     return TimeInResponse(until, arms[0], arms[1], difference, difference.interval(level), ratio, ratio_interval)
 
@@ -297,9 +298,3 @@ def refuse(failures: dict[int, str], standard_error: float) -> None:
         raise NotEstimable(failures[0])
     if not standard_error > 0:
         raise NotEstimable(NO_VARIATION)
-
-
-def _lower_quantile(level: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri((1 - level) / 2))
