@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,7 +61,7 @@ def test_hommel_is_the_closed_test_of_simes_tests(family):
 def test_order_of_strictness(family):
     found = {method: adjust_p_values(family, method) for method in METHODS}
     chain = ("bonferroni", "holm", "hochberg", "hommel")
-    for stricter, milder in zip(chain[:-1], chain[1:], strict=True):
+    for stricter, milder in pairwise(chain):
         assert np.all(found[milder] <= found[stricter] * (1 + 1e-12))
     assert np.all(found["benjamini-hochberg"] <= found["hommel"] * (1 + 1e-12))
     assert np.all(found["benjamini-hochberg"] <= found["benjamini-yekutieli"])

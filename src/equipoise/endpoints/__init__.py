@@ -37,8 +37,9 @@ from .results import (
     ResponseResult,
     ResultTable,
 )
-from .survival.kaplan_meier import KaplanMeier, kaplan_meier, restricted_mean_difference
+from .survival.kaplan_meier import KaplanMeier, kaplan_meier
 from .survival.log_rank import LogRank, log_rank
+from .survival.restricted_means import restricted_mean_difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

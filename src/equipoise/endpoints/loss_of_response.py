@@ -1,21 +1,35 @@
-"""How long response lasts: among responders, and among all randomised.
+"""How long response lasts: among responders, among all randomised, and in those who would respond.
 
-Comparing the arms among responders breaks randomisation, for who responds depends on the arm; the curves are
-descriptive and no treatment effect is estimated from them.
+Comparing the arms among responders breaks randomisation, for who responds depends on the arm; their curves are
+descriptive. The effect is on mean time in response among all randomised (`durations.time_in_response`), beside that in
+those who would respond to the experimental arm (`durations.principal_stratum`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data import LOSS_OF_RESPONSE
-from ..errors import InputError
-from .planning.law import Law
-from .response import analysed as counted
+from ..errors import InputError, NotEstimable
+from ..estimate import Estimate
+from ..wording import arm_text, counted, days, visit_text
+from .batch import BatchEstimates
+from .covariates import covariate_columns
+from .durations.estimands import Estimand, durability_estimands
+from .durations.in_response import InResponse, in_response
+from .durations.planned import observed_for, planned_time
+from .durations.principal_ignorability import principal_ignorability
+from .durations.principal_stratum import principal_stratum
+from .durations.result import DurationResult, Durations
+from .durations.tables import duration_tables
+from .durations.time_in_response import time_in_response, time_in_response_batch
+from .planning.law import EndpointPlan, Law
+from .response import analysed as in_denominator
 from .response import responded
-from .results import Durability, DurabilityResult
+from .results import Comparison, Description, Durability
 from .survival.kaplan_meier import KaplanMeier, kaplan_meier
 
 if TYPE_CHECKING:
@@ -23,21 +37,80 @@ if TYPE_CHECKING:
 
     from ..data import TrialData
     from ..protocol import LossOfResponseEndpoint, Protocol
+    from ..trial_batch import TrialBatch
 
-__all__ = ["NEEDS_FOLLOW_UP", "analysed", "estimate", "plan", "primary"]
+    Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
+
+__all__ = ["NEEDS_FOLLOW_UP", "accrued", "analysed", "batch", "describe", "estimate", "plan", "primary", "reached"]
 
 NEEDS_FOLLOW_UP = True
 
 
 def analysed(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who is described: those in the denominator of the response it follows; shape (patients,)."""
-    return counted(protocol.response_rule(endpoint.response), protocol, data)
+    """Who is counted: those in the denominator of the response it follows; shape (patients,)."""
+    return in_denominator(protocol.response_rule(endpoint.response), protocol, data)
 
 
-def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> DurabilityResult:
-    """Kaplan-Meier curves of staying in response by arm, from the day of the response visit.
+def _durations(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> Arrays:
+    """Response (1, 0, NaN where not counted), days from the response visit to its first loss or to last contact, and
+    whether the loss was seen; of one trial or of many.
 
-    Among responders: time to the first loss, censored at last contact. Among all randomised whose response visit
+    A loss recorded before the visit ends a response found there at once.
+    """
+    rule = protocol.response_rule(endpoint.response)
+    counts = np.asarray(in_denominator(rule, protocol, data))  # type: ignore[arg-type]
+    response = np.asarray(responded(rule, protocol, data))  # type: ignore[arg-type]
+    followed, first = data.followed, data.first_event(LOSS_OF_RESPONSE)
+    if np.isnan(followed[data.arm >= 0]).any():
+        raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
+    lost = first <= followed
+    time = np.minimum(first, followed) - data.since_randomisation(rule.visit)
+    status = np.where(counts, response, np.nan).astype(np.float64)
+    return status, np.asarray(np.round(np.maximum(time, 0.0), 9), dtype=np.float64), lost
+
+
+def _pair(arm: NDArray[np.intp], at: int) -> NDArray[np.intp]:
+    """Arms with 1 for the experimental arm of that index, 0 for control and -1 for others."""
+    return np.where(arm == at, 1, np.where(arm == 0, 0, -1))
+
+
+def _label(endpoint: LossOfResponseEndpoint) -> str:
+    return endpoint.label or endpoint.name
+
+
+def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
+    """Difference in mean time in response among all randomised, in days, experimental arm minus control.
+
+    Raises
+    ------
+    InputError
+        When the data have no dates or no table of events.
+    NotEstimable
+        Where an arm has no patient or has not been followed to the horizon, or nothing varies.
+    """
+    _check(data)
+    response, time, lost = _durations(endpoint, protocol, data)
+    found = time_in_response(_pair(data.arm, 1), response, time, lost, endpoint.within)
+    return replace(found.difference, label=_label(endpoint)), ()
+
+
+def batch(endpoint: LossOfResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """What `primary` gives, of many trials; raises `InputError` for trials without dates."""
+    response, time, lost = _durations(endpoint, protocol, trials)
+    return time_in_response_batch(_pair(trials.arm, 1), response, time, lost, endpoint.within)
+
+
+def _check(data: TrialData) -> None:
+    if not data.has_dates:
+        raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
+    if not data.has_events:
+        raise InputError("loss of response", "data without events", "a table of events, from which losses are known")
+
+
+def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> DurationResult:
+    """The whole result: curves by arm, in response at the horizons, mean time in response, principal stratum.
+
+    Curves among responders: time to the first loss, censored at last contact. Among all randomised whose response visit
     was due: those without response count as lost on day 0, which keeps the arms as they were randomised.
 
     Raises
@@ -45,54 +118,200 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
     InputError
         When the data have no dates or no table of events, without which no loss can be told.
     """
-    if not data.has_dates:
-        raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
-    if not data.has_events:
-        raise InputError("loss of response", "data without events", "a table of events, from which losses are known")
-    rule = protocol.response_rule(endpoint.response)
-    response = responded(rule, protocol, data)
-    counts = analysed(endpoint, protocol, data)
-    origin = data.assessed[:, data.visit_names.index(rule.visit)]
-    lost_on = np.full(len(data), np.inf)
-    losses = data.events.kind == LOSS_OF_RESPONSE
-    np.minimum.at(lost_on, data.events.patient[losses], data.events.day[losses])
-    lost = lost_on <= data.last_contact
-    time = np.where(response, np.maximum(np.minimum(lost_on, data.last_contact) - origin, 0.0), 0.0)
+    _check(data)
+    response, time, lost = _durations(endpoint, protocol, data)
+    compared = [_compared(endpoint, protocol, data, at, (response, time, lost)) for at in range(1, len(data.arm_names))]
+    visit = protocol.visit_of(endpoint)
+    comparisons = tuple(
+        Comparison(item.arm, visit, effect, effect.interval(protocol.confidence_level))
+        for item in compared
+        if item.time is not None
+        for effect in (replace(item.time.difference, label=_label(endpoint)),)
+    )
+    estimands = _estimands(endpoint, protocol, next((item.time.horizon for item in compared if item.time), None))
+    return DurationResult(
+        name=endpoint.name,
+        label=_label(endpoint),
+        kind=endpoint.type,
+        comparisons=comparisons,
+        patients=int((~np.isnan(response)).sum()),
+        notes=_notes(protocol, data, visit, compared),
+        tables=duration_tables(protocol, compared, estimands, endpoint.level, visit),
+        arms=_curves(endpoint, data, (response, time, lost)),
+        durations=tuple(compared),
+        estimands=estimands,
+    )
+
+
+def _curves(endpoint: LossOfResponseEndpoint, data: TrialData, arrays: Arrays) -> tuple[Durability, ...]:
+    response, time, lost = arrays
+    counts, responder = ~np.isnan(response), response == 1
 
     def curve(members: NDArray[np.bool_]) -> KaplanMeier | None:
         if not members.any():
             return None
-        return kaplan_meier(time[members], (lost | ~response)[members], level=endpoint.level, interval="log-log")
+        return kaplan_meier(
+            np.where(responder, time, 0.0)[members], (lost | ~responder)[members], endpoint.level, "log-log"
+        )
 
     arms = []
     for at, name in enumerate(data.arm_names):
         members = counts & (data.arm == at)
+        chosen = members & responder
         arms.append(
-            Durability(
-                name,
-                int(members.sum()),
-                int((members & response).sum()),
-                curve(members & response),
-                curve(members),
-                endpoint.horizons,
-            )
+            Durability(name, int(members.sum()), int(chosen.sum()), curve(chosen), curve(members), endpoint.horizons)
         )
-    return DurabilityResult(
-        name=endpoint.name,
-        label=endpoint.label or endpoint.name,
-        kind=endpoint.type,
-        comparisons=(),
-        patients=int(counts.sum()),
-        notes=("Times among responders describe; they are no randomised comparison.",),
-        arms=tuple(arms),
+    return tuple(arms)
+
+
+def _compared(
+    endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData, at: int, arrays: Arrays
+) -> Durations:
+    """One experimental arm against control; what cannot be estimated is left out and said."""
+    name = data.arm_names[at]
+    given = (_pair(data.arm, at), *arrays)
+    reasons: list[str] = []
+
+    def held(day: float) -> InResponse | None:
+        try:
+            return in_response(*given, day, endpoint.level)
+        except NotEstimable as error:
+            reasons.append(f"{name}, in response on day {days(day)}: {error}")
+            return None
+
+    shown = tuple(found for day in endpoint.horizons if (found := held(day)) is not None)
+    try:
+        time = time_in_response(*given, endpoint.within, endpoint.level)
+    except NotEstimable as error:
+        return Durations(name, shown, reasons=(*reasons, f"{name}, mean time in response: {error}"))
+    stratum = ignorable = None
+    try:
+        stratum = principal_stratum(*given, time.horizon, endpoint.level)
+        if endpoint.covariates:
+            found = [
+                covariate_columns(protocol, data, covariate, ~np.isnan(given[1])) for covariate in endpoint.covariates
+            ]
+            columns = np.concatenate([values for _, values, _ in found], axis=1)
+            ignorable = principal_ignorability(*given, columns, time.horizon)
+    except NotEstimable as error:
+        reasons.append(f"{name}, those who would respond to it: {error}")
+    if stratum is not None and stratum.more_under_control:
+        reasons.append(
+            f"{name}: more responded to control, so that it is in doubt that nobody would respond to control only"
+        )
+    return Durations(name, shown, time, stratum, ignorable, tuple(reasons))
+
+
+def _notes(protocol: Protocol, data: TrialData, visit: str, compared: list[Durations]) -> tuple[str, ...]:
+    notes = ["Times among responders describe; they are no randomised comparison."]
+    waiting = int((~data.is_due(visit)).sum())
+    if waiting:
+        notes.append(f"{counted(waiting, 'patient')} not yet due at {visit_text(protocol, visit)}: not counted")
+    return (*notes, *(reason for item in compared for reason in item.reasons))
+
+
+def _missed(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> str:
+    rule = protocol.response_rule(endpoint.response)
+    visit = visit_text(protocol, rule.visit)
+    if rule.missing == "observed-only":
+        return f"a patient not seen at {visit} is left out, as if missing by chance"
+    return f"a patient not seen at {visit} counts as without response"
+
+
+def _estimands(endpoint: LossOfResponseEndpoint, protocol: Protocol, horizon: float | None) -> tuple[Estimand, ...]:
+    until = endpoint.within or horizon
+    several = len(protocol.arm_names) > 2
+    found = durability_estimands(
+        "the experimental arm" if several else arm_text(protocol, protocol.experimental.name),
+        arm_text(protocol, protocol.control.name),
+        visit_text(protocol, protocol.visit_of(endpoint)),
+        "the follow-up" if until is None else f"{days(until)} days",
+        _missed(endpoint, protocol),
     )
+    return found if endpoint.covariates else found[:-1]
 
 
-def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NoReturn:
-    """Refuses: a comparison among responders cannot be a trial's primary."""
-    raise InputError("primary endpoint", endpoint.name, "an endpoint that compares all randomised patients")
+def reached(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
+    """Days of the trial on which the days after the response visit were over for each patient, shape (patients,)."""
+    visit = data.visit_names.index(protocol.visit_of(endpoint))
+    return data.reached[:, visit] + (endpoint.within or 0.0)
 
 
-def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> NoReturn:
-    """Refuses: a comparison among responders cannot be a trial's primary."""
-    raise InputError("primary endpoint", endpoint.name, "an endpoint that compares all randomised patients")
+def accrued(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> int:
+    """Patients whose response visit, and the days after it within which response is counted, are over."""
+    return int((reached(endpoint, protocol, data) <= data.cut).sum()) if data.has_dates else len(data)
+
+
+def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Difference in mean time in response and its variances under a scenario.
+
+    Raises
+    ------
+    InputError
+        Where the protocol does not say within how many days, or nobody is followed for so long.
+    """
+    if endpoint.within is None:
+        raise InputError("within", None, "the days within which a primary endpoint counts time in response")
+    rule = protocol.response_rule(endpoint.response)
+    at = protocol.visit_names.index(rule.visit)
+    planned = np.array([float(visit.day) for visit in protocol.visits])
+    follow_up = protocol.follow_up.days if protocol.follow_up else 0.0
+    means, variances = [], []
+    for arm in law.arms[:2]:
+        share, seen = arm.response_probability(at, rule.improvement, rule.points, protocol.scale.better), 1.0
+        if rule.missing == "observed-only":
+            seen = float(arm.staying[at])
+        else:
+            share *= float(arm.staying[at])
+        median = getattr(arm, "median_days_to_loss_of_response", None)
+        watched = observed_for(planned, arm.staying, at, follow_up, endpoint.within)
+        mean, variance = planned_time(share, median, endpoint.within, watched)
+        means.append(mean)
+        variances.append(variance / seen)
+    if sum(variances) < 1e-12:
+        raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
+    return EndpointPlan(means[1] - means[0], (variances[0], variances[1]), "higher")
+
+
+def describe(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> Description:
+    """The three ways of speaking of durable response, in words."""
+    visit = visit_text(protocol, protocol.visit_of(endpoint))
+    within = "the follow-up common to both arms" if endpoint.within is None else f"{days(endpoint.within)} days"
+    experimental = arm_text(protocol, protocol.experimental.name)
+    control = arm_text(protocol, protocol.control.name)
+    method = (
+        "Time to loss of response is described by Kaplan-Meier curves, with log-log limits and Brookmeyer-Crowley"
+        " intervals of the median: among responders, who are not randomised groups, and among all randomised with those"
+        " who did not respond counting as lost on day 0. The effect is the difference in mean time in response within"
+        f" {within} of {visit} among all randomised: the area under the curve of being in response, no response"
+        " counting as no days, with Greenwood's variance and a normal reference. The probability of being in response"
+        " on a day has score limits, its difference their hybrid. Beside it stands the effect in those who would"
+        f" respond to {experimental}, whichever arm they are in: an estimate if nobody would respond to {control} only,"
+        " and sharp bounds without that assumption, with the interval of Imbens and Manski."
+    )
+    if endpoint.covariates:
+        method += (
+            " A third estimate weighs control by the probability of responding to the experimental arm given"
+            " covariates, from a logistic regression."
+        )
+    estimands = _estimands(endpoint, protocol, None)
+    references = [
+        "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc 1958;53:457-481.",
+        "Brookmeyer R, Crowley J. A confidence interval for the median survival time. Biometrics 1982;38:29-41.",
+        "Huang B, Tian L, Talukder E, Rothenberg M, Kim DH, Wei LJ. Evaluating treatment effect based on duration of"
+        " response for a comparative oncology study. JAMA Oncol 2018;4:874-876.",
+        "Frangakis CE, Rubin DB. Principal stratification in causal inference. Biometrics 2002;58:21-29.",
+        "Imbens GW, Manski CF. Confidence intervals for partially identified parameters. Econometrica"
+        " 2004;72:1845-1857.",
+    ]
+    if endpoint.covariates:
+        references.append(
+            "Ding P, Lu J. Principal stratification analysis using principal scores. J R Stat Soc B 2017;79:757-777."
+        )
+    return Description(
+        method=method,
+        kind="from the area under the curve of being in response among all randomised",
+        measured=f"mean time in response within {within} of {visit}, in days",
+        assumptions=tuple(f"{item.name}: {item.assumptions}." for item in estimands if item.is_effect),
+        references=tuple(references),
+    )

@@ -1,121 +1,318 @@
-"""Difference between arms at one visit among patients seen there, adjusted for covariates (ANCOVA)."""
+"""Difference between arms at one visit among patients seen there: ANCOVA, t test, or rank sum; of the rating scale or a
+continuous measure.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimate import Estimate
-from .covariates import covariate_columns
-from .planning.law import EndpointPlan, Law
+from ..errors import InputError
+from ..estimate import Better, Estimate, Interval
+from ..wording import arm_label, clean, listed, measure_text, visit_text
+from .batch import BatchEstimates
+from .covariates import covariate_columns, of_same_levels
+from .planning.law import ArmLaw, EndpointPlan, Law
+from .rank_comparison import rank_description, rank_estimate, rank_result
 from .regression.ancova import AncovaFit, ancova
-from .results import ArmMean, Comparison, MeanResult
+from .regression.ancova_batch import ancova_batch
+from .regression.t_test import compare_means, estimate_of, means_by_arm
+from .results import ArmMean, Column, Comparison, Description, EndpointResult, MeanResult, ResultTable
+from .some_trials import fill_singly, some_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import TrialData
     from ..protocol import MeanEndpoint, Protocol
+    from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+
+
+def _outcome(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.float64]:
+    """The measure, or the score at the visit or its change from baseline, NaN where missing, shape (..., patients)."""
+    if endpoint.measure:
+        return data.measure(endpoint.measure).value
+    outcome = data.at(endpoint.visit)
+    return outcome - data.baseline if protocol.analysis.outcome == "change" else outcome
+
+
+def _covariates(endpoint: MeanEndpoint, protocol: Protocol) -> tuple[str, ...]:
+    """What ANCOVA adjusts for: a measure not for baseline, which is of the rating scale; the other methods nothing."""
+    if endpoint.method != "ancova":
+        return ()
+    named = protocol.analysis.covariates
+    return tuple(name for name in named if name != "baseline") if endpoint.measure else named
+
+
+def _better(endpoint: MeanEndpoint, protocol: Protocol) -> Better:
+    return protocol.measure(endpoint.measure).better if endpoint.measure else protocol.scale.better
+
+
+def _label(endpoint: MeanEndpoint) -> str:
+    return endpoint.label or endpoint.name
 
 
 def _columns(
-    endpoint: MeanEndpoint, protocol: Protocol, data: TrialData
-) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64]]:
-    """Outcome, names of the covariates' columns and their values, NaN where missing."""
-    outcome = data.at(endpoint.visit)
-    if protocol.analysis.outcome == "change":
-        outcome = outcome - data.baseline
+    endpoint: MeanEndpoint, protocol: Protocol, data: TrialData | TrialBatch, outcome: NDArray[np.float64]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Names of the covariates' columns and their values, NaN where missing, shape (..., patients, columns)."""
     seen = ~np.isnan(outcome)
-    found = [covariate_columns(protocol, data, name, seen) for name in protocol.analysis.covariates]
+    found = [covariate_columns(protocol, data, name, seen) for name in _covariates(endpoint, protocol)]
     names = [label for labels, _, _ in found for label in labels]
-    return outcome, names, np.concatenate([np.empty((len(data), 0)), *(columns for _, columns, _ in found)], axis=1)
+    return names, np.concatenate([np.empty((*outcome.shape, 0)), *(columns for _, columns, _ in found)], axis=-1)
 
 
 def analysed(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who enters the model: those seen at the visit, with all covariates; shape (patients,)."""
-    outcome, _, values = _columns(endpoint, protocol, data)
+    """Who enters the analysis: those with an outcome and all covariates; shape (patients,)."""
+    outcome = _outcome(endpoint, protocol, data)
+    _, values = _columns(endpoint, protocol, data, outcome)
     return np.asarray(~np.isnan(np.column_stack([outcome, values])).any(axis=1))
 
 
-def _fit(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> tuple[AncovaFit, NDArray[np.float64]]:
-    outcome, names, values = _columns(endpoint, protocol, data)
+def _fit(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: NDArray[np.float64]) -> AncovaFit:
+    names, values = _columns(endpoint, protocol, data, outcome)
     arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
-    fitted = ancova(
+    return ancova(
         outcome,
         arms,
         values if names else None,
         names=names or None,
-        better=protocol.scale.better,
-        label=endpoint.label or endpoint.name,
+        better=_better(endpoint, protocol),
+        label=_label(endpoint),
     )
-    return fitted, outcome
 
 
 def primary(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
-    """The experimental arm minus control and nothing else, for looks and simulation."""
-    return _fit(endpoint, protocol, data)[0].compare(1, 0), ()
+    """The experimental arm against control and nothing else, for looks and simulation."""
+    outcome, better, label = _outcome(endpoint, protocol, data), _better(endpoint, protocol), _label(endpoint)
+    if endpoint.method == "ancova":
+        return _fit(endpoint, protocol, data, outcome).compare(1, 0), ()
+    if endpoint.method == "wilcoxon":
+        return rank_estimate(outcome, data.arm, 1, better, label), ()
+    found = means_by_arm(outcome[None], data.arm[None], 2)
+    return estimate_of(found, 0, 1, method=endpoint.method, better=better, label=label), ()
 
 
-def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:
-    """The whole result: every arm against control, observed and adjusted means.
+def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """`primary` of many trials."""
+    outcome = np.where(trials.arm >= 0, _outcome(endpoint, protocol, trials), np.nan)
+    if endpoint.method == "wilcoxon":
+        from .ranks.win_probability import win_probability_batch
+
+        arm = np.where(trials.arm <= 1, trials.arm, -1)
+        return win_probability_batch(outcome, arm, better=_better(endpoint, protocol)).estimates()
+    if endpoint.method != "ancova":
+        found = means_by_arm(outcome, trials.arm, 2)
+        return compare_means(found.patients, found.mean, found.standard_deviation, method=endpoint.method)
+    estimates, failures = np.full((3, len(trials)), np.nan), {}
+    groups, odd = of_same_levels(protocol, trials, _covariates(endpoint, protocol), ~np.isnan(outcome))
+    for rows in groups:
+        part = some_of(trials, rows)
+        names, values = _columns(endpoint, protocol, part, outcome[rows])
+        found = ancova_batch(outcome[rows], part.arm, values, names=names, arms=len(trials.arm_names))
+        estimates[:, rows] = found.effect, found.standard_error, found.degrees_of_freedom
+        failures |= {int(rows[at]): reason for at, reason in found.failures.items()}
+    failures |= fill_singly(estimates, odd, trials, lambda data: primary(endpoint, protocol, data)[0])
+    return BatchEstimates.of(estimates[0], estimates[1], estimates[2], failures)
+
+
+def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
+    """The whole result: every arm against control, observed and adjusted means; of a rank sum, medians and shifts.
 
     Adjusted means are at the mean of all covariates, levels of categorical ones included, over the patients analysed;
-    the mixed model's LS means weigh levels equally. Differences between arms do not depend on it.
+    the mixed model's LS means weigh levels equally. Differences between arms do not depend on it. Those of a t test
+    are the observed ones.
     """
-    fitted, outcome = _fit(endpoint, protocol, data)
-    level = protocol.confidence_level
-    comparisons = []
-    for at in range(1, len(data.arm_names)):
-        found = fitted.compare(at, 0)
-        comparisons.append(Comparison(data.arm_names[at], endpoint.visit, found, found.interval(level)))
-    means = []
-    for at, name in enumerate(data.arm_names):
-        values = outcome[(data.arm == at) & ~np.isnan(outcome)]
-        adjusted = Estimate(
-            float(fitted.adjusted_means[at]), float(fitted.adjusted_mean_standard_errors[at]), fitted.degrees_of_freedom
-        )
-        means.append(
-            ArmMean(
-                name,
-                endpoint.visit,
-                len(values),
-                float(values.mean()),
-                float(values.std(ddof=1)) if len(values) > 1 else np.nan,
-                adjusted.effect,
-                adjusted.standard_error,
-                adjusted.interval(level),
+    outcome, visit = _outcome(endpoint, protocol, data), protocol.visit_of(endpoint)
+    kept = analysed(endpoint, protocol, data)
+    notes = _left_out(endpoint, protocol, data, kept)
+    if endpoint.method == "wilcoxon":
+        return rank_result(endpoint, protocol, data, outcome, _better(endpoint, protocol), notes)
+    level, arms = protocol.confidence_level, range(len(data.arm_names))
+    model = ""
+    if endpoint.method == "ancova":
+        fitted = _fit(endpoint, protocol, data, outcome)
+        model = str(fitted)
+        found = [fitted.compare(at, 0) for at in arms[1:]]
+        errors = fitted.adjusted_mean_standard_errors
+        adjusted = [
+            Estimate(float(mean), float(error), fitted.degrees_of_freedom)
+            for mean, error in zip(fitted.adjusted_means, errors, strict=True)
+        ]
+    else:
+        summaries = means_by_arm(outcome[None], data.arm[None], len(arms))
+        found = [
+            estimate_of(
+                summaries,
+                0,
+                at,
+                method=endpoint.method,
+                better=_better(endpoint, protocol),
+                label=_label(endpoint),
             )
-        )
-    visit = protocol.visit(endpoint.visit).label or endpoint.visit
-    left_out = f"{fitted.dropped} of {len(data)} patients left out: not seen at {visit}, or a covariate missing"
-    return MeanResult(
-        name=endpoint.name,
-        label=endpoint.label or endpoint.name,
-        kind=endpoint.type,
-        comparisons=tuple(comparisons),
-        patients=fitted.patients,
-        notes=(left_out,) if fitted.dropped else (),
-        means=tuple(means),
-        by_visit=tuple(comparisons),
-        model=str(fitted),
+            for at in arms[1:]
+        ]
+        adjusted = [None for _ in arms]
+    comparisons = tuple(
+        Comparison(data.arm_names[at + 1], visit, one, one.interval(level)) for at, one in enumerate(found)
     )
+    means = tuple(
+        _mean(data.arm_names[at], visit, outcome[(data.arm == at) & ~np.isnan(outcome)], adjusted[at], level)
+        for at in arms
+    )
+    common = {
+        "name": endpoint.name,
+        "label": _label(endpoint),
+        "kind": endpoint.type,
+        "comparisons": comparisons,
+        "patients": int(kept.sum()),
+        "notes": notes,
+    }
+    if endpoint.measure:
+        return EndpointResult(**common, tables=(_means_table(endpoint, protocol, means),))
+    return MeanResult(**common, means=means, by_visit=comparisons, model=model)
+
+
+def _left_out(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, kept: NDArray[np.bool_]) -> tuple[str, ...]:
+    out = int((~kept).sum())
+    if not out:
+        return ()
+    seen = (
+        "not recorded" if endpoint.measure else f"not seen at {protocol.visit(endpoint.visit).label or endpoint.visit}"
+    )
+    lacking = ", or a covariate missing" if _covariates(endpoint, protocol) else ""
+    return (f"{out} of {len(data)} patients left out: {seen}{lacking}",)
+
+
+def _mean(arm: str, visit: str, values: NDArray[np.float64], adjusted: Estimate | None, level: float) -> ArmMean:
+    """A row of an arm, by its own mean and spread where nothing is adjusted for."""
+    mean = float(values.mean()) if len(values) else math.nan
+    spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    if adjusted is not None:
+        error, interval = adjusted.standard_error, adjusted.interval(level)
+        return ArmMean(arm, visit, len(values), mean, spread, adjusted.effect, error, interval)
+    error = spread / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    if error > 0:
+        interval = Estimate(mean, error, len(values) - 1.0).interval(level)
+    else:
+        interval = Interval(mean, mean, level) if error == 0 else Interval(-math.inf, math.inf, level)
+    return ArmMean(arm, visit, len(values), mean, spread, mean, error, interval)
+
+
+def _means_table(endpoint: MeanEndpoint, protocol: Protocol, means: tuple[ArmMean, ...]) -> ResultTable:
+    unit = clean(protocol.measure(endpoint.measure).unit)
+    adjusted = endpoint.method == "ancova" and bool(_covariates(endpoint, protocol))
+    columns = (
+        Column("Arm"),
+        Column("Patients", "count"),
+        Column("Mean", "number", 2),
+        Column("SD", "number", 2),
+        *((Column("Adjusted mean", "number", 2),) if adjusted else ()),
+        Column("Interval", "number", 2),
+    )
+    rows = tuple(
+        (
+            arm_label(protocol, mean.arm),
+            mean.patients,
+            mean.observed_mean,
+            None if math.isnan(mean.observed_sd) else mean.observed_sd,
+            *((mean.adjusted_mean,) if adjusted else ()),
+            mean.interval,
+        )
+        for mean in means
+    )
+    return ResultTable(f"Means of {measure_text(protocol, endpoint.measure)}", columns, rows, unit and f"In {unit}.")
+
+
+def _law_of(endpoint: MeanEndpoint, protocol: Protocol, arm: ArmLaw) -> tuple[float, float]:
+    """Mean and variance of the outcome analysed without covariates."""
+    if endpoint.measure:
+        truth = arm.measures.get(endpoint.measure)
+        if truth is None or truth.mean is None or truth.sd is None:
+            raise InputError(
+                f"measures.{endpoint.measure}", None, "'mean' and 'sd' in each arm of the scenario, to plan by"
+            )
+        return truth.mean, truth.sd**2
+    at = protocol.visit_names.index(endpoint.visit)
+    if protocol.analysis.outcome != "change":
+        return float(arm.means[at]), float(arm.covariance[at, at])
+    variance = arm.covariance[at, at] - 2 * arm.covariance[at, 0] + arm.covariance[0, 0]
+    return float(arm.means[at] - arm.means[0]), float(variance)
 
 
 def plan(endpoint: MeanEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
-    """Effect and variance under a scenario: given baseline if that is a covariate, over the share seen at the visit."""
-    at = protocol.visit_names.index(endpoint.visit)
-    arms = law.arms[:2]
-    slope = 1.0 if protocol.analysis.outcome == "change" else 0.0
-    if "baseline" in protocol.analysis.covariates:
-        joint = (arms[0].covariance + arms[1].covariance) / 2
-        slope = float(joint[at, 0] / joint[0, 0])
+    """Effect and variance under a scenario, over the share of patients seen at the visit.
+
+    ANCOVA's variance is given baseline, if that is a covariate; of other covariates the scenario tells nothing. That of
+    a rank sum is the one under no difference, 1/12 for each arm, and its effect the win probability of normal outcomes
+    (Noether 1987, J Am Stat Assoc 82:645).
+    """
+    at = protocol.visit_names.index(protocol.visit_of(endpoint))
+    arms, better = law.arms[:2], _better(endpoint, protocol)
+    seen = [float(arm.staying[at]) for arm in arms]
+    (control, spread0), (experimental, spread1) = (_law_of(endpoint, protocol, arm) for arm in arms)
+    if endpoint.method == "wilcoxon":
+        from scipy.special import ndtr
+
+        distance = experimental - control if better == "higher" else control - experimental
+        effect = float(ndtr(distance / math.sqrt(spread0 + spread1)))
+        return EndpointPlan(effect, (1 / 12 / seen[0], 1 / 12 / seen[1]), "higher", null_value=0.5)
+    if "baseline" not in _covariates(endpoint, protocol):
+        return EndpointPlan(experimental - control, (spread0 / seen[0], spread1 / seen[1]), better)
+    joint = (arms[0].covariance + arms[1].covariance) / 2
+    slope = float(joint[at, 0] / joint[0, 0])
     variances = [
-        float(arm.covariance[at, at] - 2 * slope * arm.covariance[at, 0] + slope**2 * arm.covariance[0, 0])
-        / float(arm.staying[at])
-        for arm in arms
+        float(arm.covariance[at, at] - 2 * slope * arm.covariance[at, 0] + slope**2 * arm.covariance[0, 0]) / share
+        for arm, share in zip(arms, seen, strict=True)
     ]
     gap = arms[1].means - arms[0].means
-    return EndpointPlan(float(gap[at] - slope * gap[0]), (variances[0], variances[1]), protocol.scale.better)
+    return EndpointPlan(float(gap[at] - slope * gap[0]), (variances[0], variances[1]), better)
+
+
+_STUDENT = "Student. The probable error of a mean. Biometrika 1908;6:1-25."
+_WELCH = (
+    "Welch BL. The generalization of 'Student's' problem when several different population variances are involved."
+    " Biometrika 1947;34:28-35."
+)
+
+
+def describe(endpoint: MeanEndpoint, protocol: Protocol) -> Description:
+    """The comparison in words."""
+    visit = visit_text(protocol, protocol.visit_of(endpoint))
+    name = measure_text(protocol, endpoint.measure)
+    outcome = (
+        "" if endpoint.measure else "change from baseline in " if protocol.analysis.outcome == "change" else "score in "
+    )
+    what = f"{outcome}{name} at {visit} among patients {'with a value' if endpoint.measure else 'seen there'}"
+    unit = clean(protocol.measure(endpoint.measure).unit) if endpoint.measure else ""
+    seen = "Patients not seen at the primary visit do not differ from those seen, given arm and covariates."
+    normal = "Scores are treated as approximately normal with the same covariance in all arms."
+    if endpoint.measure:
+        normal = "Values are treated as approximately normal with the same variance in all arms."
+    if endpoint.method == "ancova":
+        covariates = listed([clean(item) for item in _covariates(endpoint, protocol)]) or "none"
+        return Description(
+            f"Analysis of covariance of the {what}; covariates {covariates}. The effect is the difference of the"
+            " adjusted means.",
+            "from an analysis of covariance of those seen there",
+            name,
+            (seen, normal),
+            unit=unit,
+        )
+    seen = "Patients not seen at the primary visit do not differ from those seen in their arm."
+    if endpoint.method == "t":
+        method = f"Two-sample t test, variances pooled, of the {what}. The effect is the difference of the means."
+        return Description(method, "from a t test of those seen there", name, (seen, normal), (_STUDENT,), unit)
+    if endpoint.method == "welch":
+        method = (
+            f"Welch's t test of the {what}, each arm with its own variance. The effect is the difference of the means."
+        )
+        normal = normal.replace(" with the same covariance in all arms", "").replace(
+            " with the same variance in all arms", ""
+        )
+        return Description(method, "from Welch's t test of those seen there", name, (seen, normal), (_WELCH,), unit)
+    return rank_description(what, name, seen)

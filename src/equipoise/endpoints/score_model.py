@@ -10,8 +10,6 @@ from ..errors import InputError
 from .covariates import covariate_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from ..data import TrialData
@@ -19,9 +17,18 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["ScoreModel", "modelled_scores", "visits_with_enough"]
+__all__ = ["FREEDOM_NAMES", "ScoreModel", "modelled_scores", "visits_with_enough"]
 
 _SPARE = 2
+
+# How the degrees of freedom of the mixed model are named in sentences.
+FREEDOM_NAMES = {
+    "satterthwaite": "Satterthwaite",
+    "kenward-roger": "Kenward-Roger",
+    "kenward-roger-mmrm": "Kenward-Roger (second derivatives of R's mmrm)",
+    "residual": "residual",
+    "normal": "infinite (normal)",
+}
 
 
 def modelled_scores(protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.float64]:
@@ -137,8 +144,18 @@ class ScoreModel:
             visits=self.visits,
         )
 
-    def difference(self, arm: int, weights: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Contrast of an arm minus control, `weights` (visits,) at the visits."""
+    def knows(self, arm: int, visit: int) -> bool:
+        """Whether anybody of an arm was seen at a visit, so that its mean there can be told."""
+        return bool(self._used[arm * len(self.visits) + visit])
+
+    def difference(self, arm: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Contrast of an arm minus control, `weights` (visits,) at the visits; raises `InputError` where nobody of the
+        arm was seen at one of them.
+        """
+        for visit in np.flatnonzero(weights):
+            if not self.knows(arm, int(visit)):
+                where = f"{self.arm_names[arm]} at {self.visits[visit]}"
+                raise InputError(where, 0, "at least one patient seen there")
         contrast = np.zeros(len(self._used))
         contrast[arm * len(self.visits) : (arm + 1) * len(self.visits)] = weights
         return contrast[self._used]

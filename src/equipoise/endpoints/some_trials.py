@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data import Events, Measured, TrialData
+from ..errors import InputError, NotEstimable
 from ..trial_batch import TrialBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["one_trial_of", "some_of"]
+    from ..estimate import Estimate
+
+__all__ = ["fill_singly", "one_trial_of", "some_of"]
 
 # A day on which visits had been reached, and one that is no later than any other: a batch says only whether, not when.
 _REACHED, _CUT = 0.0, 1e9
@@ -67,3 +71,19 @@ def one_trial_of(trials: TrialBatch, at: int) -> TrialData:
         cut=_CUT,
         has_events=False,
     )
+
+
+def fill_singly(
+    found: NDArray[np.float64], chosen: NDArray[np.bool_], trials: TrialBatch, single: Callable[[TrialData], Estimate]
+) -> dict[int, str]:
+    """Write the estimates of the chosen trials, made one by one, into effect, standard error and degrees of freedom,
+    shape (3, trials); why others have none is given back.
+    """
+    failures: dict[int, str] = {}
+    for at in np.flatnonzero(chosen):
+        try:
+            one = single(one_trial_of(trials, int(at)))
+            found[:, at] = one.effect, one.standard_error, one.degrees_of_freedom
+        except (InputError, NotEstimable) as error:
+            failures[int(at)] = str(error)
+    return failures

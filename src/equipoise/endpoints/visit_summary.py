@@ -105,7 +105,9 @@ class VisitSummary:
         """Unit of the summary where the outcome's is `points`; empty where it is that."""
         if self.kind == "slope":
             named = {1.0: "day", 7.0: "week", 365.25: "year"}.get(self.per_days)
-            return f"{points} a {named}" if named else f"{points} in {decimal(self.per_days, _digits(self.per_days))} days"
+            return (
+                f"{points} a {named}" if named else f"{points} in {decimal(self.per_days, _digits(self.per_days))} days"
+            )
         return f"{points} times days" if self.kind == "area" and not self.divided else ""
 
     def measured(self, name: str, protocol: Protocol) -> str:

@@ -106,7 +106,12 @@ def parallel_gatekeeping_graph(
     edges[:first, first:] = 1 / second
     if second > 1:
         edges[first:, first:] = (1 - np.eye(second)) / (second - 1)
-    return Graph((*_shares(weights, first), *(0.0 for _ in range(second))), _edges(edges), (*names, *others), "parallel gatekeeping")
+    return Graph(
+        (*_shares(weights, first), *(0.0 for _ in range(second))),
+        _edges(edges),
+        (*names, *others),
+        "parallel gatekeeping",
+    )
 
 
 def procedure_named(

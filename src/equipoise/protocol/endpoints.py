@@ -69,7 +69,9 @@ class LongitudinalEndpoint(_Endpoint):
     ] = ()
     per_days: Annotated[Positive, Field(description="Unit of time of a slope, in days.")] = 7.0
     divided: Annotated[
-        bool, Strict(), Field(description="Whether an area is divided by the days it spans: a time-averaged difference.")
+        bool,
+        Strict(),
+        Field(description="Whether an area is divided by the days it spans: a time-averaged difference."),
     ] = True
 
 
@@ -200,6 +202,13 @@ class LossOfResponseEndpoint(_Endpoint):
         ),
     ] = None
     level: Annotated[float, Strict(), Field(gt=0, lt=1, description="Confidence level.")] = 0.95
+    covariates: Annotated[
+        tuple[Name, ...],
+        Field(
+            description="Given which time in response under control has nothing to do with whether a patient would "
+            "respond to the experimental arm; a further estimate assumes it, where they are given."
+        ),
+    ] = ()
 
 
 class AdverseEventsEndpoint(_Endpoint):

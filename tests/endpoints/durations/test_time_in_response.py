@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from equipoise.endpoints.durations.responses import checked_responses
 from equipoise.endpoints.durations.time_in_response import mean_times, time_in_response, time_in_response_batch
-from equipoise.endpoints.survival.kaplan_meier import kaplan_meier, restricted_mean_difference
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
+from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
 from equipoise.errors import InputError, NotEstimable
 from equipoise.estimate import Scale
 from response_law import MONOTONE, NOT_MONOTONE, ONLY_SELECTION, trials

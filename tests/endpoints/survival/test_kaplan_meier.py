@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equipoise.endpoints.survival.kaplan_meier import kaplan_meier, restricted_mean_difference
+from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
+from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
 from survival_reference import cases, columns

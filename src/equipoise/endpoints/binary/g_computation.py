@@ -201,7 +201,8 @@ def _fit(trials: Trials, options: _Options, strata: NDArray[np.intp] | None) -> 
             inner = sandwich(basis, response - own, weight, inverse, options.sandwich)
         slopes = np.matmul(slopes, back) * ~design.aliased[rows][:, None]
         covariance = np.matmul(np.matmul(slopes, inner), slopes.swapaxes(1, 2))
-    positive = np.linalg.eigvalsh(covariance)[:, 0] > 0
+    rounding = 1e-26 * (response * response).max(axis=1, initial=0.0)
+    positive = np.linalg.eigvalsh(covariance)[:, 0] > rounding
     for row in rows[~positive].tolist():
         design.failures[row] = InputError(
             "patients", int(design.patients[row]), "more patients, for the risks to have a positive variance"

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
-from ...estimate import Better, Estimate, Interval, Scale
+from ...estimate import Better, Estimate, Interval
+from .comparisons import SCALES, Comparison, compared
+from .counts import counts_of, normal_quantile, one_table
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -20,43 +22,18 @@ __all__ = [
     "odds_ratio",
     "risk_difference",
     "risk_ratio",
+    "wilson_from",
     "wilson_interval",
     "wilson_limits",
 ]
 
 
-def _normal_quantile(level: float) -> float:
-    from scipy.special import ndtri
-
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
-    return -float(ndtri((1 - level) / 2))
-
-
-def _counts(events: ArrayLike, total: ArrayLike, group: str = "") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    try:
-        given_events, given_total = np.asarray(events, dtype=float), np.asarray(total, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"events{group}, total{group}", (events, total), "whole numbers") from None
-    if not (np.all(np.isfinite(given_total)) and np.all(given_total >= 1) and np.all(given_total % 1 == 0)):
-        raise InputError(f"total{group}", total, "a whole number of patients, at least 1")
-    inside = np.all(given_events >= 0) and np.all(given_events <= given_total)
-    if not (inside and np.all(given_events % 1 == 0)):
-        raise InputError(f"events{group}", events, f"a whole number from 0 to the total, {total}")
-    return given_events, given_total
-
-
-def _one_count(events: int, total: int, group: str = "") -> tuple[float, float]:
-    count, size = _counts(events, total, group)
-    if count.ndim or size.ndim:
-        raise InputError(f"events{group}, total{group}", (events, total), "one count and one total")
-    return float(count), float(size)
-
-
-def _wilson(
+def wilson_from(
     events: NDArray[np.float64], total: NDArray[np.float64], z: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Wilson limits; each limit is found from the nearer end of [0, 1], so that no digits cancel."""
+    """Wilson limits at z standard errors, of counts that need not be whole; each is found from the nearer end of
+    [0, 1], so that no digits cancel.
+    """
 
     def lower(successes: NDArray[np.float64]) -> NDArray[np.float64]:
         root = z * np.sqrt(z**2 + 4 * successes * (1 - successes / total))
@@ -88,12 +65,14 @@ def wilson_limits(
     InputError
         For counts that are not whole, negative or above their total.
     """
-    return _wilson(*_counts(events, total), _normal_quantile(level))
+    return wilson_from(*counts_of(events, total), normal_quantile(level))
 
 
 def wilson_interval(events: int, total: int, level: float = 0.95) -> Interval:
     """Score interval of one proportion (Wilson 1927, JASA 22:209); see `wilson_limits`."""
-    lower, upper = wilson_limits(*_one_count(events, total), level)
+    lower, upper = wilson_limits(events, total, level)
+    if lower.ndim:
+        raise InputError("events, total", (events, total), "one count and one total")
     return Interval(float(lower), float(upper), level)
 
 
@@ -122,11 +101,11 @@ def newcombe_limits(
     InputError
         For counts that are not whole, negative or above their total.
     """
-    z = _normal_quantile(level)
-    count1, size1 = _counts(events1, total1, "1")
-    count2, size2 = _counts(events2, total2, "2")
-    lower1, upper1 = _wilson(count1, size1, z)
-    lower2, upper2 = _wilson(count2, size2, z)
+    z = normal_quantile(level)
+    count1, size1 = counts_of(events1, total1, "1")
+    count2, size2 = counts_of(events2, total2, "2")
+    lower1, upper1 = wilson_from(count1, size1, z)
+    lower2, upper2 = wilson_from(count2, size2, z)
     risk1, risk2 = count1 / size1, count2 / size2
     difference = risk1 - risk2
     below = np.hypot(risk1 - lower1, upper2 - risk2)
@@ -169,11 +148,10 @@ class RiskDifference:
     interval: Interval = field(init=False)
 
     def __post_init__(self) -> None:
-        events1, total1 = _one_count(self.events1, self.total1, "1")
-        events2, total2 = _one_count(self.events2, self.total2, "2")
-        lower, upper = newcombe_limits(events1, total1, events2, total2, self.level)
-        for name in ("events1", "total1", "events2", "total2"):
-            object.__setattr__(self, name, int(getattr(self, name)))
+        table = one_table(self.events1, self.total1, self.events2, self.total2)
+        lower, upper = newcombe_limits(*table, self.level)
+        for name, count in zip(("events1", "total1", "events2", "total2"), table, strict=True):
+            object.__setattr__(self, name, count)
         risk1, risk2 = self.events1 / self.total1, self.events2 / self.total2
         variance = risk1 * (1 - risk1) / self.total1 + risk2 * (1 - risk2) / self.total2
         object.__setattr__(self, "risk1", risk1)
@@ -190,16 +168,7 @@ class RiskDifference:
         InputError
             Where both risks are 0 or 1, so that the Wald standard error is 0.
         """
-        if self.standard_error == 0:
-            counts = f"{self.events1}/{self.total1} and {self.events2}/{self.total2}"
-            raise InputError("counts", counts, "at least one group in which some but not all patients had the event")
-        return Estimate(
-            self.effect,
-            self.standard_error,
-            scale=Scale.RISK_DIFFERENCE,
-            better=better,
-            label=label or "risk difference",
-        )
+        return self._estimate("wald", better, label)
 
     def score_estimate(self, better: Better = "higher", label: str = "") -> Estimate:
         """The difference with the standard error that holds if the risks are equal, sqrt(p (1 - p) (1 / n1 + 1 / n2)).
@@ -212,18 +181,11 @@ class RiskDifference:
         InputError
             Where nobody, or everybody, had the event.
         """
-        total = self.total1 + self.total2
-        pooled = (self.events1 + self.events2) / total
-        if not 0 < pooled < 1:
-            counts = f"{self.events1}/{self.total1} and {self.events2}/{self.total2}"
-            raise InputError("counts", counts, "some but not all patients with the event")
-        return Estimate(
-            self.effect,
-            math.sqrt(pooled * (1 - pooled) * (1 / self.total1 + 1 / self.total2)),
-            scale=Scale.RISK_DIFFERENCE,
-            better=better,
-            label=label or "risk difference",
-        )
+        return self._estimate("score", better, label)
+
+    def _estimate(self, comparison: Comparison, better: Better, label: str) -> Estimate:
+        table = (self.events1, self.total1, self.events2, self.total2)
+        return _estimate(table, comparison, better, label or "risk difference")
 
     def __str__(self) -> str:
         return (
@@ -265,14 +227,7 @@ def risk_ratio(
     InputError
         Where a group has no event, or every patient of both groups had it.
     """
-    (count1, size1), (count2, size2) = _one_count(events1, total1, "1"), _one_count(events2, total2, "2")
-    if count1 == 0 or count2 == 0:
-        raise InputError("events", (events1, events2), "at least one event in each group, for a risk ratio")
-    variance = (size1 - count1) / (count1 * size1) + (size2 - count2) / (count2 * size2)
-    if variance == 0:
-        raise InputError("events", (events1, events2), "a patient without the event, for a risk ratio")
-    effect = math.log(count1 * size2 / (size1 * count2))
-    return Estimate(effect, math.sqrt(variance), scale=Scale.LOG_RISK_RATIO, better=better, label=label)
+    return _estimate(one_table(events1, total1, events2, total2), "risk-ratio", better, label)
 
 
 def odds_ratio(
@@ -287,11 +242,11 @@ def odds_ratio(
     InputError
         Where one of the four cells is empty.
     """
-    (count1, size1), (count2, size2) = _one_count(events1, total1, "1"), _one_count(events2, total2, "2")
-    cells = (count1, size1 - count1, count2, size2 - count2)
-    if min(cells) == 0:
-        counts = f"{events1}/{total1} and {events2}/{total2}"
-        raise InputError("counts", counts, "patients with and without the event in each group, for an odds ratio")
-    effect = math.log(cells[0] * cells[3] / (cells[1] * cells[2]))
-    standard_error = math.sqrt(sum(1 / cell for cell in cells))
-    return Estimate(effect, standard_error, scale=Scale.LOG_ODDS_RATIO, better=better, label=label)
+    return _estimate(one_table(events1, total1, events2, total2), "odds-ratio", better, label)
+
+
+def _estimate(table: tuple[int, int, int, int], comparison: Comparison, better: Better, label: str) -> Estimate:
+    effect, error, failures = compared(tuple(np.array([float(count)]) for count in table), comparison)
+    if failures:
+        raise failures[0]
+    return Estimate(float(effect[0]), float(error[0]), scale=SCALES[comparison], better=better, label=label)

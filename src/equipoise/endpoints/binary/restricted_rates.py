@@ -31,13 +31,13 @@ def contrast_variance(
     rate1: ArrayLike, rate2: ArrayLike, size1: ArrayLike, size2: ArrayLike, null: ArrayLike, measure: str
 ) -> Any:
     """Variance of that contrast at given rates, with `size1` and `size2` patients; element by element."""
-    one, two, first, second, given = (
-        np.asarray(value, dtype=float) for value in (rate1, rate2, size1, size2, null)
-    )
+    one, two, first, second, given = (np.asarray(value, dtype=float) for value in (rate1, rate2, size1, size2, null))
     spread1, spread2 = one * (1 - one), two * (1 - two)
     if measure == "odds ratio":
         with np.errstate(divide="ignore"):
-            return np.where(np.minimum(spread1, spread2) > 0, 1 / (first * spread1) + 1 / (second * spread2), np.inf)[()]
+            return np.where(np.minimum(spread1, spread2) > 0, 1 / (first * spread1) + 1 / (second * spread2), np.inf)[
+                ()
+            ]
     return (spread1 / first + (given**2 if measure == "ratio" else 1.0) * spread2 / second)[()]
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["common_slope", "given_baseline", "mean_information", "mean_variance"]
+__all__ = [
+    "common_slope",
+    "contrast_variance",
+    "given_baseline",
+    "mean_covariance",
+    "mean_information",
+    "mean_variance",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -30,9 +37,24 @@ def mean_information(covariance: Array, staying: Array) -> Array:
     return information
 
 
+def mean_covariance(covariance: Array, staying: Array) -> Array:
+    """Covariance of one randomised patient's contributions to the estimated means, shape (visits, visits).
+
+    The inverse of `mean_information`: over n patients it is that of the arm's estimated means.
+    """
+    return np.asarray(np.linalg.inv(mean_information(covariance, staying)))
+
+
 def mean_variance(covariance: Array, staying: Array, visit: int) -> float:
     """Variance of one randomised patient's contribution to the estimated mean at a visit (from 0)."""
-    return float(np.linalg.inv(mean_information(covariance, staying))[visit, visit])
+    return float(mean_covariance(covariance, staying)[visit, visit])
+
+
+def contrast_variance(covariance: Array, staying: Array, weights: Array) -> float:
+    """Variance of one randomised patient's contribution to a combination of the estimated means, `weights` (visits,)
+    at the visits: an average, a slope, an area.
+    """
+    return float(weights @ mean_covariance(covariance, staying) @ weights)
 
 
 def given_baseline(joint: Array, slopes: Array) -> Array:

@@ -15,6 +15,9 @@ __all__ = ["Climb", "Likelihood", "climb", "inverted", "solved"]
 _SETTLED = 1e-12
 _STALLED = 1e-6
 _ROUNDING = 1e-12
+_FAR = 500.0
+_CLEAR = 12
+_SINGULAR = 1e-13
 
 
 class Likelihood(Protocol):
@@ -40,9 +43,10 @@ class Climb:
     parameters, log_likelihood, information
         At the maximum, or where the climb was given up; shapes (trials, q), (trials,), (trials, q, q).
     converged
-        Whether it is a maximum, shape (trials,).
+        Whether it is a maximum with an information that is not singular to rounding, shape (trials,).
     step
-        The step that would have come next, shape (trials, q): which way a likelihood without a maximum runs.
+        The last of the first dozen steps, shape (trials, q): which way a likelihood without a maximum runs, before its
+        information is lost to rounding.
     """
 
     parameters: NDArray[np.float64]
@@ -76,11 +80,20 @@ def inverted(information: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.inv(information), dtype=np.float64)
 
 
+def _regular(information: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the parameters' correlations leave some information about each, shape (trials,)."""
+    lengths = np.sqrt(np.maximum(np.einsum("tii->ti", information), 0.0))
+    known = (lengths > 0).all(axis=1)
+    scale = 1 / np.where(known[:, None], lengths, 1.0)
+    return known & (np.linalg.eigvalsh(information * scale[:, :, None] * scale[:, None])[:, 0] > _SINGULAR)
+
+
 def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 30) -> Climb:
     """Maximise the log-likelihood of every trial.
 
     A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of the parameters, or below
-    1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations has no maximum within reach.
+    1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations, or has come to parameters of 500,
+    has no maximum within reach.
 
     Parameters
     ----------
@@ -95,8 +108,14 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
     steps, converged = np.zeros((trials, count)), np.zeros(trials, dtype=bool)
     rows = np.arange(trials)
     here, step, size = likelihood, np.zeros((trials, count)), np.full(trials, np.inf)
-    for _ in range(iterations):
+    for turn in range(iterations):
         candidate = parameters[rows] + step
+        inside = np.abs(candidate).max(axis=1, initial=0.0) < _FAR
+        if not inside.all():
+            left = np.flatnonzero(inside)
+            rows, step, size, candidate, here = rows[left], step[left], size[left], candidate[left], here.only(left)
+            if not left.size:
+                break
         value, gradient, matrix = here.at(candidate)
         best = log_likelihood[rows]
         better = value >= best - _ROUNDING * (1 + np.abs(np.where(np.isfinite(best), best, 0.0)))
@@ -105,7 +124,9 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
         information[ahead] = matrix[taken]
         step[~better] *= 0.5
         next_step = solved(matrix[taken], gradient[taken])
-        steps[ahead], step[taken] = next_step, next_step
+        step[taken] = next_step
+        if turn < _CLEAR:
+            steps[ahead] = next_step
         reach = np.abs(step).max(axis=1, initial=0.0)
         floor = _SETTLED * (1 + np.abs(parameters[rows]).max(axis=1, initial=0.0))
         done = (reach <= floor) | ((reach < _STALLED) & (reach > 0.5 * size) & better)
@@ -119,4 +140,5 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
             if not left.size:
                 break
             here = here.only(left)
+    converged &= _regular(information)
     return Climb(parameters, log_likelihood, information, converged, steps)

@@ -124,7 +124,7 @@ def climb_poisson(design: Design, counts: CountTrials) -> tuple[NDArray[np.intp]
     observed = Observed.of(design, counts, rows)
     start = np.zeros((rows.size, len(design.names)))
     start[:, 0] = np.log(events[rows].sum(axis=1) / times[rows].sum(axis=1))
-    found = climb(_Poisson(observed), start, 40)
+    found = climb(_Poisson(observed), start)
     for at in np.flatnonzero(~found.converged):
         row = int(rows[at])
         design.failures[row] = InputError(

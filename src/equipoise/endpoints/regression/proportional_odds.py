@@ -176,7 +176,7 @@ def _fit(trials: Trials, levels: NDArray[np.float64], drop_absent: bool) -> Ordi
     for at in np.flatnonzero(found_levels < 2):
         only = levels[seen[at]].tolist()
         design.failures.setdefault(
-            int(at), InputError("outcome", only, "patients at two levels of the outcome or more")
+            int(at), InputError("outcome", only, "patients at two or more levels of the outcome")
         )
     joined = np.take_along_axis(np.maximum(np.cumsum(seen, axis=1) - 1, 0), level, axis=1)
 

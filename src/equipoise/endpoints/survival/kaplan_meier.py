@@ -13,47 +13,17 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from ...errors import InputError
-from ...estimate import Better, Estimate, Interval, Scale
+from ...estimate import Interval
 from .censored_times import checked_censored_times
+from .restricted_means import RestrictedMean, area_under
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["KaplanMeier", "RestrictedMean", "kaplan_meier", "restricted_mean_difference"]
+__all__ = ["KaplanMeier", "kaplan_meier"]
 
 IntervalKind = Literal["log", "log-log", "plain"]
 SAME_LEVEL = float(np.sqrt(np.finfo(float).eps))
-
-
-@dataclass(frozen=True, slots=True)
-class RestrictedMean:
-    """Mean survival time up to a horizon: the area under the survival curve.
-
-    Attributes
-    ----------
-    value
-        In units of time, from 0 to `horizon`.
-    standard_error
-        Greenwood's; 0 where no event fell before the horizon.
-    horizon
-        In units of time.
-    """
-
-    value: float
-    standard_error: float
-    horizon: float
-
-    def interval(self, level: float = 0.95) -> Interval:
-        """Normal confidence interval (Royston & Parmar 2013, BMC Med Res Methodol 13:152)."""
-        from scipy.special import ndtri
-
-        if not 0 < level < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
-        half = -float(ndtri((1 - level) / 2)) * self.standard_error
-        return Interval(self.value - half, self.value + half, level)
-
-    def __str__(self) -> str:
-        return f"restricted mean {self.value:.4g} (SE {self.standard_error:.4g}) up to {self.horizon:g}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,15 +161,11 @@ class KaplanMeier:
             raise InputError("horizon", horizon, "a finite time above 0")
         if horizon > self.last_time and self.survival[-1] > 0:
             raise InputError("horizon", horizon, f"a time within follow-up, which ends at {self.last_time:g}")
-        within = self.times < horizon
-        knots = np.concatenate(([0.0], self.times[within], [horizon]))
-        area = np.diff(knots) * np.concatenate(([1.0], self.survival[within]))
-        area_beyond = np.cumsum(area[:0:-1])[::-1]
-        died, exposed = self.events[within].astype(float), self.at_risk[within].astype(float)
+        exposed, died = self.at_risk.astype(float), self.events.astype(float)
         left = exposed - died
         terms = np.divide(died, exposed * left, out=np.zeros_like(died), where=left > 0)
-        variance = float(np.sum(area_beyond**2 * terms))
-        return RestrictedMean(float(np.sum(area)), math.sqrt(variance), float(horizon))
+        value, variance = area_under(self.times, self.survival, terms, horizon)
+        return RestrictedMean(float(value), math.sqrt(variance), float(horizon))
 
     def __str__(self) -> str:
         return (
@@ -273,29 +239,4 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, level: float = 0.95, interva
         upper[gone] = upper[first - 1] if first else 1
     return KaplanMeier(
         distinct, survival, standard_error, lower, upper, at_risk, events, leaving - events, level, interval
-    )
-
-
-def restricted_mean_difference(
-    experimental: KaplanMeier, control: KaplanMeier, horizon: float, better: Better = "higher", label: str = ""
-) -> Estimate:
-    """Difference of restricted mean survival times, experimental minus control, in units of time.
-
-    Independent arms, normal reference (Royston & Parmar 2013; Uno et al. 2014, J Clin Oncol 32:2380).
-
-    Raises
-    ------
-    InputError
-        As `KaplanMeier.restricted_mean`, or where no event fell before the horizon in either arm.
-    """
-    first, second = experimental.restricted_mean(horizon), control.restricted_mean(horizon)
-    standard_error = math.hypot(first.standard_error, second.standard_error)
-    if standard_error == 0:
-        raise InputError("horizon", horizon, "a horizon after which some patients, but not all, had had the event")
-    return Estimate(
-        first.value - second.value,
-        standard_error,
-        scale=Scale.MEAN_DIFFERENCE,
-        better=better,
-        label=label or f"difference of restricted means up to {horizon:g}",
     )

@@ -1,0 +1,229 @@
+"""Adverse events by term and arm; risk difference of any event or of one term."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data import ADVERSE_EVENT
+from ..errors import InputError
+from ..estimate import Estimate
+from ..wording import counted, percent, visit_text
+from .batch import BatchEstimates
+from .binary.proportions import RiskDifference, risk_difference
+from .planning.law import EndpointPlan, Law
+from .results import Comparison, Description
+from .safety.event_table import EventRow, event_table
+from .safety.result import AdverseEventsResult
+from .safety.tables import event_tables
+from .safety.tally import tally
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..data import TrialData
+    from ..protocol import AdverseEventsEndpoint, Protocol
+    from ..trial_batch import TrialBatch
+
+__all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan", "primary"]
+
+NEEDS_FOLLOW_UP = True
+_EARLY = "an event before randomisation"
+
+
+def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who is counted: those whose visit was due; shape (patients,)."""
+    return data.is_due(protocol.visit_of(endpoint))
+
+
+def _counts(
+    endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Patients with the event and all who are counted, by arm; shape (..., arms), of one trial or of many."""
+    arm = np.where(data.is_due(protocol.visit_of(endpoint)), data.arm, -1)
+    first = data.first_event(ADVERSE_EVENT, endpoint.term)
+    if np.any(first < 0):
+        raise InputError("adverse events", _EARLY, "events from randomisation on")
+    found = tally(arm, len(data.arm_names), first)
+    return found.with_event, found.patients
+
+
+def _difference(
+    endpoint: AdverseEventsEndpoint,
+    protocol: Protocol,
+    counts: tuple[NDArray[np.float64], NDArray[np.float64]],
+    at: int,
+    level: float = 0.95,
+) -> RiskDifference:
+    """Of one trial, an experimental arm minus control."""
+    events, total = counts
+    for place in (at, 0):
+        if not total[place]:
+            name, visit = protocol.arm_names[place], protocol.visit_of(endpoint)
+            raise InputError(f"adverse events in arm {name}", 0, f"at least one patient due at {visit}")
+    return risk_difference(int(events[at]), int(total[at]), int(events[0]), int(total[0]), level)
+
+
+def _label(endpoint: AdverseEventsEndpoint) -> str:
+    return endpoint.label or endpoint.name
+
+
+def _check(data: TrialData) -> None:
+    if not data.has_events:
+        raise InputError("adverse events", "data without events", "a table of events, in which no event means none")
+
+
+def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
+    """Risk difference of any event or of the term named, with the standard error of the score test; lower is better.
+
+    Raises
+    ------
+    InputError
+        Without a table of events or patients in an arm, and where nobody, or everybody, had the event.
+    """
+    _check(data)
+    found = _difference(endpoint, protocol, _counts(endpoint, protocol, data), 1)
+    return found.score_estimate("lower", _label(endpoint)), ()
+
+
+def batch(endpoint: AdverseEventsEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """What `primary` gives, of many trials."""
+    events, total = _counts(endpoint, protocol, trials)
+    (control, experimental), (size0, size1) = events.T[:2], total.T[:2]
+    both = size0 + size1
+    some = (size0 > 0) & (size1 > 0)
+    pooled = np.divide(control + experimental, both, out=np.zeros_like(both), where=some)
+    usable = some & (pooled > 0) & (pooled < 1)
+    one, other = np.where(usable, size1, 1.0), np.where(usable, size0, 1.0)
+    failures: dict[int, str] = {}
+    for trial in np.flatnonzero(~usable).tolist():
+        try:
+            _difference(endpoint, protocol, (events[trial], total[trial]), 1).score_estimate("lower")
+        except InputError as error:
+            failures[trial] = str(error)
+    return BatchEstimates.of(
+        experimental / one - control / other, np.sqrt(pooled * (1 - pooled) * (1 / one + 1 / other)), failures=failures
+    )
+
+
+def _rows(
+    endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData, serious: bool = False
+) -> tuple[EventRow, ...]:
+    """Of all events, or of the serious ones, whose terms are listed however rare."""
+    chosen = data.events.kind == ADVERSE_EVENT
+    if serious:
+        chosen = chosen & data.events.serious
+    events = data.events.select(chosen)
+    day = np.full(len(events.patient), math.nan)
+    if data.has_dates:
+        day = events.day - data.randomised[events.patient]
+    if np.any(day < 0):
+        raise InputError("adverse events", _EARLY, "events from randomisation on")
+    return event_table(
+        np.where(analysed(endpoint, protocol, data), data.arm, -1),
+        len(data.arm_names),
+        data.followed if data.has_dates else None,
+        events.patient,
+        events.term,
+        day,
+        at_least=0.0 if serious else endpoint.at_least,
+        level=protocol.confidence_level,
+    )
+
+
+def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> AdverseEventsResult:
+    """Events by term and arm; with a test only where the endpoint is the primary one or names a term.
+
+    Raises
+    ------
+    InputError
+        When the data have no table of events.
+    """
+    _check(data)
+    level = protocol.confidence_level
+    rows = _rows(endpoint, protocol, data)
+    tables = event_tables(protocol, rows, level)
+    serious: tuple[EventRow, ...] = ()
+    if (data.events.serious & (data.events.kind == ADVERSE_EVENT)).any():
+        serious = _rows(endpoint, protocol, data, serious=True)
+        tables += event_tables(protocol, serious, level, "serious adverse events")
+    visit = protocol.visit_of(endpoint)
+    comparisons, notes = [], []
+    if endpoint.role == "primary" or endpoint.term:
+        counts = _counts(endpoint, protocol, data)
+        for at in range(1, len(data.arm_names)):
+            name = data.arm_names[at]
+            try:
+                found = _difference(endpoint, protocol, counts, at, level)
+                comparisons.append(
+                    Comparison(name, visit, found.score_estimate("lower", _label(endpoint)), found.interval)
+                )
+            except InputError as error:
+                notes.append(f"{name}: no test of the difference: {error}")
+    waiting = int((~analysed(endpoint, protocol, data)).sum())
+    if waiting:
+        notes.append(f"{counted(waiting, 'patient')} not yet due at {visit_text(protocol, visit)}: not counted")
+    if endpoint.at_least:
+        notes.append(f"Only terms that at least {percent(endpoint.at_least)} of some arm had are listed")
+    return AdverseEventsResult(
+        name=endpoint.name,
+        label=_label(endpoint),
+        kind=endpoint.type,
+        comparisons=tuple(comparisons),
+        patients=int(analysed(endpoint, protocol, data).sum()),
+        notes=tuple(notes),
+        tables=tables,
+        events=rows,
+        serious=serious,
+    )
+
+
+def plan(endpoint: AdverseEventsEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Risk difference and binomial variances under a scenario, whose terms happen independently of each other.
+
+    Raises
+    ------
+    InputError
+        Where the scenario gives no arm the term, or all patients of both an event or none.
+    """
+    risks = []
+    for arm in law.arms[:2]:
+        terms: dict[str, float] = getattr(arm, "adverse_events", {})
+        chosen = [terms.get(endpoint.term, 0.0)] if endpoint.term else list(terms.values())
+        risks.append(1 - math.prod(1 - risk for risk in chosen))
+    variances = [risk * (1 - risk) for risk in risks]
+    if sum(variances) < 1e-12:
+        raise InputError("endpoint", endpoint.name, "an event that some but not all patients of the scenario have")
+    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]), "lower")
+
+
+def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description:
+    """How adverse events are counted, in words."""
+    what = f"“{endpoint.term}”" if endpoint.term else "any adverse event"
+    tested = endpoint.role == "primary" or bool(endpoint.term)
+    method = (
+        "Patients with at least one adverse event of each term are counted by arm, with Newcombe's hybrid score"
+        " interval of the difference in risk. Rates of events over the time from randomisation to last contact have"
+        " exact Poisson intervals (Garwood), their differences score intervals (Miettinen and Nurminen), their ratios"
+        " exact ones given the total; rates of first events end at the first. Terms are many and not chosen beforehand:"
+        " they are not tested."
+    )
+    if tested:
+        method += f" The risk difference of {what} is tested by the score test."
+    return Description(
+        method=method,
+        kind="as a difference in risk",
+        measured=f"the risk of {what}",
+        assumptions=(
+            "What is not in the table of adverse events did not happen.",
+            "Events of one patient are counted as if they came independently of each other.",
+        ),
+        references=(
+            "Garwood F. Fiducial limits for the Poisson distribution. Biometrika 1936;28:437-442.",
+            "Newcombe RG. Interval estimation for the difference between independent proportions. Stat Med"
+            " 1998;17:873-890.",
+            "Miettinen O, Nurminen M. Comparative analysis of two rates. Stat Med 1985;4:213-226.",
+        ),
+    )
