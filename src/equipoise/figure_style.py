@@ -17,6 +17,7 @@ __all__ = [
     "INK",
     "MUTED",
     "SHADE",
+    "WIDTH",
     "ArmStyle",
     "arm_style",
     "drawing",

@@ -303,9 +303,23 @@ def test_without_dates_or_events_it_cannot_be_told():
         endpoints.batch(LOSS, PROTOCOL, TrialBatch.of([undated]))
 
 
+def test_each_of_several_arms_stands_against_control():
+    data = drawn(PROTOCOL, 3, 180)
+    third = replace(data, arm=np.arange(180) % 3, arm_names=("midazolam", "ketamine", "low dose"))
+    found = endpoints.estimate(LOSS, PROTOCOL, third)
+    assert [item.arm for item in found.comparisons] == ["ketamine", "low dose"]
+    arm, *given = arrays(third)
+    for at, item in enumerate(found.durations, start=1):
+        alone = np.where(arm == at, 1, np.where(arm == 0, 0, -1))
+        assert item.time == time_in_response(alone, *given, 56.0)
+    assert len(found.tables[1].rows) == 3
+    single = endpoints.batch(LOSS, PROTOCOL, TrialBatch.of([third]))
+    assert single.effect[0] == found.estimate.effect
+
+
 def test_who_is_not_yet_due_is_not_counted():
     protocol = protocol_with(
-        within=20.0, protocol={"accrual": {"start": PROTOCOL.accrual.start, "patients_per_month": 60.0}}
+        within=20.0, protocol={"accrual": {"start": PROTOCOL.accrual.start, "patients_per_month": 15.0}}
     )
     endpoint, data = protocol.endpoints[2], drawn(protocol, 3, 60)
     day = float(np.sort(data.reached[:, 3])[39]) + 20

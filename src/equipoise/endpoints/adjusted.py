@@ -42,6 +42,7 @@ def adjusted_batch(
     outcome: NDArray[np.float64],
     fit: Callable[[NDArray[np.intp], list[str], NDArray[np.float64]], BatchEstimates],
     single: Callable[[TrialData], Estimate],
+    refused: NDArray[np.bool_] | None = None,
 ) -> BatchEstimates:
     """Estimates of many trials, those whose covariates make the same columns together.
 
@@ -53,10 +54,14 @@ def adjusted_batch(
         Estimates of the trials of these numbers, with names and values (trials, patients, columns) of the covariates.
     single
         The estimate of one trial, for those that hold a level the protocol does not know: it says why there is none.
+    refused
+        Trials that hold something else that `fit` would not take, shape (trials,); they go to `single` too.
     """
     found, failures = np.full((3, len(trials)), np.nan), {}
     groups, odd = of_same_levels(protocol, trials, covariates, ~np.isnan(outcome))
-    for rows in groups:
+    odd = odd if refused is None else odd | refused
+    for group in groups:
+        rows = group[~odd[group]]
         names, values = model_columns(protocol, some_of(trials, rows), covariates, outcome[rows])
         part = fit(rows, names, values)
         found[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom

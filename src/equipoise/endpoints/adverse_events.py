@@ -9,10 +9,11 @@ import numpy as np
 
 from ..data import ADVERSE_EVENT
 from ..errors import InputError
-from ..estimate import Estimate
+from ..estimate import Estimate, Interval
 from ..wording import counted, percent, visit_text
 from .batch import BatchEstimates
-from .binary.proportions import RiskDifference, risk_difference
+from .binary.comparisons import SCALES, compare_tables, compared
+from .binary.proportions import newcombe_limits
 from .planning.law import EndpointPlan, Law
 from .results import Comparison, Description
 from .safety.event_table import EventRow, event_table
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from ..protocol import AdverseEventsEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
+    Tables = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
 __all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan", "primary"]
 
 NEEDS_FOLLOW_UP = True
@@ -38,40 +41,34 @@ def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
     return data.is_due(protocol.visit_of(endpoint))
 
 
-def _counts(
-    endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Patients with the event and all who are counted, by arm; shape (..., arms), of one trial or of many."""
+def _tables(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch, at: int = 1) -> Tables:
+    """Patients with the event and all who are counted, of an experimental arm and of control, each of shape (trials,);
+    of one trial (1,).
+    """
     arm = np.where(data.is_due(protocol.visit_of(endpoint)), data.arm, -1)
     first = data.first_event(ADVERSE_EVENT, endpoint.term)
     if np.any(first < 0):
         raise InputError("adverse events", _EARLY, "events from randomisation on")
-    found = tally(arm, len(data.arm_names), first)
-    return found.with_event, found.patients
+    found = tally(np.atleast_2d(arm), len(data.arm_names), np.atleast_2d(first))
+    events, total = found.with_event, found.patients
+    return events[:, at], total[:, at], events[:, 0], total[:, 0]
 
 
-def _difference(
-    endpoint: AdverseEventsEndpoint,
-    protocol: Protocol,
-    counts: tuple[NDArray[np.float64], NDArray[np.float64]],
-    at: int,
-    level: float = 0.95,
-) -> RiskDifference:
-    """Of one trial, an experimental arm minus control."""
-    events, total = counts
-    for place in (at, 0):
-        if not total[place]:
-            name, visit = protocol.arm_names[place], protocol.visit_of(endpoint)
-            raise InputError(f"adverse events in arm {name}", 0, f"at least one patient due at {visit}")
-    return risk_difference(int(events[at]), int(total[at]), int(events[0]), int(total[0]), level)
-
-
-def _label(endpoint: AdverseEventsEndpoint) -> str:
-    return endpoint.label or endpoint.name
+def _compared(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData, at: int) -> tuple[Estimate, Tables]:
+    """The risk difference of one trial and the table it is of; raises `InputError` where there is none."""
+    tables = _tables(endpoint, protocol, data, at)
+    effect, error, failures = compared(tables, "score")
+    if failures:
+        raise failures[0]
+    found = Estimate(
+        float(effect[0]), float(error[0]), scale=SCALES["score"], better="lower", label=endpoint.label or endpoint.name
+    )
+    return found, tables
 
 
 def _check(data: TrialData) -> None:
-    if not data.has_events:
+    """Tables without dates hold no events, whether or not there were any."""
+    if not data.has_events or not (data.has_dates or len(data.events.kind)):
         raise InputError("adverse events", "data without events", "a table of events, in which no event means none")
 
 
@@ -84,28 +81,12 @@ def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData
         Without a table of events or patients in an arm, and where nobody, or everybody, had the event.
     """
     _check(data)
-    found = _difference(endpoint, protocol, _counts(endpoint, protocol, data), 1)
-    return found.score_estimate("lower", _label(endpoint)), ()
+    return _compared(endpoint, protocol, data, 1)[0], ()
 
 
 def batch(endpoint: AdverseEventsEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """What `primary` gives, of many trials."""
-    events, total = _counts(endpoint, protocol, trials)
-    (control, experimental), (size0, size1) = events.T[:2], total.T[:2]
-    both = size0 + size1
-    some = (size0 > 0) & (size1 > 0)
-    pooled = np.divide(control + experimental, both, out=np.zeros_like(both), where=some)
-    usable = some & (pooled > 0) & (pooled < 1)
-    one, other = np.where(usable, size1, 1.0), np.where(usable, size0, 1.0)
-    failures: dict[int, str] = {}
-    for trial in np.flatnonzero(~usable).tolist():
-        try:
-            _difference(endpoint, protocol, (events[trial], total[trial]), 1).score_estimate("lower")
-        except InputError as error:
-            failures[trial] = str(error)
-    return BatchEstimates.of(
-        experimental / one - control / other, np.sqrt(pooled * (1 - pooled) * (1 / one + 1 / other)), failures=failures
-    )
+    return compare_tables(*_tables(endpoint, protocol, trials), "score")
 
 
 def _rows(
@@ -152,16 +133,15 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
     visit = protocol.visit_of(endpoint)
     comparisons, notes = [], []
     if endpoint.role == "primary" or endpoint.term:
-        counts = _counts(endpoint, protocol, data)
         for at in range(1, len(data.arm_names)):
             name = data.arm_names[at]
             try:
-                found = _difference(endpoint, protocol, counts, at, level)
-                comparisons.append(
-                    Comparison(name, visit, found.score_estimate("lower", _label(endpoint)), found.interval)
-                )
+                found, table = _compared(endpoint, protocol, data, at)
             except InputError as error:
                 notes.append(f"{name}: no test of the difference: {error}")
+                continue
+            lower, upper = newcombe_limits(*table, level=level)
+            comparisons.append(Comparison(name, visit, found, Interval(float(lower[0]), float(upper[0]), level)))
     waiting = int((~analysed(endpoint, protocol, data)).sum())
     if waiting:
         notes.append(f"{counted(waiting, 'patient')} not yet due at {visit_text(protocol, visit)}: not counted")
@@ -169,7 +149,7 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
         notes.append(f"Only terms that at least {percent(endpoint.at_least)} of some arm had are listed")
     return AdverseEventsResult(
         name=endpoint.name,
-        label=_label(endpoint),
+        label=endpoint.label or endpoint.name,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int(analysed(endpoint, protocol, data).sum()),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..estimate import Estimate, Interval
 from ..plain import plain
-from ..wording import arm_label, decimal, p_text
+from ..wording import arm_label, arm_text, decimal, p_text
 from .results import Cell, Column, EndpointResult, ResultTable
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ class ClustersResult(EndpointResult):
     def correlation(self) -> NDArray[np.float64]:
         """Of the primary pair's estimates of the clusters, shape (clusters, clusters)."""
         spread = np.sqrt(np.diag(self.covariance))
-        return self.covariance / np.outer(spread, spread)
+        found = self.covariance / np.outer(spread, spread)
+        np.fill_diagonal(found, 1.0)
+        return found
 
     @property
     def hypotheses(self) -> dict[str, Estimate]:
@@ -171,7 +173,7 @@ def effects_table(protocol: Protocol, result: ClustersResult) -> ResultTable:
     )
     if (first.standardised > 0) == (first.estimate.better == "higher") and first.standardised != 0:
         note += (
-            f" The largest standardised difference in favour of {arm_label(protocol, first.arm)} is in {first.title}"
+            f" The largest standardised difference in favour of {arm_text(protocol, first.arm)} is in {first.title}"
             f" ({first.cluster}), {decimal(abs(first.standardised), 2)}."
         )
     if joint is not None:

@@ -11,14 +11,15 @@ from ..estimate import Estimate, Interval
 from ..wording import arm_label, clean, listed, visit_text
 from .batch import BatchEstimates
 from .cluster_result import ClusterEffect, ClustersResult, correlations_table, effects_table
-from .cluster_sums import check_sums, cluster_scores, clusters_of
-from .covariates import covariate_columns
+from .cluster_sums import check_sums, cluster_scores, clusters_of, sums_differ
+from .covariates import covariate_columns, of_same_levels
 from .planning.cluster_law import cluster_plan
 from .planning.law import EndpointPlan, Law
 from .regression.related_outcomes import RelatedOutcomes, fit_related_outcomes, pooled_deviations
+from .regression.related_outcomes_batch import combined_batch
 from .results import Cell, Column, Comparison, Description, ResultTable
 from .score_model import FREEDOM_NAMES
-from .some_trials import fill_singly
+from .some_trials import fill_singly, some_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,14 +109,44 @@ def primary(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) -> 
 
 
 def batch(endpoint: ClustersEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
-    """`primary` of many trials."""
-    found = np.full((3, len(trials)), np.nan)
-    for name in clusters_of(endpoint, protocol):
-        trials.subscale(name, endpoint.visit)
-    failures = fill_singly(
-        found, np.ones(len(trials), dtype=bool), trials, lambda data: primary(endpoint, protocol, data)[0]
-    )
+    """`primary` of many trials: by REML with the model's variance and one covariance for all arms at once, unless some
+    patient has some of the clusters only or there are few; with other options one by one.
+    """
+    found, analysis = np.full((3, len(trials)), np.nan), protocol.analysis
+    names, first = clusters_of(endpoint, protocol), protocol.visit_names[0]
+    adjusted, change = "baseline" in analysis.covariates, analysis.outcome == "change"
+    scores = cluster_scores(trials, names, endpoint.visit)
+    if _fits_together(protocol):
+        before = cluster_scores(trials, names, first) if adjusted or change else scores
+        outcomes = scores - before if change else scores
+        visits = (first, endpoint.visit) if adjusted or change else (endpoint.visit,)
+        wrong = np.logical_or.reduce([sums_differ(protocol, trials, visit).any(axis=1) for visit in visits])
+        seen = np.asarray((trials.arm >= 0) & ~np.isnan(scores).all(axis=2))
+        others = [name for name in analysis.covariates if name != "baseline"]
+        for rows in of_same_levels(protocol, trials, others, seen)[0]:
+            part = some_of(trials, rows)
+            columns = [covariate_columns(protocol, part, name, seen[rows])[1] for name in others]
+            found[:, rows] = combined_batch(
+                outcomes[rows],
+                part.arm,
+                before[rows] if adjusted else np.empty((*part.arm.shape, 0)),
+                np.concatenate([np.empty((*part.arm.shape, 0)), *columns], axis=2),
+                len(trials.arm_names),
+                analysis.degrees_of_freedom,  # type: ignore[arg-type]
+            )
+        found[:, wrong] = np.nan
+    failures = fill_singly(found, np.isnan(found[0]), trials, lambda data: primary(endpoint, protocol, data)[0])
     return BatchEstimates.of(found[0], found[1], found[2], failures)
+
+
+def _fits_together(protocol: Protocol) -> bool:
+    analysis = protocol.analysis
+    return (
+        analysis.method == "reml"
+        and analysis.variance == "model"
+        and not analysis.covariance_by_arm
+        and analysis.degrees_of_freedom in ("satterthwaite", "kenward-roger", "residual", "normal")
+    )
 
 
 def estimate(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) -> ClustersResult:
@@ -235,8 +266,8 @@ def describe(endpoint: ClustersEndpoint, protocol: Protocol) -> Description:
     return Description(
         method=(
             f"One model of the {outcome} in the clusters of {scale} at {visit_text(protocol, endpoint.visit)}:"
-            f" {titles}. Each cluster has its own difference between arms{adjusted}; a patient's clusters are correlated in any"
-            f" way (seemingly unrelated regressions, {analysis.method.upper()},"
+            f" {titles}. Each cluster has its own difference between arms{adjusted}; a patient's clusters are"
+            f" correlated in any way (seemingly unrelated regressions, {analysis.method.upper()},"
             f" {FREEDOM_NAMES[analysis.degrees_of_freedom]} degrees of freedom). The effect is the sum of the"
             " differences; each cluster's own is given beside it."
         ),

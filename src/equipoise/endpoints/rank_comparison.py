@@ -89,13 +89,13 @@ def _medians(protocol: Protocol, data: TrialData, outcome: NDArray[np.float64], 
 
 
 def _shifts(protocol: Protocol, data: TrialData, outcome: NDArray[np.float64], level: float) -> ResultTable:
+    from .ranks.hodges_lehmann import hodges_lehmann
     from .ranks.rank_sum import rank_sum
-    from .ranks.shift import shift
 
     rows: list[tuple[Cell, ...]] = []
     for at, name in enumerate(data.arm_names[1:], start=1):
         arm = _against_control(data.arm, at)
-        test, moved = rank_sum(outcome, arm), shift(outcome, arm, level=level)
+        test, moved = rank_sum(outcome, arm), hodges_lehmann(outcome, arm, level=level)
         rows.append((arm_label(protocol, name), moved.shift, moved.interval, test.p_value))
     columns = (Column("Arm"), Column("Shift", "number", 2), Column("Interval", "number", 2), Column("p", "p"))
     return ResultTable(
@@ -103,7 +103,7 @@ def _shifts(protocol: Protocol, data: TrialData, outcome: NDArray[np.float64], l
         columns,
         tuple(rows),
         "Hodges and Lehmann's median of all differences between a patient of the arm and one of control. p of the rank"
-        " sum, exact in small trials without ties.",
+        " sum, two-sided; p and limits are exact below 50 patients in each arm without ties.",
     )
 
 

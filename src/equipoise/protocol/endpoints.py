@@ -155,6 +155,10 @@ class CountEndpoint(_Endpoint):
     type: Literal["count"]
     measure: Annotated[Name, Field(description="A measure of kind 'count'.")]
     model: Literal["negative-binomial", "poisson"] = "negative-binomial"
+    variance: Annotated[
+        Literal["model", "robust"],
+        Field(description="Of Poisson regression: a count's variance is its mean, or the sandwich, whatever it is."),
+    ] = "model"
     covariates: Covariates = ()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -10,31 +9,22 @@ from typing import TYPE_CHECKING, Any
 from ..endpoints.results import ResponseResult
 from ..errors import InputError
 from ..wording import arm_label, clean
+from .page_figure import PageFigure
 from .phrases import FOLLOWED
 from .tables import all_tables
 from .words import arms_line, decision_of, summary
 
 if TYPE_CHECKING:
     from jinja2 import Template
-    from matplotlib.figure import Figure
 
     from ..trial import TrialResult
 
 __all__ = ["PageFigure", "all_figures", "render", "write_report"]
 
 
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure of the page: its name, what it shows read aloud, and what is said below it."""
-
-    name: str
-    figure: Figure
-    title: str
-    caption: str
-
-
 def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
     """Every figure the trial has, in the order of the page."""
+    from .endpoint_figures import endpoint_figures
     from .figures import (
         design_figure,
         durability_figure,
@@ -109,6 +99,7 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 f"Of {FOLLOWED}; patients without response count as lost on day 0, which keeps the arms as randomised.",
             ),
         ]
+    found += endpoint_figures(result)
     found.append(
         PageFigure(
             "flow",

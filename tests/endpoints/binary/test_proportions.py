@@ -18,7 +18,7 @@ from equipoise.estimate import Scale
 from published_values import NEWCOMBE_1998_TABLE_2
 from reference_values import reference_cases
 
-CASES = reference_cases("binary")
+CASES = [case for case in reference_cases("binary") if case["inputs"]["method"] == "two_by_two"]
 TABLES = [pytest.param(case["inputs"], case["expected"], id=case["id"]) for case in CASES]
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 

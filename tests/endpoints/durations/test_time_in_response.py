@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from equipoise.endpoints.durations.responses import checked_responses
 from equipoise.endpoints.durations.time_in_response import mean_times, time_in_response, time_in_response_batch
+from equipoise.endpoints.survival.curves import restricted_mean_trials
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
 from equipoise.errors import InputError, NotEstimable
 from equipoise.estimate import Scale
 from response_law import MONOTONE, NOT_MONOTONE, ONLY_SELECTION, trials
+from survival_reference import cases, columns
 
 CLOSE = {"rel": 1e-12, "abs": 1e-12}
 
@@ -36,6 +38,35 @@ def test_it_is_the_restricted_mean_of_the_curve_with_an_atom_at_nought(horizon):
     assert found.difference.effect == pytest.approx(reference.effect, **CLOSE)
     assert found.difference.standard_error == pytest.approx(reference.standard_error, **CLOSE)
     assert found.difference.scale == Scale.TIME_DIFFERENCE
+
+
+@pytest.mark.parametrize(("inputs", "expected"), cases("restricted_mean_survival_time"))
+def test_where_everybody_responds_it_is_survrm2s_restricted_mean(inputs, expected):
+    data = columns(inputs["data"])
+    arm = (data[inputs["group"]] == inputs["arm1_level"]).astype(int)
+    found = time_in_response(arm, np.ones(arm.size), data["time"], data["event"], inputs["tau"])
+    for own, name in ((found.control, "arm0"), (found.experimental, "arm1")):
+        assert (own.mean, own.standard_error) == pytest.approx((expected[name]["rmst"], expected[name]["se"]), rel=1e-9)
+    reference = expected["difference_arm1_minus_arm0"]
+    ours = (found.difference.effect, found.interval.lower, found.interval.upper, found.difference.p_value)
+    assert ours == pytest.approx(
+        tuple(reference[key] for key in ("estimate", "ci_lower", "ci_upper", "p_value")), rel=1e-9
+    )
+    reference = expected["ratio_arm1_over_arm0"]
+    ours = (found.ratio, found.ratio_interval.lower, found.ratio_interval.upper)
+    assert ours == pytest.approx(tuple(reference[key] for key in ("estimate", "ci_lower", "ci_upper")), rel=1e-9)
+
+
+def test_many_trials_are_restricted_means_with_an_atom_at_nought():
+    arm, responded, time, observed = trials(9, 300, 14, unknown=0.0)
+    found = time_in_response_batch(arm, responded, time, observed, 6.0)
+    responder = responded == 1
+    other = restricted_mean_trials(
+        np.where(responder, time, 0.0), np.where(responder, observed, 1.0), np.where(arm >= 0, arm, -1), 6.0
+    )
+    assert set(found.failures) == set(other.failures)
+    np.testing.assert_allclose(found.effect, other.effect, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found.standard_error, other.standard_error, rtol=1e-11)
 
 
 def test_its_variance_is_that_of_a_share_times_a_mean():

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
-from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
+from equipoise.endpoints.survival.restricted_means import (
+    restricted_mean_difference,
+    restricted_mean_ratio,
+    restricted_time_lost_ratio,
+)
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
 from survival_reference import cases, columns
@@ -66,7 +70,17 @@ def test_restricted_means_agree_with_survrm2(inputs, expected):
         [reference[key] for key in ("estimate", "ci_lower", "ci_upper", "p_value")],
         **EXACT,
     )
-    assert estimate.scale == Scale.MEAN_DIFFERENCE
+    assert estimate.scale == Scale.TIME_DIFFERENCE
+    for ratio, key in (
+        (restricted_mean_ratio(*curves, inputs["tau"]), "ratio_arm1_over_arm0"),
+        (restricted_time_lost_ratio(*curves, inputs["tau"]), "rmtl_ratio"),
+    ):
+        interval = ratio.interval()
+        np.testing.assert_allclose(
+            [ratio.ratio, interval.lower, interval.upper, ratio.p_value],
+            [expected[key][name] for name in ("estimate", "ci_lower", "ci_upper", "p_value")],
+            **EXACT,
+        )
 
 
 def test_median_time_to_return_to_drug_use_in_the_umaru_trial():
@@ -159,8 +173,9 @@ def test_everyone_censored():
     assert curve.median_interval.lower == math.inf
     mean = curve.restricted_mean(6)
     assert (mean.value, mean.standard_error) == (6, 0)
-    with pytest.raises(InputError, match="horizon"):
-        restricted_mean_difference(curve, curve, 6)
+    for compare in (restricted_mean_difference, restricted_mean_ratio, restricted_time_lost_ratio):
+        with pytest.raises(InputError, match="horizon"):
+            compare(curve, curve, 6)
 
 
 def test_events_at_time_zero_and_at_the_last_time():
@@ -227,3 +242,8 @@ def test_it_is_immutable_and_prints_its_median():
         curve.survival[0] = 0
     assert str(curve) == "Kaplan-Meier curve: 5 patients, 5 events, median 3 (95% interval 2 to inf)"
     assert str(curve.restricted_mean(5)) == "restricted mean 3 (SE 0.6325) up to 5"
+    assert str(curve.restricted_mean(5).time_lost) == "restricted mean 2 (SE 0.6325) up to 5"
+    ratio = restricted_mean_ratio(curve, curve, 5)
+    assert str(ratio) == "ratio 1 (95% interval 0.5575 to 1.794) up to 5"
+    with pytest.raises(InputError, match="confidence level"):
+        ratio.interval(0)

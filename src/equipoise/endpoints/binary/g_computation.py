@@ -286,6 +286,7 @@ def g_computation(
     interactions: bool | Sequence[int] = False,
     strata: ArrayLike | None = None,
     names: Sequence[str] | None = None,
+    arms: int | None = None,
     better: Better = "higher",
     label: str = "",
 ) -> MarginalRisks:
@@ -319,6 +320,8 @@ def g_computation(
         randomisation was simple.
     names
         Of the covariates, for errors.
+    arms
+        Number of arms, control included; as many as there are in the data when absent.
     better
         Whether a higher or a lower risk is good; carried to the estimates.
     label
@@ -336,7 +339,7 @@ def g_computation(
         by the arms and the covariates before it; covariates that separate responders from the others.
     """
     choice("better", better, ("higher", "lower"))
-    trials = one_trial(outcome, arm, covariates, names=names)
+    trials = one_trial(outcome, arm, covariates, names=names, arms=arms)
     options = _Options.of(trials, family, variance, sandwich, interactions)
     if family == "logistic":
         binary_outcome(trials)

@@ -119,7 +119,7 @@ def _difference(
         return value, fall
 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        at_low, at_high = derivative(low)[0], derivative(high)[0]
+        falls, rises = (derivative(low)[0] <= 0) | (low >= high), derivative(high)[0] >= 0
         here = _trigonometric(one, two, (1 - weight) / weight, null)
         here = np.where((here > low) & (here < high), here, 0.5 * (low + high))
         left, right = low, high
@@ -129,11 +129,11 @@ def _difference(
             step = value / fall
             proposal = here + step
             proposal = np.where((proposal > left) & (proposal < right), proposal, 0.5 * (left + right))
-            arrived = ~(np.abs(step) > 4e-16 * here) | ~(np.abs(proposal - here) > 4e-16 * here)
+            arrived = ~(np.abs(step) > 4e-16 * here) | ~(np.abs(proposal - here) > 4e-16 * here) | falls | rises
             if np.all(arrived):
                 break
             here = np.where(arrived, here, proposal)
-    here = np.where((at_low <= 0) | (low >= high), low, np.where(at_high >= 0, high, here))
+    here = np.where(falls, low, np.where(rises, high, here))
     return np.where(null == 0, weight * one + (1 - weight) * two, here)
 
 

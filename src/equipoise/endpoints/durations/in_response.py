@@ -13,6 +13,7 @@ from ...errors import InputError, NotEstimable
 from ...estimate import Interval
 from ...plain import plain
 from ..binary.counts import normal_quantile
+from ..binary.proportions import wilson_from
 from .responses import ARMS, checked_responses
 
 if TYPE_CHECKING:
@@ -81,13 +82,9 @@ def _effective_patients(curve: ResponseCurve, time: float, probability: float, v
 
 def _score_interval(probability: float, patients: float, level: float) -> Interval:
     """Wilson's limits, for a number of patients that need not be whole."""
-    z2 = normal_quantile(level) ** 2
-    centre = probability + z2 / (2 * patients)
-    reach = math.sqrt(z2 * (probability * (1 - probability) + z2 / (4 * patients)) / patients)
-    shrink = 1 + z2 / patients
-    lower = 0.0 if probability == 0 else (centre - reach) / shrink
-    upper = 1.0 if probability == 1 else (centre + reach) / shrink
-    return Interval(max(lower, 0.0), min(upper, 1.0), level)
+    size = np.array(patients)
+    lower, upper = wilson_from(probability * size, size, normal_quantile(level))
+    return Interval(float(lower), float(upper), level)
 
 
 def in_response(

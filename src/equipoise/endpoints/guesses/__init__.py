@@ -1,1 +1,1 @@
-"""Guesses of the arm: how far a trial was blind, and what its effect would be had guesses been right as often as by chance."""
+"""Guesses of the arm: how far a trial was blind, and what its effect would be at other rates of correct guesses."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import any_shape, number
+from ...checks import any_shape, number, whole
 from ...errors import InputError, NotEstimable
 from ...estimate import Interval
 from ...plain import plain
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["BangIndex", "bang_index", "bang_indices", "wald_interval"]
+__all__ = ["BangIndex", "bang_index", "bang_indices", "checked_level", "wald_interval"]
 
 SCORES = (1.0, -1.0, 0.0)
 
@@ -64,7 +63,7 @@ class BangIndex:
 
     def one_sided_limit(self, level: float = 0.95) -> float:
         """Lower limit that the index exceeds with this confidence; above `chance` the arm is read as unblinded."""
-        return max(-1.0, self.index - _quantile(level) * self.standard_error)
+        return max(-1.0, self.index - _quantile(checked_level(level)) * self.standard_error)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -148,19 +147,32 @@ def bang_index(correct: int, wrong: int, dont_know: int = 0, level: float = 0.95
         raise NotEstimable("no guesses in this arm: Bang's index has nothing to count")
     index, error = bang_indices(counts)
     interval = wald_interval(float(index), float(error), level, -1.0)
-    return BangIndex(*map(int, counts), float(index), float(error), interval, 2 / arms - 1)
+    return BangIndex(
+        int(correct), int(wrong), int(dont_know), float(index), float(error), interval, 2 / _arms(arms) - 1
+    )
+
+
+def _arms(arms: Any) -> int:
+    if whole("arms", arms, "at least 2 arms") < 2:
+        raise InputError("arms", arms, "at least 2 arms")
+    return int(arms)
+
+
+def checked_level(level: Any) -> float:
+    """A confidence level between 0 and 1; `InputError` when it is none."""
+    right = "a confidence level between 0 and 1"
+    if not 0 < number("level", level, right) < 1:
+        raise InputError("level", level, right)
+    return float(level)
 
 
 def wald_interval(value: float, error: float, level: float, lowest: float) -> Interval:
     """value +- z SE, cut to its range, whose upper end is 1."""
-    half = _quantile((1 + number("level", level, "a confidence level between 0 and 1")) / 2) * error
+    half = _quantile((1 + checked_level(level)) / 2) * error
     return Interval(max(lowest, value - half), min(1.0, value + half), level)
 
 
-def _quantile(probability: float) -> float:
+def _quantile(level: float) -> float:
     from scipy.special import ndtri
 
-    if not (isinstance(probability, float) and 0 < probability < 1):
-        raise InputError("level", probability, "a confidence level between 0 and 1")
-    found = float(ndtri(probability))
-    return found if math.isfinite(found) else 0.0
+    return float(ndtri(level))

@@ -14,6 +14,7 @@ from ...errors import InputError, NotEstimable
 from ...estimate import Better, Estimate, Interval, Scale
 from ...plain import plain
 from ...text_table import text_table
+from .bang import checked_level
 from .strata import KINDS, Strata, strata_of
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class GuessRateCurve:
         if not rates.size or np.any((rates < 0) | (rates > 1)):
             raise InputError("rates", self.rates, right)
         object.__setattr__(self, "rates", tuple(rates.tolist()))
-        if not 0 < number("level", self.level, "a confidence level between 0 and 1") < 1:
-            raise InputError("level", self.level, "a confidence level between 0 and 1")
+        checked_level(self.level)
 
     @property
     def observed_rate(self) -> float:
@@ -82,7 +82,7 @@ class GuessRateCurve:
 
     @cached_property
     def unadjusted(self) -> Estimate:
-        """Difference of means of all patients with an outcome and an answer (Welch's), the curve at the observed rate."""
+        """Difference of means of all with an outcome and an answer (Welch's): the curve at the observed rate."""
         size, mean, variance = self.strata.size, self.strata.mean, self.strata.variance
         filled = np.where(size > 0, mean, 0.0)
         total = size.sum(axis=1)
@@ -264,7 +264,7 @@ def _failures(size: Array) -> dict[tuple[int, ...], str]:
     """Why a trial has no curve: nobody to give more weight to, or nobody to tell the spread from."""
     found: dict[tuple[int, ...], str] = {}
     flat = size.reshape(-1, *size.shape[-2:])
-    empty, thin = (flat[:, :, :2] == 0).any(axis=(1, 2)), (flat <= 1).all(axis=2).any(axis=1)
+    empty, thin = (flat[:, :, :2] == 0).any(axis=(1, 2)), np.any((flat <= 1).all(axis=2), axis=1)
     for row in np.flatnonzero(empty | thin).tolist():
         place = tuple(int(at) for at in np.unravel_index(row, size.shape[:-2])) if size.ndim > 2 else ()
         if empty[row]:

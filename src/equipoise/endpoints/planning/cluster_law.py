@@ -92,14 +92,14 @@ def cluster_plan(protocol: Protocol, names: tuple[str, ...], visit: str, law: La
     shares = np.array([len(scale.subscales[name].items) for name in names]) / scale.items
     at, width = protocol.visit_names.index(visit), scale.maximum - scale.minimum
     arms = law.arms[:2]
-    moments = [np.stack(cluster_moments(shares, width, scale.minimum, arm, at)) for arm in arms]
+    moments = [cluster_moments(shares, width, scale.minimum, arm, at) for arm in arms]
     slopes = np.full(len(names), 1.0 if protocol.analysis.outcome == "change" else 0.0)
     if "baseline" in protocol.analysis.covariates:
-        pooled = (moments[0] + moments[1]) / 2
-        slopes = _slopes(pooled[0], pooled[1], pooled[2])
+        before, between, after = ((one + other) / 2 for one, other in zip(*moments, strict=True))
+        slopes = _slopes(before, between, after)
     variances = [
-        float(_residual(*parts, slopes).sum()) / float(arm.staying[at])
-        for arm, parts in zip(arms, moments, strict=True)
+        float(_residual(before, between, after, slopes).sum()) / float(arm.staying[at])
+        for arm, (before, between, after) in zip(arms, moments, strict=True)
     ]
     gap = arms[1].means - arms[0].means
     effect = float(shares @ (gap[at] - slopes * gap[0]))

@@ -15,7 +15,7 @@ from ...estimate import Better
 from .planning_checks import arm_patients, positive, real_numbers, settle
 from .sample_size import Assumptions
 
-__all__ = ["Ordinal", "common_odds_ratio"]
+__all__ = ["Ordinal", "common_odds_ratio", "common_win_probability"]
 
 Array = npt.NDArray[np.float64]
 
@@ -58,6 +58,30 @@ def common_odds_ratio(control: Array, experimental: Array, experimental_share: f
     if not found.converged[0]:
         raise InputError("shares", shares.tolist(), SEPARATED)
     return float(found.parameters[0, -1] / spread), float(inverted(found.information)[0, -1, -1])
+
+
+def common_win_probability(control: Array, experimental: Array, experimental_share: float = 0.5) -> tuple[float, float]:
+    """The probability of a higher level under experimental treatment than under control, ties counting half, and v: the
+    estimate has variance v / n_control + v / n_experimental where the arms do not differ.
+
+    v is that of the rank sum with ties (Zhao, Rahardja & Qu 2008, Stat Med 27:462), 1/12 without them.
+
+    Parameters
+    ----------
+    control, experimental, experimental_share
+        As for `common_odds_ratio`.
+
+    Raises
+    ------
+    InputError
+        When fewer than two levels have a share.
+    """
+    below = np.cumsum(control) - control / 2
+    pooled = (1 - experimental_share) * control + experimental_share * experimental
+    variance = (1 - float((pooled**3).sum())) / 12
+    if variance < 1e-12:
+        raise InputError("shares", pooled.tolist(), "shares of two or more levels")
+    return float(experimental @ below), variance
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def mean_covariance(covariance: Array, staying: Array) -> Array:
 
     The inverse of `mean_information`: over n patients it is that of the arm's estimated means.
     """
-    return np.asarray(np.linalg.inv(mean_information(covariance, staying)))
+    return np.asarray(np.linalg.inv(mean_information(covariance, staying)), dtype=np.float64)
 
 
 def mean_variance(covariance: Array, staying: Array, visit: int) -> float:

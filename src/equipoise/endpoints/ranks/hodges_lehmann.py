@@ -99,7 +99,7 @@ def _ties(values: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.
     places = np.flatnonzero(begins.ravel())
     length = np.diff(np.append(places, begins.size)).astype(float)
     rows = places // max(begins.shape[1], 1)
-    return np.bincount(rows, length**3 - length, minlength=len(values))
+    return np.bincount(rows, length**3 - length, minlength=len(values)).astype(float)
 
 
 def _lowest_rank(
@@ -137,7 +137,8 @@ def _shifts(arms: TwoArms, level: float, method: Method) -> Shifts:
     starts = np.ones(values.shape, dtype=bool)
     starts[:, 1:] = (part[:, 1:] != part[:, :-1]) | (part[:, 1:] == 2)
 
-    usual = _lowest_rank(control, experimental, ties := _ties(values, starts), 0.95)
+    ties = _ties(values, starts)
+    usual = _lowest_rank(control, experimental, ties, 0.95)
     lowest = usual if level == 0.95 else _lowest_rank(control, experimental, ties, level)
     exact = _exact_ones(arms, method)
     lowest = lowest.copy()
@@ -163,7 +164,7 @@ def _shifts(arms: TwoArms, level: float, method: Method) -> Shifts:
 
 
 def _exact_ones(arms: TwoArms, method: Method) -> NDArray[np.bool_]:
-    """Trials whose limits are exact: asked for, or few patients; never with ties, which the exact law does not allow."""
+    """Trials whose limits are exact: asked for, or few patients; never with ties, of which the exact law knows none."""
     control, experimental = arms.sizes
     if method == "normal":
         return np.zeros(len(arms), dtype=bool)
@@ -187,13 +188,11 @@ def hodges_lehmann_batch(
     return _shifts(two_arms(values, arm, 2, infinite=False), level, method)
 
 
-def hodges_lehmann(
-    values: ArrayLike, arm: ArrayLike, *, level: float = 0.95, method: Method = "automatic"
-) -> Shift:
+def hodges_lehmann(values: ArrayLike, arm: ArrayLike, *, level: float = 0.95, method: Method = "automatic") -> Shift:
     """Median of all differences between patients of the two arms (Hodges & Lehmann 1963, Ann Math Stat 34:598).
 
-    The limits are differences whose ranks the rank-sum test does not reject (Lehmann 1975, Nonparametrics, section 2.6).
-    Differences are selected by their rank in O(n log n + 64 n) steps without forming all of them.
+    The limits are differences with ranks that the rank-sum test does not reject (Lehmann 1975, Nonparametrics, section
+    2.6). Differences are selected by their rank in O(n log n + 64 n) steps without forming all of them.
 
     Parameters
     ----------
@@ -206,8 +205,8 @@ def hodges_lehmann(
     method
         "automatic": exact limits below 50 patients in each arm without ties, as R's wilcox.test; "exact": wherever
         there are no ties, up to 10,000 pairs. Otherwise, and for "normal", the asymptotic ranks, ties within the arms
-        counted: the differences at which R's continuity-corrected statistic passes the normal quantile, which R finds as
-        a root to 1e-4.
+        counted: the differences at which R's continuity-corrected statistic passes the normal quantile, which R finds
+        as a root to 1e-4.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class Moments:
 def tie_corrected_variance(
     control: NDArray[np.intp], experimental: NDArray[np.intp], ties: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Variance of Mann-Whitney's U by permutation, ties the sum of t^3 - t (Lehmann 1975, Nonparametrics, section 1.4)."""
+    """Variance of Mann-Whitney's U by permutation; ties is the sum of t^3 - t (Lehmann 1975, Nonparametrics, 1.4)."""
     total = np.asarray(control + experimental, dtype=float)
     pairs = np.asarray(control, dtype=float) * experimental
     return np.maximum(pairs / 12 * (total + 1 - ties / np.maximum(total * (total - 1), 1)), 0.0)

@@ -145,9 +145,7 @@ def rank_sum_batch(
     return _tests(two_arms(values, arm, 2), method, continuity)
 
 
-def rank_sum(
-    values: ArrayLike, arm: ArrayLike, *, method: Method = "automatic", continuity: bool = True
-) -> RankSum:
+def rank_sum(values: ArrayLike, arm: ArrayLike, *, method: Method = "automatic", continuity: bool = True) -> RankSum:
     """The rank-sum test (Wilcoxon 1945, Biometrics Bull 1:80; Mann & Whitney 1947, Ann Math Stat 18:50).
 
     Parameters
@@ -172,6 +170,16 @@ def rank_sum(
     found = _tests(arms, method, continuity)
     if found.refusals:
         raise found.refusals[0]
-    numbers = (found.statistic, found.expected, found.variance, found.z, found.p_value, found.p_higher, found.p_lower)
     sizes = arms.sizes[:, 0]
-    return RankSum(*(float(value[0]) for value in numbers), bool(found.exact[0]), int(sizes[0]), int(sizes[1]))
+    return RankSum(
+        float(found.statistic[0]),
+        float(found.expected[0]),
+        float(found.variance[0]),
+        float(found.z[0]),
+        float(found.p_value[0]),
+        float(found.p_higher[0]),
+        float(found.p_lower[0]),
+        bool(found.exact[0]),
+        int(sizes[0]),
+        int(sizes[1]),
+    )

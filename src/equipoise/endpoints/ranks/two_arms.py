@@ -85,7 +85,7 @@ def two_arms(values: ArrayLike, arm: ArrayLike, dimensions: int, *, infinite: bo
 
 
 def stratum_codes(strata: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
-    """Labels of strata as codes from 0, shape (trials, patients); None for none; raises `InputError` for a bad shape."""
+    """Labels of strata as codes from 0, shape (trials, patients), None for none; raises `InputError` for bad shapes."""
     if strata is None:
         return None
     labels = np.asarray(strata)

@@ -97,7 +97,9 @@ def _no_error(found: WinProbabilities, at: int, error: ErrorKind) -> InputError:
     if error == "unconstrained" and min(sizes) < 2:
         return InputError("patients with a value", sizes, "at least two in each arm, for a standard error")
     return InputError(
-        "win probability", float(found.probability[at]), "arms whose outcomes overlap, for a standard error on this scale"
+        "win probability",
+        float(found.probability[at]),
+        "arms whose outcomes overlap, for a standard error on this scale",
     )
 
 
@@ -139,12 +141,15 @@ class WinProbability:
 
     @property
     def _as_batch(self) -> WinProbabilities:
-        numbers = (self.probability, self.null_standard_error, self.standard_error, self.degrees_of_freedom)
-        return WinProbabilities(*(np.array([value]) for value in numbers), np.array([[self.control], [self.experimental]]))
+        return WinProbabilities(
+            np.array([self.probability]),
+            np.array([self.null_standard_error]),
+            np.array([self.standard_error]),
+            np.array([self.degrees_of_freedom]),
+            np.array([[self.control], [self.experimental]]),
+        )
 
-    def estimate(
-        self, scale: Scale = Scale.WIN_PROBABILITY, error: ErrorKind = "null", label: str = ""
-    ) -> Estimate:
+    def estimate(self, scale: Scale = Scale.WIN_PROBABILITY, error: ErrorKind = "null", label: str = "") -> Estimate:
         """As an `Estimate`, higher being better.
 
         Parameters
@@ -152,9 +157,9 @@ class WinProbability:
         scale
             Win probability (null value 1/2), log win odds or net benefit; standard errors by the delta method.
         error
-            "null": if the laws are the same, normal reference, what a test or a stopping rule wants (on the scale of the
-            log win odds the slope is that at 1/2). "unconstrained": whatever the laws, t reference, what an interval
-            wants; on the win probability's scale its p-value is the Brunner-Munzel test's.
+            "null": if the laws are the same, normal reference, what a test or a stopping rule wants (on the scale of
+            the log win odds the slope is that at 1/2). "unconstrained": whatever the laws, t reference, what an
+            interval wants; on the win probability's scale its p-value is the Brunner-Munzel test's.
 
         Raises
         ------
@@ -178,7 +183,8 @@ class WinProbability:
             "logit": symmetric on the scale of the log odds, by the unconstrained standard error and its t quantile, so
             that it stays inside (0, 1) (Brunner, Bathke & Konietschke 2018, Rank and Pseudo-Rank Procedures, section
             3.7). "wald": symmetric about the estimate, cut at 0 and 1. "score": Newcombe's method 5 (2006, Stat Med
-            25:559), the values whose own error, after Hanley & McNeil (1982), covers the estimate; defined for any data.
+            25:559), the values whose own error, after Hanley & McNeil (1982), covers the estimate; defined for any
+            data.
 
         Raises
         ------
@@ -190,7 +196,7 @@ class WinProbability:
         if method == "wald":
             return self.estimate(error="unconstrained").interval(level)
         limits = self.estimate(Scale.LOG_WIN_ODDS, "unconstrained").interval(level)
-        return Interval(*(1 / (1 + math.exp(-limit)) for limit in (limits.lower, limits.upper)), level)
+        return Interval(_expit(limits.lower), _expit(limits.upper), level)
 
     def __str__(self) -> str:
         return (
@@ -199,8 +205,14 @@ class WinProbability:
         )
 
 
+def _expit(log_odds: float) -> float:
+    from scipy.special import expit
+
+    return float(expit(log_odds))
+
+
 def _score_interval(found: WinProbability, level: float) -> Interval:
-    """Values theta with |estimate - theta| <= z SE(theta), SE as for exponential laws with the mean size (Newcombe 2006)."""
+    """Values theta with |estimate - theta| <= z SE(theta), SE of exponential laws and the mean size of the arms."""
     from scipy.optimize import brentq
     from scipy.special import ndtri
 
@@ -279,5 +291,11 @@ def win_probability(values: ArrayLike, arm: ArrayLike, *, better: Better = "high
     found = _found(two_arms(values, arm, 1), better)
     if found.refusals:
         raise found.refusals[0]
-    numbers = (found.probability, found.null_standard_error, found.standard_error, found.degrees_of_freedom)
-    return WinProbability(*(float(value[0]) for value in numbers), *(int(size) for size in found.sizes[:, 0]))
+    return WinProbability(
+        float(found.probability[0]),
+        float(found.null_standard_error[0]),
+        float(found.standard_error[0]),
+        float(found.degrees_of_freedom[0]),
+        int(found.sizes[0, 0]),
+        int(found.sizes[1, 0]),
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import InputError
 from ..batch import BatchEstimates
 from .ancova import ancova
+from .cross_products import triangle_of
 from .trials import Trials, chunks, many_trials
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ancova_batch"]
 
-# Pivots of scaled cross-products below these shares have lost more digits than are kept: such trials go by themselves.
-_CLEARLY_INDEPENDENT = 1e-3
-_CLEARLY_VARIES = 1e-4
+# An outcome that the columns tell all but this share of has lost more digits than are kept.
 _CLEARLY_SPREAD = 1e-4
 
 
@@ -35,9 +34,9 @@ def ancova_batch(
 ) -> BatchEstimates:
     """Adjusted difference of arm 1 and control in each of many trials, as `ancova` gives it of one.
 
-    Columns are centred and scaled over the patients analysed and the triangle of their cross-products is found, the
-    arm last, so that it alone is solved for. A trial whose columns nearly depend on each other, whose outcome they all
-    but determine, or that cannot be analysed is given to `ancova` by itself.
+    By the triangle of the columns' cross-products, the arm last, so that it alone is solved for. A trial whose columns
+    nearly depend on each other, whose outcome they all but determine, or that cannot be analysed is given to `ancova`
+    by itself.
 
     Parameters
     ----------
@@ -87,38 +86,19 @@ def _one(trials: Trials, at: np.intp) -> Estimate:
 
 def _by_cross_products(trials: Trials) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Effect, standard error and degrees of freedom, shape (3, trials), and which trials need more care."""
-    kept = trials.complete
-    share = 1.0 / np.maximum(kept.sum(axis=1), 1)[:, None]
-    count = trials.covariates.shape[2]
-    size = count + trials.arms
-    columns = np.empty((len(trials), size, kept.shape[1]))
+    kept, count = trials.complete, trials.covariates.shape[2]
+    first = count + trials.arms - 1
+    columns = np.empty((len(trials), first + 1, kept.shape[1]))
     columns[:, :count] = np.moveaxis(trials.covariates, 2, 1)
     for at in range(1, trials.arms):
-        columns[:, count + trials.arms - 1 - at] = trials.arm == at
+        columns[:, first - at] = trials.arm == at
     columns[:, -1] = trials.outcome
-    np.copyto(columns, 0.0, where=~kept[:, None])
-    raw = np.einsum("tcp,tcp->tc", columns, columns) * share
-    columns -= (columns.sum(axis=2) * share)[:, :, None]
-    np.copyto(columns, 0.0, where=~kept[:, None])
-    products = np.matmul(columns, columns.swapaxes(1, 2))
-    squares = np.diagonal(products, axis1=1, axis2=2) * share
-    fine = (squares > _CLEARLY_VARIES**2 * raw).all(axis=1)
-    scale = np.sqrt(np.where(squares > 0, squares / share, 1.0))
-    products /= scale[:, :, None] * scale[:, None, :]
-    triangle = np.zeros_like(products)
-    for at in range(size):
-        before = triangle[:, :, :at]
-        rest = products[:, at:, at] - np.matmul(before[:, at:], before[:, at, :, None])[:, :, 0]
-        pivot = rest[:, 0]
-        fine &= pivot > (_CLEARLY_INDEPENDENT if at < size - 1 else _CLEARLY_SPREAD)
-        triangle[:, at:, at] = rest / np.sqrt(np.where(fine, pivot, 1.0))[:, None]
-    freedom = kept.sum(axis=1) - size
-    fine &= freedom > 0
+    found = triangle_of(columns, kept, first)
+    freedom = kept.sum(axis=1) - first - 1
     sizes = np.stack([(kept & (trials.arm == at)).sum(axis=1) for at in range(trials.arms)], axis=1)
-    fine &= sizes.min(axis=1) > 0
-    length = triangle[:, -2, -2] * scale[:, -2]
-    residual = triangle[:, -1, -1] * scale[:, -1] / np.sqrt(np.maximum(freedom, 1))
+    fine = found.fine & (found.share[:, 0] > _CLEARLY_SPREAD) & (freedom > 0) & (sizes.min(axis=1) > 0)
     with np.errstate(all="ignore"):
-        effect = triangle[:, -1, -2] * scale[:, -1] / length
-        error = residual / length
+        length = found.triangle[:, -2, -1]
+        effect = found.triangle[:, -1, -1] / length
+        error = np.sqrt(found.rest[:, 0, 0] / freedom) / length
     return np.stack([effect, error, freedom.astype(float)]), ~fine

@@ -150,6 +150,7 @@ def logistic_regression(
     covariates: ArrayLike | None = None,
     *,
     names: Sequence[str] | None = None,
+    arms: int | None = None,
     better: Better = "higher",
     label: str = "",
 ) -> LogisticFit:
@@ -165,6 +166,8 @@ def logistic_regression(
         Shape (patients,) or (patients, covariates), numeric (factors as indicator columns); NaN where missing.
     names
         Of the covariates, for the table and for errors.
+    arms
+        Number of arms, control included; as many as there are in the data when absent.
     better
         Whether more or fewer responses are good; carried to the estimates.
     label
@@ -183,5 +186,5 @@ def logistic_regression(
         run away to infinity. The covariate is named.
     """
     choice("better", better, ("higher", "lower"))
-    batch = _fit(binary_outcome(one_trial(outcome, arm, covariates, names=names)), drop_absent=False)
+    batch = _fit(binary_outcome(one_trial(outcome, arm, covariates, names=names, arms=arms)), drop_absent=False)
     return LogisticFit(**of_the_only(batch), scale=Scale.LOG_ODDS_RATIO, better=better, label=label)

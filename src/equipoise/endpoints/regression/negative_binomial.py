@@ -213,6 +213,7 @@ def negative_binomial_regression(
     *,
     exposure: ArrayLike | None = None,
     names: Sequence[str] | None = None,
+    arms: int | None = None,
     better: Better = "lower",
     label: str = "",
 ) -> CountFit:
@@ -236,6 +237,8 @@ def negative_binomial_regression(
         observed for no time is left out.
     names
         Of the covariates, for the table and for errors.
+    arms
+        Number of arms, control included; as many as there are in the data when absent.
     better
         Whether more or fewer events are good; carried to the estimates.
     label
@@ -254,6 +257,8 @@ def negative_binomial_regression(
         covariates before it, or that marks off patients without events. The covariate is named.
     """
     choice("better", better, ("higher", "lower"))
-    batch = _fit(CountTrials.of(one_trial(outcome, arm, covariates, names=names), exposure), drop_absent=False)
+    batch = _fit(
+        CountTrials.of(one_trial(outcome, arm, covariates, names=names, arms=arms), exposure), drop_absent=False
+    )
     notes = (NO_OVERDISPERSION,) if not batch.failures and batch.dispersion[0] == 0 else ()
     return CountFit.of_batch(batch, scale=Scale.LOG_RATE_RATIO, better=better, label=label, notes=notes)

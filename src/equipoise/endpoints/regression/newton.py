@@ -91,9 +91,9 @@ def _regular(information: NDArray[np.float64]) -> NDArray[np.bool_]:
 def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 30) -> Climb:
     """Maximise the log-likelihood of every trial.
 
-    A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of the parameters, or below
-    1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations, or has come to parameters of 500,
-    has no maximum within reach.
+    A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of the parameters, or
+    below 1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations, or has come to parameters
+    of 500, has no maximum within reach.
 
     Parameters
     ----------

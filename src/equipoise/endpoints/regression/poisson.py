@@ -196,6 +196,7 @@ def poisson_regression(
     exposure: ArrayLike | None = None,
     variance: PoissonVariance = "model",
     names: Sequence[str] | None = None,
+    arms: int | None = None,
     better: Better = "lower",
     label: str = "",
 ) -> CountFit:
@@ -220,6 +221,8 @@ def poisson_regression(
         1980; MacKinnon & White 1985).
     names
         Of the covariates, for the table and for errors.
+    arms
+        Number of arms, control included; as many as there are in the data when absent.
     better
         Whether more or fewer events are good; carried to the estimates.
     label
@@ -238,6 +241,6 @@ def poisson_regression(
     """
     choice("better", better, ("higher", "lower"))
     choice("variance", variance, ("model", *ROBUST))
-    counts = CountTrials.of(one_trial(outcome, arm, covariates, names=names), exposure)
+    counts = CountTrials.of(one_trial(outcome, arm, covariates, names=names, arms=arms), exposure)
     batch = _fit(counts, variance, drop_absent=False)
     return CountFit.of_batch(batch, scale=Scale.LOG_RATE_RATIO, better=better, label=label)

@@ -286,6 +286,7 @@ def proportional_odds_regression(
     covariates: ArrayLike | None = None,
     *,
     names: Sequence[str] | None = None,
+    arms: int | None = None,
     better: Better = "higher",
     label: str = "",
 ) -> ProportionalOddsFit:
@@ -306,6 +307,8 @@ def proportional_odds_regression(
         Shape (patients,) or (patients, covariates), numeric (factors as indicator columns); NaN where missing.
     names
         Of the covariates, for the table and for errors.
+    arms
+        Number of arms, control included; as many as there are in the data when absent.
     better
         Whether higher or lower levels are good; carried to the estimates.
     label
@@ -323,7 +326,7 @@ def proportional_odds_regression(
         and the covariates before it; arms or covariates that separate levels, so that estimates run away to infinity.
     """
     choice("better", better, ("higher", "lower"))
-    trials = one_trial(outcome, arm, covariates, names=names)
+    trials = one_trial(outcome, arm, covariates, names=names, arms=arms)
     batch = _fit(trials, _levels(trials), drop_absent=False)
     common = of_the_only(batch)
     return ProportionalOddsFit(

@@ -128,7 +128,12 @@ def many_trials(
 
 
 def one_trial(
-    outcome: ArrayLike, arm: ArrayLike, covariates: ArrayLike | None = None, *, names: Sequence[str] | None = None
+    outcome: ArrayLike,
+    arm: ArrayLike,
+    covariates: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    arms: int | None = None,
 ) -> Trials:
     """A single trial from arrays (patients,) and (patients, covariates), as many trials of which there is one.
 
@@ -139,7 +144,7 @@ def one_trial(
     """
     if np.ndim(outcome) != 1:
         raise InputError("outcome", np.shape(outcome), "one value for each patient")
-    one = _trials(outcome, arm, covariates, names, None, 0)
+    one = _trials(outcome, arm, covariates, names, arms, 0)
     return Trials(one.outcome[None], one.arm[None], one.covariates[None], one.names, one.arms)
 
 

@@ -1,4 +1,4 @@
-"""Cox regression of times to an event on arm and covariates, of one trial and of many."""
+"""Cox regression of times to an event on arm and covariates."""
 
 from __future__ import annotations
 
@@ -12,120 +12,21 @@ import numpy as np
 from ...checks import choice
 from ...errors import InputError
 from ...estimate import Better, Estimate, Scale
-from ..batch import BatchEstimates
-from ..regression.design import Design, design_of
-from ..regression.fitted import RegressionBatch, in_chunks, spread, two_arms
-from ..regression.newton import Climb, climb, inverted
-from ..regression.trials import Trials, many_trials, one_trial
-from .censored_times import SurvivalTrials, checked_censored_times, checked_trials
+from ..regression.newton import inverted
+from ..regression.trials import one_trial
+from .censored_times import SurvivalTrials, checked_censored_times
 from .cox_exact import ExactLikelihood
-from .cox_likelihood import CoxLikelihood
-from .cox_two_arms import arms_failures
+from .cox_model import CoxModel, arm_weights
 from .log_rank import checked_strata
-from .risk_rows import RiskRows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .cox_tests import ProportionalHazardsTest
 
-__all__ = ["CoxBatch", "CoxFit", "CoxModel", "Ties", "cox_regression", "cox_trials"]
+__all__ = ["CoxFit", "Ties", "cox_regression"]
 
 Ties = Literal["efron", "breslow", "exact"]
-_SAME_RISK = "a covariate that varies between patients who are at risk together when events happen"
-_RUNS_AWAY = "arms and covariates that do not tell who has events first: the estimates run away to infinity"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CoxModel:
-    """Partial likelihoods of many trials with the design they are of."""
-
-    design: Design
-    likelihood: CoxLikelihood
-    given: SurvivalTrials
-
-    @classmethod
-    def of(cls, trials: Trials, given: SurvivalTrials, efron: bool, drop_absent: bool) -> CoxModel:
-        """The likelihoods over patients with complete data; why trials have none is added to the design's failures."""
-        design = design_of(trials, given.present, drop_absent=drop_absent)
-        present = design.present
-        given = SurvivalTrials(given.time, given.event & present, given.experimental & present, present, given.strata)
-        rows = RiskRows.of(given)
-        columns = np.moveaxis(design.basis[:, 1:], 2, 1).reshape(-1, len(design.names) - 1)[rows.source]
-        columns = np.moveaxis(np.where(rows.present[:, :, None], columns, 0.0), 2, 1)
-        return cls(design, CoxLikelihood(rows, columns, design.aliased[:, 1:], efron), given)
-
-    @property
-    def back(self) -> NDArray[np.float64]:
-        """Turns coefficients of the basis into those of the design, shape (trials, columns, columns)."""
-        return self.design.back[:, 1:, 1:]
-
-    def events_by_arm(self) -> NDArray[np.intp]:
-        """Shape (trials, arms)."""
-        return self.design.by_arm(self.given.event.astype(float)).astype(np.intp)
-
-    def sound(self) -> NDArray[np.intp]:
-        """Trials whose likelihood may have a maximum; why others have none is added to the design's failures."""
-        failures, events = self.design.failures, self.events_by_arm()
-        if self.design.arms == 2:
-            rows = self.likelihood.rows
-            experimental = rows.sorted(self.given.experimental) & rows.present
-            for at, why in arms_failures(self.given, rows, experimental)[2].items():
-                failures.setdefault(at, why)
-        for at in np.flatnonzero(events.min(axis=1) == 0).tolist():
-            value = 0 if not events[at].any() else events[at].tolist()
-            wanted = (
-                "at least one event; all times are censored" if not value else "events in every arm (control first)"
-            )
-            failures.setdefault(at, InputError("event", value, wanted))
-        left = np.setdiff1d(np.arange(len(events)), list(failures))
-        if left.size:
-            start = self.likelihood.only(left)
-            information = start.information(start.risk_sums(np.zeros((left.size, start.columns.shape[1]))))
-            for at, column in self._without_information(left, information):
-                failures[at] = InputError("covariates", self.design.names[1 + column], _SAME_RISK)
-        return np.setdiff1d(left, list(failures))
-
-    def _without_information(self, trials: NDArray[np.intp], information: NDArray[np.float64]) -> list[tuple[int, int]]:
-        """Trials with a column that those at risk together do not differ in, and the first such column."""
-        least, vectors = np.linalg.eigh(information)
-        events = self.events_by_arm()[trials].sum(axis=1)
-        lacking = least[:, 0] <= 1e-10 * events
-        return [
-            (int(at), int(np.argmax(np.abs(vector[:, 0]))))
-            for at, vector in zip(trials[lacking], vectors[lacking], strict=True)
-        ]
-
-    def climb(self, trials: NDArray[np.intp], likelihood: CoxLikelihood | ExactLikelihood) -> Climb:
-        """Maxima of the likelihoods of these trials; what has none is added to the design's failures."""
-        found = climb(likelihood, np.zeros((trials.size, self.likelihood.columns.shape[1])))
-        for at in np.flatnonzero(~found.converged):
-            trial = int(trials[at])
-            step = np.concatenate(([0.0], found.step[at]))
-            names = self.design.running_away(trial, step)
-            self.design.failures[trial] = InputError("covariates", names, _RUNS_AWAY)
-        return found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CoxBatch(RegressionBatch):
-    """A Cox regression fitted to many trials; as `RegressionBatch`, but without an intercept.
-
-    `log_likelihood` is the partial likelihood's.
-    """
-
-    def estimates(self, arm: int = 1, reference: int = 0) -> BatchEstimates:
-        """Log hazard ratios of an arm against another (0 = control), with the normal distribution as reference."""
-        weights = _arm_weights(self.arms, arm, reference)
-        arms = slice(0, self.arms - 1)
-        variance = np.einsum("i,tij,j->t", weights, self.covariance[:, arms, arms], weights)
-        reasons = {at: str(why) for at, why in self.failures.items()}
-        return BatchEstimates.of(self.coefficients[:, arms] @ weights, np.sqrt(variance), failures=reasons)
-
-
-def _arm_weights(arms: int, arm: int, reference: int) -> NDArray[np.float64]:
-    two_arms(arms, arm, reference)
-    return np.eye(arms)[arm, 1:] - np.eye(arms)[reference, 1:]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -213,7 +114,7 @@ class CoxFit:
         InputError
             For arms that do not exist or are the same.
         """
-        weights, arms = _arm_weights(self.arms, arm, reference), slice(0, self.arms - 1)
+        weights, arms = arm_weights(self.arms, arm, reference), slice(0, self.arms - 1)
         return Estimate(
             float(weights @ self.coefficients[arms]),
             math.sqrt(float(weights @ self.covariance[arms, arms] @ weights)),
@@ -355,75 +256,3 @@ def _clustered(
     summed = np.zeros((int(code.max()) + 1, changes.shape[1]))
     np.add.at(summed, code[rows.source[rows.present]], changes)
     return summed.T @ summed
-
-
-def cox_trials(
-    time: ArrayLike,
-    event: ArrayLike,
-    arm: ArrayLike,
-    covariates: ArrayLike | None = None,
-    *,
-    strata: ArrayLike | None = None,
-    names: Sequence[str] | None = None,
-    drop_absent: bool = False,
-) -> CoxBatch:
-    """`cox_regression` of two arms in many trials, with Efron's ties.
-
-    Without covariates `cox_two_arms.hazard_ratios_of` gives the same estimates sooner.
-
-    Parameters
-    ----------
-    time, event, arm
-        Shape (trials, patients): follow-up (NaN where not known), event flags, and 0 (control), 1 (experimental) or -1
-        (no patient, or one of another arm).
-    covariates
-        Shape (trials, patients, covariates), numeric; NaN where missing.
-    strata
-        Codes 0, 1, ... of shape (trials, patients), -1 where not known.
-    names
-        Of the covariates.
-    drop_absent
-        Whether covariates that are 0 for all patients analysed of a trial, as the indicator of a level that none of
-        them has, are left out of its model; otherwise that trial fails.
-
-    Raises
-    ------
-    InputError
-        For arrays that do not fit each other or hold what they should not. A trial that cannot be fitted does not
-        raise: its reason is among the `failures`.
-    """
-    given = checked_trials(time, event, arm, strata)
-    trials = many_trials(np.where(given.present, given.time, np.nan), arm, covariates, names=names, arms=2)
-
-    def fit(part: slice) -> CoxBatch:
-        model = CoxModel.of(trials.only(part), given.only(part), True, drop_absent)
-        sound = model.sound()
-        found = model.climb(sound, model.likelihood.only(sound)) if sound.size else None
-        design, back = model.design, model.back
-        count = len(design.names) - 1
-        coefficients, covariance = np.empty((0, count)), np.empty((0, count, count))
-        fitted, log_likelihood = sound[:0], np.empty(0)
-        if found is not None:
-            fitted = sound[found.converged]
-            found = found.only(found.converged)
-            here = back[fitted]
-            coefficients = np.matmul(here, found.parameters[:, :, None])[:, :, 0]
-            covariance = np.matmul(np.matmul(here, inverted(found.information)), here.swapaxes(1, 2))
-            log_likelihood = found.log_likelihood
-            trial, column = np.nonzero(design.aliased[fitted, 1:])
-            coefficients[trial, column] = np.nan
-            covariance[trial, column, :] = np.nan
-            covariance[trial, :, column] = np.nan
-        size = len(design.arm)
-        return CoxBatch(
-            design.names[1:],
-            design.arms,
-            spread(size, fitted, coefficients),
-            spread(size, fitted, covariance),
-            spread(size, fitted, log_likelihood),
-            design.patients,
-            design.dropped,
-            design.failures,
-        )
-
-    return in_chunks(fit, trials, 12 * given.time.shape[1])

@@ -10,21 +10,19 @@ import numpy as np
 
 from ...errors import InputError
 from ..batch import BatchEstimates
-from .censored_times import SurvivalTrials
+from ..regression.trials import chunks
+from .censored_times import SurvivalTrials, checked_trials
 from .risk_rows import RiskRows
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["arms_failures", "hazard_ratios_of"]
+__all__ = ["arms_failures", "hazard_ratio_trials"]
 
 _SETTLED = 1e-12
 _STALLED = 1e-6
 _LONGEST_STEP = 3.0
-_RUNS_AWAY = (
-    "events that say both ways which arm has them sooner (control's and the experimental arm's events): the hazard "
-    "ratio runs away to nought or infinity"
-)
+_RUNS_AWAY = "without which the hazard ratio runs away to nought or infinity"
 
 
 def arms_failures(
@@ -49,26 +47,50 @@ def arms_failures(
         elif total[trial] == 0:
             failures[trial] = InputError("event", 0, "at least one event; all times are censored")
         else:
-            both = f"{total[trial] - observed[trial]:.0f} and {observed[trial]:.0f}"
-            failures[trial] = InputError("event", both, _RUNS_AWAY)
+            both = [int(total[trial] - observed[trial]), int(observed[trial])]
+            where = "in both arms" if min(both) == 0 else "of either arm while patients of the other are at risk"
+            failures[trial] = InputError("event", both, f"events {where} (control first), {_RUNS_AWAY}")
     return at_risk, events, failures
 
 
-def hazard_ratios_of(given: SurvivalTrials, rows: RiskRows | None = None) -> BatchEstimates:
+def hazard_ratio_trials(
+    time: ArrayLike, event: ArrayLike, arm: ArrayLike, strata: ArrayLike | None = None
+) -> BatchEstimates:
     """Log hazard ratios, experimental arm against control, with Efron's ties and standard errors from the information.
 
-    With one binary covariate the partial likelihood is that of independent draws, one an event: an event is of the
-    experimental arm with probability r1 h / (r0 + r1 h), r0 and r1 the patients of the arms at risk (events of the
-    same time leaving by and by, Efron 1977, JASA 72:557) and h the hazard ratio.
+    What `cox_regression` gives without covariates. With one binary covariate the partial likelihood is that of
+    independent draws, one an event: an event is of the experimental arm with probability r1 h / (r0 + r1 h), r0 and r1
+    the patients of the arms at risk (events of the same time leaving by and by, Efron 1977, JASA 72:557) and h the
+    hazard ratio.
 
     Parameters
     ----------
-    given
-        Trials that are checked.
-    rows
-        The same sorted, if they are already.
+    time, event, arm
+        Shape (trials, patients): follow-up (NaN where not known), event flags, and 0 (control), 1 (experimental) or -1
+        (no patient, or one of another arm).
+    strata
+        Codes 0, 1, ... in that shape, -1 where not known.
+
+    Raises
+    ------
+    InputError
+        For arrays that do not fit each other or hold what they should not. A trial whose hazard ratio does not exist or
+        is 0 or infinite does not raise: its reason is among the `failures`.
     """
-    rows = RiskRows.of(given) if rows is None else rows
+    given = checked_trials(time, event, arm, strata)
+    effect, error = np.full(len(given), np.nan), np.full(len(given), np.nan)
+    failures: dict[int, str] = {}
+    for part in chunks(len(given), given.time.shape[1] * 8):
+        effect[part], error[part], reasons = _hazard_ratios(given.only(part))
+        failures |= {part.start + at: str(why) for at, why in reasons.items()}
+    return BatchEstimates.of(effect, error, failures=failures)
+
+
+def _hazard_ratios(
+    given: SurvivalTrials,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, InputError]]:
+    """Log hazard ratios and standard errors, NaN where there are none, and why not."""
+    rows = RiskRows.of(given)
     at = rows.at
     experimental = rows.sorted(given.experimental) & rows.present
     at_risk, events, failures = arms_failures(given, rows, experimental)
@@ -85,8 +107,7 @@ def hazard_ratios_of(given: SurvivalTrials, rows: RiskRows | None = None) -> Bat
         kept = np.repeat(sound, counts)
         observed = at.by_trial(events)[sound]
         effect[sound], information[sound] = _maxima(first[kept], second[kept], observed, counts[sound])
-    reasons = {trial: str(why) for trial, why in failures.items()}
-    return BatchEstimates.of(effect, information**-0.5, failures=reasons)
+    return effect, information**-0.5, failures
 
 
 def _maxima(

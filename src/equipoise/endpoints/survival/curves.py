@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,15 +19,15 @@ from .risk_rows import RiskRows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ArmCurves", "SurvivalAt", "restricted_mean_trials", "restricted_means_of", "survival_trials"]
+__all__ = ["ArmCurves", "SurvivalAt", "restricted_mean_trials", "survival_trials"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArmCurves:
     """One arm's product-limit curve in each of many trials, by places of the sorted trial (trials, places).
 
-    Events are taken one by one, those censored at the same time last: d events among n at risk multiply the curve by
-    (n - 1) / n ... (n - d) / (n - d + 1) = (n - d) / n, and add 1 / (n (n - 1)) ... = d / (n (n - d)) to Greenwood's sum.
+    Events are taken one by one, those censored at the same time last: d events among n at risk then multiply the curve
+    by (n - 1) / n ... (n - d) / (n - d + 1) = (n - d) / n, as they should, and add d / (n (n - d)) to Greenwood's sum.
 
     Attributes
     ----------
@@ -53,7 +53,8 @@ class ArmCurves:
         at_risk = (upto[:, -1:] - upto + member).astype(float)
         steps = rows.event & member
         left = np.where(steps, at_risk - 1, at_risk)
-        survival = np.cumprod(np.divide(left, at_risk, out=np.ones_like(left), where=steps), axis=1)
+        stays = np.divide(left, at_risk, out=np.ones_like(left), where=steps)
+        survival: NDArray[np.float64] = np.cumprod(stays, axis=1, dtype=np.float64)
         terms = np.divide(1.0, at_risk * left, out=np.zeros_like(left), where=steps & (left > 0))
         return cls(rows.time, survival, terms, np.max(rows.time, axis=1, initial=-np.inf, where=member))
 
@@ -125,21 +126,7 @@ def survival_trials(time: ArrayLike, event: ArrayLike, arm: ArrayLike, times: Ar
     return SurvivalAt(found[0], found[1])
 
 
-def restricted_means_of(given: SurvivalTrials, horizon: float) -> BatchEstimates:
-    """Differences of restricted means of trials that are checked already; see `restricted_mean_trials`."""
-    effect, error = np.full(len(given), np.nan), np.full(len(given), np.nan)
-    failures: dict[int, str] = {}
-    for part, trials in _in_parts(given):
-        curves = _curves(trials)
-        values, variances = zip(*(area_under(*_steps(curve), horizon) for curve in curves), strict=True)
-        effect[part], error[part] = values[1] - values[0], np.sqrt(variances[0] + variances[1])
-        known = [curve.known_until for curve in curves]
-        for at in np.flatnonzero((np.minimum(*known) < horizon) | (error[part] == 0)).tolist():
-            failures[part.start + at] = str(_reason([float(until[at]) for until in known], horizon))
-    return BatchEstimates.of(effect, error, failures=failures)
-
-
-def _steps(curve: ArmCurves) -> tuple[Any, Any, Any]:
+def _steps(curve: ArmCurves) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     return curve.time, curve.survival, curve.terms
 
 
@@ -173,4 +160,14 @@ def restricted_mean_trials(time: ArrayLike, event: ArrayLike, arm: ArrayLike, ho
     """
     if not number("horizon", horizon, "a finite time above 0") > 0:
         raise InputError("horizon", horizon, "a finite time above 0")
-    return restricted_means_of(checked_trials(time, event, arm), float(horizon))
+    given = checked_trials(time, event, arm)
+    effect, error = np.full(len(given), np.nan), np.full(len(given), np.nan)
+    failures: dict[int, str] = {}
+    for part, trials in _in_parts(given):
+        control, experimental = _curves(trials)
+        means, variances = zip(*(area_under(*_steps(curve), horizon) for curve in (control, experimental)), strict=True)
+        effect[part], error[part] = means[1] - means[0], np.sqrt(variances[0] + variances[1])
+        known = np.stack((control.known_until, experimental.known_until), axis=1)
+        for at in np.flatnonzero((known.min(axis=1) < horizon) | (error[part] == 0)).tolist():
+            failures[part.start + at] = str(_reason(known[at].tolist(), horizon))
+    return BatchEstimates.of(effect, error, failures=failures)

@@ -212,11 +212,14 @@ def log_rank_trials(
     failures = {
         start + at: why for start, part in zip(starts, parts, strict=False) for at, why in part.failures.items()
     }
-    arrays = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("observed", "expected", "variance", "events")
+    return LogRanks(
+        np.concatenate([part.observed for part in parts]),
+        np.concatenate([part.expected for part in parts]),
+        np.concatenate([part.variance for part in parts]),
+        np.concatenate([part.events for part in parts]),
+        failures,
+        rho,
     )
-    return LogRanks(*arrays, failures, rho)
 
 
 def checked_strata(strata: ArrayLike | None, patients: int) -> NDArray[np.intp]:

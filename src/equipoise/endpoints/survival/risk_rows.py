@@ -74,7 +74,7 @@ class RiskRows:
         return cls(trials, strata, (key >> np.uint64(1)).view(np.float64), key & np.uint64(1) == 0, source, patients)
 
     def sorted(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of the patients, shape (trials, patients), by place, shape (rows, places); anything behind the last."""
+        """Values of the patients (trials, patients) by place (rows, places); anything behind the last."""
         return values.ravel()[self.source]
 
     @property
@@ -202,11 +202,14 @@ class EventTimes:
 
     def by_trial(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sums over the times of each trial, shape (trials,)."""
-        return np.bincount(self.trial, weights=values, minlength=self.trials)
+        summed = np.bincount(self.trial, weights=values, minlength=self.trials)
+        return summed.astype(np.float64, copy=False)
 
     def survival_before(self, rows: RiskRows) -> NDArray[np.float64]:
         """Product-limit survival of all patients of the row just before each time, shape (times,)."""
         left = rows.patients[:, None] - np.arange(self.width)
         stays = np.where(rows.event, (left - 1) / np.maximum(left, 1), 1.0)
-        before = np.cumprod(np.concatenate((np.ones((len(stays), 1)), stays), axis=1), axis=1)
+        before: NDArray[np.float64] = np.cumprod(
+            np.concatenate((np.ones((len(stays), 1)), stays), axis=1), axis=1, dtype=np.float64
+        )
         return before[self.row, self.start - self.row * self.width]
