@@ -111,3 +111,18 @@ def trials(seed, count, size, unknown=0.1, absent=0.1):
     observed = time <= end
     time = np.where(responded == 1, np.minimum(time, end), np.nan)
     return arm, responded, time, np.where(responded == 1, observed, np.nan)
+
+
+def bounds_by_programme(arm, responded, time, horizon):
+    """Sharp bounds without censoring, by choosing who of control is in the stratum (linear programme)."""
+    from scipy.optimize import linprog
+
+    inside = np.where(responded, np.minimum(time, horizon), 0.0)
+    share, gained = responded[arm == 1].mean(), inside[arm == 1].mean()
+    control = inside[arm == 0]
+    weights = np.full(control.size, 1 / control.size)
+    found = []
+    for sign in (-1, 1):
+        solution = linprog(sign * control, A_eq=[np.ones(control.size)], b_eq=[share], bounds=[(0, w) for w in weights])
+        found.append((gained - solution.x @ control) / share)
+    return found

@@ -215,7 +215,7 @@ def test_its_words():
     assert "not tested" in endpoints.describe(SAFETY, PROTOCOL).method
     protocol = protocol_with(term="nausea")
     described = endpoints.describe(protocol.endpoints[-1], protocol)
-    assert described.measured == "the risk of “nausea”"
+    assert described.measured == "patients with “nausea”"
     assert "tested by the score test" in described.method
 
 

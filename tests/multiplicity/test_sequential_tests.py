@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from published_sequential import CASES
 from scipy.special import ndtr, ndtri
 
 from equipoise.errors import InputError
@@ -33,6 +32,7 @@ from equipoise.sequential import (
     UserSpending,
 )
 from monitoring_reference import GSDESIGN, SPENDING
+from published_graphs import CASES
 
 NONE = math.nan
 TIMES = (0.4, 0.7, 1.0)
@@ -303,6 +303,12 @@ class Wandering:
         return self
 
 
+class Changing(PowerSpending):
+    """A spending function that somebody may change on the way."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def test_extremes():
     tests = holm_graph(2).sequential(
         np.array([[60.0, -60.0], [-60.0, 60.0]]), (0.5, 1.0), 0.025, OBrienFlemingSpending()
@@ -358,6 +364,8 @@ HOLM, OBF = holm_graph(2), OBrienFlemingSpending()
         (lambda: HOLM.sequential(Z, (0.5, 0.4), 0.025, OBF), "information of hypothesis 1"),
         (lambda: HOLM.sequential(Z, (0.0, 0.4), 0.025, OBF), "information of hypothesis 1"),
         (lambda: HOLM.sequential(Z, [[0.5, 1], [1, 1.2]], 0.025, OBF), "information of hypothesis 2"),
+        (lambda: HOLM.sequential(Z, (0.5, 75), 0.025, OBF), "information of hypothesis 1"),
+        (lambda: HOLM.sequential(Z, (0.5, 1), 0.025, Changing()), "spending"),
         (lambda: HOLM.sequential(Z, [[0.5, NONE], [1, 1]], 0.025, OBF), "z"),
         (lambda: HOLM.sequential(Z, (0.5, 1), 0.0, OBF), "alpha"),
         (lambda: HOLM.sequential(Z, (0.5, 1), 0.025, "obrien-fleming"), "spending"),

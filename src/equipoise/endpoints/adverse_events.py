@@ -181,7 +181,7 @@ def plan(endpoint: AdverseEventsEndpoint, protocol: Protocol, law: Law) -> Endpo
 
 def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description:
     """How adverse events are counted, in words."""
-    what = f"“{endpoint.term}”" if endpoint.term else "any adverse event"
+    what = f"“{endpoint.term}”" if endpoint.term else "an adverse event"
     tested = endpoint.role == "primary" or bool(endpoint.term)
     method = (
         "Patients with at least one adverse event of each term are counted by arm, with Newcombe's hybrid score"
@@ -191,11 +191,11 @@ def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description
         " they are not tested."
     )
     if tested:
-        method += f" The risk difference of {what} is tested by the score test."
+        method += f" The difference in the risk of {what} is tested by the score test."
     return Description(
         method=method,
         kind="as a difference in risk",
-        measured=f"the risk of {what}",
+        measured=f"patients with {what}",
         assumptions=(
             "What is not in the table of adverse events did not happen.",
             "Events of one patient are counted as if they came independently of each other.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ def check_sums(protocol: Protocol, data: TrialData, visits: tuple[str, ...]) -> 
     names = tuple(protocol.scale.subscales)
     parts = cluster_scores(data, names, visit)[at]
     summed = " + ".join(f"{name} {part:g}" for name, part in zip(names, parts, strict=True))
-    others = f"; {len(wrong) - 1} more assessments do not sum either" if len(wrong) > 1 else ""
+    others = f" (and {counted(len(wrong) - 1, 'other assessment')} likewise)" if len(wrong) > 1 else ""
     raise InputError(
         f"clusters of patient {data.patient[at]} at {visit}",
         f"{summed} = {parts.sum():g}",

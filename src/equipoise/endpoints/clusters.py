@@ -9,6 +9,7 @@ import numpy as np
 
 from ..estimate import Estimate, Interval
 from ..wording import arm_label, clean, listed, visit_text
+from .adjusted import model_columns
 from .batch import BatchEstimates
 from .cluster_result import ClusterEffect, ClustersResult, correlations_table, effects_table
 from .cluster_sums import check_sums, cluster_scores, clusters_of, sums_differ
@@ -121,16 +122,16 @@ def batch(endpoint: ClustersEndpoint, protocol: Protocol, trials: TrialBatch) ->
         outcomes = scores - before if change else scores
         visits = (first, endpoint.visit) if adjusted or change else (endpoint.visit,)
         wrong = np.logical_or.reduce([sums_differ(protocol, trials, visit).any(axis=1) for visit in visits])
-        seen = np.asarray((trials.arm >= 0) & ~np.isnan(scores).all(axis=2))
+        seen = np.where(np.isnan(scores).all(axis=2) | (trials.arm < 0), np.nan, 0.0)
         others = [name for name in analysis.covariates if name != "baseline"]
-        for rows in of_same_levels(protocol, trials, others, seen)[0]:
+        for rows in of_same_levels(protocol, trials, others, ~np.isnan(seen))[0]:
             part = some_of(trials, rows)
-            columns = [covariate_columns(protocol, part, name, seen[rows])[1] for name in others]
+            _, columns = model_columns(protocol, part, others, seen[rows])
             found[:, rows] = combined_batch(
                 outcomes[rows],
                 part.arm,
                 before[rows] if adjusted else np.empty((*part.arm.shape, 0)),
-                np.concatenate([np.empty((*part.arm.shape, 0)), *columns], axis=2),
+                columns,
                 len(trials.arm_names),
                 analysis.degrees_of_freedom,  # type: ignore[arg-type]
             )

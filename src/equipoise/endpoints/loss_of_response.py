@@ -311,7 +311,7 @@ def describe(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> Descriptio
     return Description(
         method=method,
         kind="from the area under the curve of being in response among all randomised",
-        measured=f"mean time in response within {within} of {visit}, in days",
+        measured=f"time in response within {within} of {visit}",
         assumptions=tuple(f"{item.name}: {item.assumptions}." for item in estimands if item.is_effect),
         references=tuple(references),
     )

@@ -11,16 +11,15 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
-from ..wording import arm_label, clean, listed, measure_text, visit_text
+from ..wording import arm_label, clean, measure_text, visit_text
+from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
-from .covariates import covariate_columns, of_same_levels
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .rank_comparison import rank_description, rank_estimate, rank_result
 from .regression.ancova import AncovaFit, ancova
 from .regression.ancova_batch import ancova_batch
 from .regression.t_test import compare_means, estimate_of, means_by_arm
 from .results import ArmMean, Column, Comparison, Description, EndpointResult, MeanResult, ResultTable
-from .some_trials import fill_singly, some_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,25 +55,15 @@ def _label(endpoint: MeanEndpoint) -> str:
     return endpoint.label or endpoint.name
 
 
-def _columns(
-    endpoint: MeanEndpoint, protocol: Protocol, data: TrialData | TrialBatch, outcome: NDArray[np.float64]
-) -> tuple[list[str], NDArray[np.float64]]:
-    """Names of the covariates' columns and their values, NaN where missing, shape (..., patients, columns)."""
-    seen = ~np.isnan(outcome)
-    found = [covariate_columns(protocol, data, name, seen) for name in _covariates(endpoint, protocol)]
-    names = [label for labels, _, _ in found for label in labels]
-    return names, np.concatenate([np.empty((*outcome.shape, 0)), *(columns for _, columns, _ in found)], axis=-1)
-
-
 def analysed(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who enters the analysis: those with an outcome and all covariates; shape (patients,)."""
     outcome = _outcome(endpoint, protocol, data)
-    _, values = _columns(endpoint, protocol, data, outcome)
+    _, values = model_columns(protocol, data, _covariates(endpoint, protocol), outcome)
     return np.asarray(~np.isnan(np.column_stack([outcome, values])).any(axis=1))
 
 
 def _fit(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: NDArray[np.float64]) -> AncovaFit:
-    names, values = _columns(endpoint, protocol, data, outcome)
+    names, values = model_columns(protocol, data, _covariates(endpoint, protocol), outcome)
     arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
     return ancova(
         outcome,
@@ -108,16 +97,14 @@ def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> Bat
     if endpoint.method != "ancova":
         found = means_by_arm(outcome, trials.arm, 2)
         return compare_means(found.patients, found.mean, found.standard_deviation, method=endpoint.method)
-    estimates, failures = np.full((3, len(trials)), np.nan), {}
-    groups, odd = of_same_levels(protocol, trials, _covariates(endpoint, protocol), ~np.isnan(outcome))
-    for rows in groups:
-        part = some_of(trials, rows)
-        names, values = _columns(endpoint, protocol, part, outcome[rows])
-        found = ancova_batch(outcome[rows], part.arm, values, names=names, arms=len(trials.arm_names))
-        estimates[:, rows] = found.effect, found.standard_error, found.degrees_of_freedom
-        failures |= {int(rows[at]): reason for at, reason in found.failures.items()}
-    failures |= fill_singly(estimates, odd, trials, lambda data: primary(endpoint, protocol, data)[0])
-    return BatchEstimates.of(estimates[0], estimates[1], estimates[2], failures)
+
+    def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
+        return ancova_batch(outcome[rows], trials.arm[rows], values, names=names, arms=len(trials.arm_names))
+
+    def single(data: TrialData) -> Estimate:
+        return primary(endpoint, protocol, data)[0]
+
+    return adjusted_batch(protocol, trials, _covariates(endpoint, protocol), outcome, fit, single)
 
 
 def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
@@ -129,7 +116,8 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     """
     outcome, visit = _outcome(endpoint, protocol, data), protocol.visit_of(endpoint)
     kept = analysed(endpoint, protocol, data)
-    notes = _left_out(endpoint, protocol, data, kept)
+    seen = "not recorded" if endpoint.measure else f"not seen at {protocol.visit(visit).label or visit}"
+    notes = left_out(kept, seen, _covariates(endpoint, protocol))
     if endpoint.method == "wilcoxon":
         return rank_result(endpoint, protocol, data, outcome, _better(endpoint, protocol), notes)
     level, arms = protocol.confidence_level, range(len(data.arm_names))
@@ -175,17 +163,6 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     if endpoint.measure:
         return EndpointResult(**common, tables=(_means_table(endpoint, protocol, means),))
     return MeanResult(**common, means=means, by_visit=comparisons, model=model)
-
-
-def _left_out(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, kept: NDArray[np.bool_]) -> tuple[str, ...]:
-    out = int((~kept).sum())
-    if not out:
-        return ()
-    seen = (
-        "not recorded" if endpoint.measure else f"not seen at {protocol.visit(endpoint.visit).label or endpoint.visit}"
-    )
-    lacking = ", or a covariate missing" if _covariates(endpoint, protocol) else ""
-    return (f"{out} of {len(data)} patients left out: {seen}{lacking}",)
 
 
 def _mean(arm: str, visit: str, values: NDArray[np.float64], adjusted: Estimate | None, level: float) -> ArmMean:
@@ -294,7 +271,7 @@ def describe(endpoint: MeanEndpoint, protocol: Protocol) -> Description:
     if endpoint.measure:
         normal = "Values are treated as approximately normal with the same variance in all arms."
     if endpoint.method == "ancova":
-        covariates = listed([clean(item) for item in _covariates(endpoint, protocol)]) or "none"
+        covariates = covariates_text(_covariates(endpoint, protocol))
         return Description(
             f"Analysis of covariance of the {what}; covariates {covariates}. The effect is the difference of the"
             " adjusted means.",
@@ -306,6 +283,7 @@ def describe(endpoint: MeanEndpoint, protocol: Protocol) -> Description:
     seen = "Patients not seen at the primary visit do not differ from those seen in their arm."
     if endpoint.method == "t":
         method = f"Two-sample t test, variances pooled, of the {what}. The effect is the difference of the means."
+        normal = normal.replace("covariance", "variance")
         return Description(method, "from a t test of those seen there", name, (seen, normal), (_STUDENT,), unit)
     if endpoint.method == "welch":
         method = (

@@ -2,7 +2,7 @@
 
 from .adjust import METHODS, adjust_p_values
 from .closure import SimesGraph
-from .decisions import TestDecisions
+from .decisions import FamilyDecisions
 from .graph import Graph, GraphStep
 from .procedure import Procedure, PValueAdjustment
 from .ready_made import (
@@ -19,13 +19,13 @@ from .sequential_tests import SequentialTests
 __all__ = [
     "METHODS",
     "PROCEDURES",
+    "FamilyDecisions",
     "Graph",
     "GraphStep",
     "PValueAdjustment",
     "Procedure",
     "SequentialTests",
     "SimesGraph",
-    "TestDecisions",
     "adjust_p_values",
     "bonferroni_graph",
     "fallback_graph",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ..checks import instance
 from ..errors import InputError
 from .adjust import checked_p_values
-from .graph import Graph
+from .graph import Graph, without
 from .procedure import Procedure
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from .decisions import TestDecisions
+    from .decisions import FamilyDecisions
 
     Array = NDArray[np.float64]
 
 __all__ = ["SimesGraph", "closure_weights", "weighted_bonferroni_p_values", "weighted_simes_p_values"]
 
-_MOST = 16
+_MOST = 12
 _VALUES = 1 << 22  # p-values held at once, families x intersections x hypotheses
 
 
@@ -41,16 +42,30 @@ def closure_weights(graph: Graph) -> tuple[NDArray[np.bool_], Array]:
     Raises
     ------
     InputError
-        When there are more than 16 hypotheses.
+        When there are more than 12 hypotheses.
     """
     instance("graph", graph, Graph, "a Graph")
     if graph.hypotheses > _MOST:
         raise InputError(
             "graph", f"{graph.hypotheses} hypotheses", f"at most {_MOST}, for all intersections are tested"
         )
-    numbers = np.arange(1, 1 << graph.hypotheses)
-    members = (numbers[:, None] >> np.arange(graph.hypotheses)) % 2 == 1
-    return members, np.stack([graph.left(~row)[0] for row in members])
+    return _closure(graph)
+
+
+@lru_cache(maxsize=64)
+def _closure(graph: Graph) -> tuple[NDArray[np.bool_], Array]:
+    """By doubling: every graph so far with a hypothesis, and without it."""
+    members = np.ones((1, graph.hypotheses), dtype=bool)
+    weights, edges = np.array([graph.weights]), np.array([graph.transitions])
+    for number in range(graph.hypotheses):
+        fewer, left = without(weights, edges, np.full(len(weights), number))
+        rest = members.copy()
+        rest[:, number] = False
+        members, weights = np.concatenate([members, rest]), np.concatenate([weights, fewer])
+        edges = np.concatenate([edges, left])
+    members, weights = members[:-1], weights[:-1]
+    members.flags.writeable = weights.flags.writeable = False
+    return members, weights
 
 
 def weighted_bonferroni_p_values(p_values: Array, weights: Array) -> Array:
@@ -83,12 +98,13 @@ class SimesGraph(Procedure):
     Parameters
     ----------
     graph
-        Of at most 16 hypotheses.
+        Of at most 12 hypotheses.
     """
 
     graph: Graph
 
     def __post_init__(self) -> None:
+        # seen to be possible before it is asked for
         closure_weights(self.graph)
 
     @property
@@ -114,7 +130,7 @@ class SimesGraph(Procedure):
                 adjusted[part, number] = tests[:, members[:, number]].max(axis=1)
         return adjusted.reshape(given.shape)
 
-    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> TestDecisions:
+    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> FamilyDecisions:
         """Decisions on every hypothesis; see `Procedure.decide`."""
         return super().decide(p_values, alpha, names or self.graph.names)
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from .graph import GraphStep
 
-__all__ = ["TestDecisions"]
+__all__ = ["FamilyDecisions"]
 
 
 @dataclass(frozen=True, repr=False)
-class TestDecisions:
+class FamilyDecisions:
     """Decisions on several hypotheses from one p-value each.
 
     Attributes

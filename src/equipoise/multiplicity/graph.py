@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from .decisions import TestDecisions
+    from .decisions import FamilyDecisions
     from .looks import Crossing
 
     Array = NDArray[np.float64]
 
-__all__ = ["Graph", "GraphStep"]
+__all__ = ["Graph", "GraphStep", "without"]
 
 _SLACK = 1e-9  # by which rounded shares may exceed 1
 _NO_LOOP = 1e-12  # what leaves two hypotheses that give each other everything: nothing
@@ -136,7 +136,7 @@ class Graph(Procedure):
             needed = np.maximum(needed, ratio[trials, chosen])
             adjusted[trials, chosen] = np.minimum(1.0, needed)
             open_[trials, chosen] = False
-            weights, edges = _without(weights, edges, chosen)
+            weights, edges = without(weights, edges, chosen)
         return adjusted.reshape(given.shape)
 
     def steps(self, p_values: ArrayLike, alpha: float) -> tuple[GraphStep, ...]:
@@ -171,7 +171,7 @@ class Graph(Procedure):
             look,
         )
 
-    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> TestDecisions:
+    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> FamilyDecisions:
         """Decisions on every hypothesis, with the graph after each rejection; see `Procedure.decide`."""
         from dataclasses import replace
 
@@ -262,7 +262,7 @@ def _graph_table(names: Sequence[str], weights: Sequence[float], edges: Sequence
     return text_table(["hypothesis", "weight", *(f"to {name}" for name in names)], rows)
 
 
-def _without(weights: Array, edges: Array, chosen: NDArray[np.intp]) -> tuple[Array, Array]:
+def without(weights: Array, edges: Array, chosen: NDArray[np.intp]) -> tuple[Array, Array]:
     """Graphs (trials, ...) without one hypothesis each (Bretz et al. 2009, algorithm 1)."""
     trials = np.arange(len(weights))
     out, into = edges[trials, chosen], edges[trials, :, chosen]
@@ -295,7 +295,7 @@ def _left(graph: Graph, rejected: frozenset[int]) -> tuple[Array, Array]:
     else:
         last = max(rejected)
         before, between = _left(graph, rejected - {last})
-        found = _without(before[None], between[None], np.array([last]))
+        found = without(before[None], between[None], np.array([last]))
         weights, edges = found[0][0], found[1][0]
     weights.flags.writeable = edges.flags.writeable = False
     return weights, edges

@@ -68,6 +68,8 @@ def spending_of(given: object) -> SpendingFunction:
         return _Attained(given.alpha_spending, given.attained_level / given.level)
     if isinstance(given, type) or not isinstance(given, SpendingFunction):
         raise InputError("spending", given, right)
+    if type(given).__hash__ is None:
+        raise InputError("spending", given.name, "a spending function that cannot change (a frozen dataclass)")
     if getattr(given, "information", ()) is None:
         raise InputError("spending", given.name, "a function with the information fractions of its shares")
     return given

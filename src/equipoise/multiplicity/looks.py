@@ -31,6 +31,7 @@ Crossing = Callable[..., "NDArray[np.bool_]"]
 """(shares (hypotheses,), trials (chosen,), ever=False) -> (chosen, hypotheses): whose statistics cross the bounds of
 these shares of alpha at the present look; `ever` for those of any look so far."""
 
+_MOST_INFORMATION = 10.0
 _STATISTICS: tuple[Statistics, ...] = ("current", "latest", "all")
 
 
@@ -76,6 +77,9 @@ class Looks:
             own = own[~np.isnan(own)]
             if np.any(np.diff(own, prepend=0.0) <= 0):
                 right = "fractions above 0, rising from look to look"
+                raise InputError(f"information of hypothesis {number + 1}", own.tolist(), right)
+            if own.max(initial=0.0) > _MOST_INFORMATION:
+                right = f"fractions of the planned maximum, as 0.75 and not 75 (at most {_MOST_INFORMATION:g})"
                 raise InputError(f"information of hypothesis {number + 1}", own.tolist(), right)
             if np.any(own[:-1] >= 1):
                 right = "no further look once the planned maximum is reached (NaN at later ones)"

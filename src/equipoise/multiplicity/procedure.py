@@ -11,7 +11,7 @@ import numpy as np
 from ..checks import choice, number
 from ..errors import InputError
 from .adjust import METHODS, Method, adjust_p_values, checked_p_values
-from .decisions import TestDecisions
+from .decisions import FamilyDecisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ class Procedure(ABC):
         """Which hypotheses are rejected, shape (..., hypotheses) as the p-values; leading axes may be trials."""
         return at_most(self.adjusted(p_values), checked_alpha(alpha))
 
-    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> TestDecisions:
+    def decide(self, p_values: ArrayLike, alpha: float, names: Sequence[str] = ()) -> FamilyDecisions:
         """Decisions on every hypothesis.
 
         Parameters
@@ -102,7 +102,7 @@ class Procedure(ABC):
         level, adjusted = checked_alpha(alpha), self.adjusted(given)
         labels = self.named(names, given.size)
         rejected = tuple(at_most(adjusted, level).tolist())
-        return TestDecisions(self.name, labels, level, tuple(given.tolist()), tuple(adjusted.tolist()), rejected)
+        return FamilyDecisions(self.name, labels, level, tuple(given.tolist()), tuple(adjusted.tolist()), rejected)
 
     def named(self, names: Sequence[str], size: int) -> tuple[str, ...]:
         """Names of hypotheses, checked, or H1, H2, ...

@@ -100,7 +100,7 @@ def test_swapping_groups_or_outcome_mirrors_fisher(table):
     events1, total1, events2, total2 = table
     found = fisher_exact(*table)
     others = (events2, total2, events1, total1), (total1 - events1, total1, total2 - events2, total2)
-    for other in map(lambda one: fisher_exact(*one), others):
+    for other in (fisher_exact(*one) for one in others):
         assert other.p_value == pytest.approx(found.p_value, rel=1e-9)
         assert other.p_greater == pytest.approx(found.p_less, rel=1e-9)
         assert other.p_less == pytest.approx(found.p_greater, rel=1e-9)
@@ -127,7 +127,8 @@ def test_odds_ratios_without_a_value():
 
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
 @pytest.mark.parametrize(
-    "table", [(10, 15, 3, 15), (7, 12, 8, 9), (5, 56, 0, 29), (1, 30, 4, 28), (20, 20, 15, 20), (0, 5, 0, 7), (3, 3, 0, 3)]
+    "table",
+    [(10, 15, 3, 15), (7, 12, 8, 9), (5, 56, 0, 29), (1, 30, 4, 28), (20, 20, 15, 20), (0, 5, 0, 7), (3, 3, 0, 3)],
 )
 def test_barnard_finds_no_less_than_scipy(table, alternative):
     from scipy.stats import barnard_exact as theirs
@@ -181,7 +182,7 @@ def test_swapping_groups_or_outcome_mirrors_barnard(table):
 
 @pytest.mark.parametrize(("size1", "size2"), [(8, 8), (7, 12)])
 def test_exact_level_is_never_above_alpha_whatever_the_risk(size1, size2):
-    """By enumeration of all tables, at many common risks; mid-p and the score test do not keep it."""
+    """By enumeration of all tables, at many common risks."""
     from scipy.stats import binom
 
     one, two = np.meshgrid(np.arange(size1 + 1), np.arange(size2 + 1), indexing="ij")
@@ -199,8 +200,19 @@ def test_exact_level_is_never_above_alpha_whatever_the_risk(size1, size2):
             assert level(fisher, alpha) <= alpha
             assert level(barnard, alpha) <= alpha
             assert level(barnard, alpha) >= level(fisher, alpha) - 1e-12
-    mid = fisher_p_values(one, size1, two, size2, mid=True)
-    assert level(mid, 0.05) == pytest.approx(0.05, abs=0.02)
+
+
+@given(tables())
+def test_one_sided_mid_p_values_average_a_half_under_no_effect(table):
+    from scipy.stats import hypergeom
+
+    events1, total1, events2, total2 = table
+    events = events1 + events2
+    possible = np.arange(max(0, events - total2), min(total1, events) + 1)
+    chance = hypergeom(total1 + total2, total1, events).pmf(possible)
+    for alternative in ("greater", "less"):
+        found = fisher_p_values(possible, total1, events - possible, total2, alternative, mid=True)
+        assert chance @ found == pytest.approx(0.5, rel=1e-9)
 
 
 def test_three_hundred_a_side_are_no_matter():

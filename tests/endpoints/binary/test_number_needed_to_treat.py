@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from equipoise.endpoints.binary.number_needed_to_treat import number_needed_to_treat
 from equipoise.endpoints.binary.proportions import risk_difference
+from equipoise.endpoints.binary.score import score_interval
 from equipoise.errors import InputError
 from equipoise.estimate import Interval
 from reference_values import reference_cases
@@ -15,12 +16,17 @@ CASES = [case for case in reference_cases("binary") if case["inputs"]["method"] 
 TABLES = [pytest.param(case["inputs"], case["expected"]["nnt"], id=case["id"]) for case in CASES]
 
 
-@pytest.mark.parametrize("method", ["from_newcombe", "from_wald"])
+@pytest.mark.parametrize("method", ["from_newcombe", "from_wald", "from_miettinen_nurminen"])
 @pytest.mark.parametrize(("inputs", "expected"), TABLES)
 def test_agrees_with_r(inputs, expected, method):
     level, reference = inputs["confidence_level"], expected[method]
-    difference = risk_difference(inputs["events1"], inputs["n1"], inputs["events2"], inputs["n2"], level)
-    interval = difference.interval if method == "from_newcombe" else difference.estimate().interval(level)
+    table = inputs["events1"], inputs["n1"], inputs["events2"], inputs["n2"]
+    difference = risk_difference(*table, level)
+    interval = {
+        "from_newcombe": lambda: difference.interval,
+        "from_wald": lambda: difference.estimate().interval(level),
+        "from_miettinen_nurminen": lambda: score_interval(*table, level),
+    }[method]()
     number = number_needed_to_treat(difference.effect, interval)
     assert number.level == level
     assert number.contains_infinity == reference["interval_contains_infinity"]

@@ -125,7 +125,9 @@ def test_limits_hold_the_estimate_and_widen_with_the_level(table, measure):
 
 
 def test_limits_of_tables_with_empty_cells():
-    tables = np.array([[0, 20, 0, 25], [20, 20, 25, 25], [0, 20, 4, 21], [5, 20, 0, 21], [20, 20, 15, 20], [0, 9, 9, 9]])
+    tables = np.array(
+        [[0, 20, 0, 25], [20, 20, 25, 25], [0, 20, 4, 21], [5, 20, 0, 21], [20, 20, 15, 20], [0, 9, 9, 9]]
+    )
     lower, upper = score_limits(*tables.T)
     assert (lower >= -1).all()
     assert (upper <= 1).all()
@@ -155,7 +157,9 @@ def test_arrays_give_what_single_tables_give(measure):
     for at, table in enumerate(tables.T.tolist()):
         interval = score_interval(*table, 0.9, measure)
         assert (lower[at], upper[at]) == pytest.approx((interval.lower, interval.upper), rel=1e-12, abs=1e-13)
-        assert z[at] == pytest.approx(float(score_z(*table, 0.1 if measure == "difference" else 1.5, measure)), rel=1e-12)
+        assert z[at] == pytest.approx(
+            float(score_z(*table, 0.1 if measure == "difference" else 1.5, measure)), rel=1e-12
+        )
     square = tables.reshape(4, 8, 10)
     np.testing.assert_allclose(score_limits(*square, level=0.9, measure=measure)[0], lower.reshape(8, 10), rtol=1e-12)
 

@@ -80,12 +80,12 @@ def test_exact_limits_leave_half_of_the_error_in_each_tail(group, level):
 def test_swapping_outcome_or_groups_mirrors_limits(first, second, level):
     (events, total), (others, size) = first, second
     for limits in OF_ONE.values():
-        lower, upper = limits(events, total, level)
-        mirrored = limits(total - events, total, level)
+        lower, upper = map(float, limits(events, total, level))
+        mirrored = [float(limit) for limit in limits(total - events, total, level)]
         assert (1 - mirrored[1], 1 - mirrored[0]) == pytest.approx((lower, upper), abs=1e-12)
     for limits in OF_TWO.values():
-        lower, upper = limits(events, total, others, size, level)
-        mirrored = limits(others, size, events, total, level)
+        lower, upper = map(float, limits(events, total, others, size, level))
+        mirrored = [float(limit) for limit in limits(others, size, events, total, level)]
         assert (-mirrored[1], -mirrored[0]) == pytest.approx((lower, upper), abs=1e-14)
 
 

@@ -11,7 +11,7 @@ from equipoise.endpoints.durations.principal_stratum import principal_stratum, p
 from equipoise.endpoints.durations.time_in_response import time_in_response
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.errors import InputError, NotEstimable
-from response_law import MONOTONE, NOT_MONOTONE, ONLY_SELECTION, trials
+from response_law import MONOTONE, NOT_MONOTONE, ONLY_SELECTION, bounds_by_programme, trials
 
 
 def one(law, seed, patients, censoring=(20, 120)):
@@ -38,21 +38,6 @@ def test_effect_under_monotonicity_and_its_delta_variance():
     gradient = np.array([1 / share, -found.effect.effect / share])
     joint = np.array([[times.experimental.standard_error**2, covariance], [covariance, share * (1 - share) / patients]])
     assert gradient @ joint @ gradient + (control.standard_error / share) ** 2 == pytest.approx(variance, rel=1e-12)
-
-
-def bounds_by_programme(arm, responded, time, horizon):
-    """Sharp bounds without censoring, by choosing who of control is in the stratum (linear programme)."""
-    from scipy.optimize import linprog
-
-    inside = np.where(responded, np.minimum(time, horizon), 0.0)
-    share, gained = responded[arm == 1].mean(), inside[arm == 1].mean()
-    control = inside[arm == 0]
-    weights = np.full(control.size, 1 / control.size)
-    found = []
-    for sign in (-1, 1):
-        solution = linprog(sign * control, A_eq=[np.ones(control.size)], b_eq=[share], bounds=[(0, w) for w in weights])
-        found.append((gained - solution.x @ control) / share)
-    return found
 
 
 @given(st.integers(0, 3000), st.integers(8, 40))

@@ -255,6 +255,11 @@ def test_bad_input_is_refused(arm, responded, time, observed, horizon, field):
         time_in_response(arm, responded, time, observed, horizon)
 
 
+def test_one_trial_is_no_batch():
+    with pytest.raises(InputError, match="one row a trial"):
+        time_in_response_batch([0, 0, 1], [1, 0, 1], [3, 0, 4], [1, 0, 1], 2.0)
+
+
 def test_a_level_that_is_none_is_refused():
     with pytest.raises(InputError, match="level"):
         time_in_response([0, 0, 1], [1, 0, 1], [3, 0, 4], [1, 0, 1], 2.0, level=1.5)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from published_guesses import TABLES
 
 from equipoise.endpoints.guesses.bang import bang_index, bang_indices
 from equipoise.endpoints.guesses.counts import answers_of, guess_table, table_of, with_missing
 from equipoise.endpoints.guesses.james import james_index, james_indices
 from equipoise.errors import InputError, NotEstimable
+from published_guesses import TABLES
 
 
 @pytest.mark.parametrize("case", TABLES, ids=[case["id"] for case in TABLES])

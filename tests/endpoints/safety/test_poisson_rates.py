@@ -8,43 +8,13 @@ from scipy import stats
 
 from equipoise.endpoints.safety.poisson_rates import rate_difference_limits, rate_limits, rate_ratio_limits
 from equipoise.errors import InputError
+from rate_values import R_POISSON_RATES, R_POISSON_RATIOS, STATSMODELS_RATE_DIFFERENCES
 
-# poisson.test of R 4.2.2: events 1, exposure 1, events 2, exposure 2, level, limits of the ratio.
-R_RATIOS = [
-    (11, 800, 23, 1011, 0.95, 0.2659977887, 1.29064936252),
-    (11, 800, 23, 1011, 0.9, 0.302613150512, 1.15811036054),
-    (0, 100, 5, 50, 0.95, 0, 0.545639552591),
-    (5, 100, 0, 50, 0.95, 0.458177928658, math.inf),
-    (5, 100, 0, 50, 0.9, 0.609336841841, math.inf),
-    (3, 12.5, 17, 40, 0.95, 0.106027396982, 1.95237195353),
-    (3, 12.5, 17, 40, 0.9, 0.140883060476, 1.67555009313),
-]
-# poisson.test of R 4.2.2 with an exposure of 1: events, level, limits.
-R_RATES = [
-    (0, 0.95, 0, 3.68887945411394),
-    (0, 0.99, 0, 5.29831736654804),
-    (1, 0.95, 0.0253178079842899, 5.5716433909389),
-    (5, 0.95, 1.62348639011842, 11.6683320793227),
-    (5, 0.99, 1.07792824065232, 14.149759411023),
-    (20, 0.99, 10.353267658485, 34.6679987284502),
-    (100, 0.95, 81.3639912509232, 121.626793792426),
-]
-# statsmodels 0.15.0, confint_poisson_2indep(method="score", compare="diff").
-STATSMODELS_DIFFERENCES = [
-    (11, 800, 23, 1011, 0.95, -0.022046673351797684, 0.004087679263243511),
-    (11, 800, 23, 1011, 0.9, -0.019787207809448815, 0.0017939976233355102),
-    (0, 100, 5, 50, 0.95, -0.23411515777719494, -0.042714024342237804),
-    (5, 100, 0, 50, 0.95, -0.026829176214265747, 0.11705757892177757),
-    (3, 12.5, 17, 40, 0.95, -0.49511394783437856, 0.30009959512617923),
-    (3, 12.5, 17, 40, 0.9, -0.44423804789993626, 0.19559233368159024),
-    (40, 100, 25, 90, 0.95, -0.04627614202085715, 0.2934002434905061),
-    (1, 100, 1, 50, 0.9, -0.08017043856213767, 0.027560375824291494),
-]
 COUNTS = st.integers(0, 40)
 TIMES = st.floats(0.5, 500)
 
 
-@pytest.mark.parametrize(("events", "level", "lower", "upper"), R_RATES)
+@pytest.mark.parametrize(("events", "level", "lower", "upper"), R_POISSON_RATES)
 def test_one_rate_as_r_has_it(events, level, lower, upper):
     found = rate_limits(events, 1.0, level)
     assert [float(limit) for limit in found] == pytest.approx([lower, upper], rel=1e-12)
@@ -73,7 +43,7 @@ def test_one_rate_covers_at_least_as_stated(level):
         assert stats.poisson.pmf(events, mean)[(lower <= mean) & (mean <= upper)].sum() >= level - 1e-12
 
 
-@pytest.mark.parametrize(("events1", "time1", "events2", "time2", "level", "lower", "upper"), R_RATIOS)
+@pytest.mark.parametrize(("events1", "time1", "events2", "time2", "level", "lower", "upper"), R_POISSON_RATIOS)
 def test_ratio_as_r_has_it(events1, time1, events2, time2, level, lower, upper):
     found = rate_ratio_limits(events1, time1, events2, time2, level)
     assert [float(limit) for limit in found] == pytest.approx([lower, upper], rel=1e-11)
@@ -106,7 +76,9 @@ def test_ratio_covers_at_least_as_stated(mean1, mean2):
     assert found >= 0.95
 
 
-@pytest.mark.parametrize(("events1", "time1", "events2", "time2", "level", "lower", "upper"), STATSMODELS_DIFFERENCES)
+@pytest.mark.parametrize(
+    ("events1", "time1", "events2", "time2", "level", "lower", "upper"), STATSMODELS_RATE_DIFFERENCES
+)
 def test_difference_as_statsmodels_has_it(events1, time1, events2, time2, level, lower, upper):
     found = rate_difference_limits(events1, time1, events2, time2, level)
     assert [float(limit) for limit in found] == pytest.approx([lower, upper], abs=1e-8)

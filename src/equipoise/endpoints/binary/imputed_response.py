@@ -165,5 +165,5 @@ def pooled_risk(
     counting = size * (1 - share)
     if counting == 0 or not math.isfinite(t):
         return risk, Interval(0.0, 1.0, level)
-    lower, upper = wilson_from(np.float64(risk * counting), np.float64(counting), t)
+    lower, upper = wilson_from(np.array(risk * counting), np.array(counting), t)
     return risk, Interval(float(lower), float(upper), level)

@@ -186,7 +186,7 @@ def _difference_limits(
             _excess(tables, chosen, -end * z, measure, corrected),
             np.clip(centre + end * z * spread[chosen], 0.5 * (centre - 1), 0.5 * (centre + 1)),
             1 / spread[chosen],
-            bracket=ends if end < 0 else ends[::-1],
+            bracket=ends if end < 0 else (ends[1], ends[0]),
         )
         limit[chosen] = rising
         found.append(limit)

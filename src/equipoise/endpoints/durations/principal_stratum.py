@@ -42,11 +42,13 @@ from ...estimate import Estimate, Interval, Scale
 from ...plain import plain
 from ..batch import BatchEstimates
 from .partial_identification import imbens_manski
-from .responses import checked_horizon, checked_responses
-from .time_in_response import MeanTimes, batch_of, mean_times, refuse
+from .responses import Responses, checked_horizon, checked_responses
+from .time_in_response import MeanTimes, in_parts, mean_times, refuse
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from .time_in_response import Estimates
 
 __all__ = ["PrincipalStratum", "principal_stratum", "principal_stratum_batch"]
 
@@ -118,8 +120,13 @@ def principal_stratum_batch(
     horizon
         As there; without one, each trial's own.
     """
-    found, failures = _stratum(mean_times(checked_responses(arm, responded, time, observed), checked_horizon(horizon)))
-    return batch_of(found.monotone, found.monotone_error, failures)
+    until = checked_horizon(horizon)
+
+    def effects(responses: Responses) -> Estimates:
+        found, failures = _stratum(mean_times(responses, until))
+        return found.monotone, found.monotone_error, failures
+
+    return in_parts(checked_responses(arm, responded, time, observed), effects)
 
 
 @dataclass(frozen=True, slots=True)

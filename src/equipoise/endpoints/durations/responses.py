@@ -51,6 +51,10 @@ class Responses:
         """Responders by arm, shape (2, ...)."""
         return (self.member & self.responded).sum(axis=-1)
 
+    def only(self, trials: slice) -> Responses:
+        """Some of the trials of the leading axis."""
+        return Responses(self.member[:, trials], self.responded[trials], self.time[trials], self.lost[trials])
+
     def curves(self) -> tuple[ResponseCurve, ResponseCurve]:
         """The curves of being in response among all randomised, of control and of the experimental arm."""
         control, experimental = (ResponseCurve.of(member, self.time, self.lost) for member in self.member)

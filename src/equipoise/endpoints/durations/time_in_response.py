@@ -30,17 +30,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import NotEstimable
+from ...errors import InputError, NotEstimable
 from ...estimate import Estimate, Interval, Scale
 from ...plain import plain
 from ..batch import BatchEstimates
 from ..binary.counts import normal_quantile
+from ..regression.trials import chunks
 from .responses import ARMS, Responses, checked_horizon, checked_responses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     from .response_curve import ResponseCurve
+
+    Estimates = tuple[NDArray[np.float64], NDArray[np.float64], dict[int, str]]
 
 __all__ = ["MeanTimes", "TimeInResponse", "mean_times", "time_in_response", "time_in_response_batch"]
 
@@ -140,18 +145,40 @@ def time_in_response_batch(
     horizon
         As there; without one, each trial's own.
     """
-    found = mean_times(checked_responses(arm, responded, time, observed), checked_horizon(horizon))
-    return batch_of(*found.difference, found.failures())
+    until = checked_horizon(horizon)
+
+    def differences(responses: Responses) -> Estimates:
+        found = mean_times(responses, until)
+        return (*found.difference, found.failures())
+
+    return in_parts(checked_responses(arm, responded, time, observed), differences)
 
 
-def batch_of(
-    effect: NDArray[np.float64], standard_error: NDArray[np.float64], failures: dict[int, str]
-) -> BatchEstimates:
-    """Estimates with a normal reference; one without a standard error above 0 has none."""
-    effect, standard_error = np.atleast_1d(effect), np.atleast_1d(standard_error)
-    for trial in np.flatnonzero(~(standard_error > 0)).tolist():
+def in_parts(responses: Responses, estimate: Callable[[Responses], Estimates]) -> BatchEstimates:
+    """Estimates of trials in runs short enough for the memory near the processor; normal reference.
+
+    Parameters
+    ----------
+    estimate
+        Gives effects and standard errors of shape (trials,), and why there are none by number of the trial. One without
+        a standard error above 0 has no estimate.
+
+    Raises
+    ------
+    InputError
+        For arrays that are not of shape (trials, patients).
+    """
+    shape = responses.responded.shape
+    if len(shape) != 2:
+        raise InputError("arm", shape, "one row a trial and one column a patient")
+    effect, error = np.full(shape[0], np.nan), np.full(shape[0], np.nan)
+    failures: dict[int, str] = {}
+    for rows in chunks(shape[0], 12 * shape[1]):
+        effect[rows], error[rows], reasons = estimate(responses.only(rows))
+        failures |= {rows.start + at: reason for at, reason in reasons.items()}
+    for trial in np.flatnonzero(~(error > 0)).tolist():
         failures.setdefault(trial, NO_VARIATION)
-    return BatchEstimates.of(effect, standard_error, failures=dict(sorted(failures.items())))
+    return BatchEstimates.of(effect, error, failures=dict(sorted(failures.items())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,6 @@ class GuessRateCurve:
         return self._estimate(float(effect[0]), float(error[0]), float(freedom[0]))
 
     def _estimate(self, effect: float, error: float, freedom: float) -> Estimate:
-        if not error > 0:
-            raise NotEstimable("the outcome does not vary within guesses: the curve has no standard error")
         return Estimate(effect, error, freedom, self.scale, self.better, 0.0, self.label)
 
     @cached_property
@@ -203,7 +201,7 @@ def curve_effects(strata: Strata, rates: ArrayLike) -> tuple[Array, Array, Array
     """
     given = numbers("rates", rates, "rates of correct guesses from 0 to 1")
     size = strata.size[..., None, :, :]
-    failures = _failures(strata.size)
+    failures = _failures(strata)
     bad = np.zeros(strata.size.shape[:-2], dtype=bool)
     for place in failures:
         bad[place] = True
@@ -260,21 +258,24 @@ def _within(strata: Strata) -> tuple[Array, Array]:
     return np.where(single, pooled, own), np.maximum(np.where(single, pooled_freedom, freedom), 1.0)
 
 
-def _failures(size: Array) -> dict[tuple[int, ...], str]:
-    """Why a trial has no curve: nobody to give more weight to, or nobody to tell the spread from."""
+def _failures(strata: Strata) -> dict[tuple[int, ...], str]:
+    """Why a trial has no curve: nobody to give more weight to, or nothing to tell the spread from."""
+    size = strata.size
+    empty = (size[..., :2] == 0).any(axis=(-2, -1))
+    thin = np.any((size <= 1).all(axis=-1), axis=-1)
+    still = (_within(strata)[0][..., :2].sum(axis=-2) == 0).any(axis=-1)
     found: dict[tuple[int, ...], str] = {}
-    flat = size.reshape(-1, *size.shape[-2:])
-    empty, thin = (flat[:, :, :2] == 0).any(axis=(1, 2)), np.any((flat <= 1).all(axis=2), axis=1)
-    for row in np.flatnonzero(empty | thin).tolist():
-        place = tuple(int(at) for at in np.unravel_index(row, size.shape[:-2])) if size.ndim > 2 else ()
-        if empty[row]:
-            arm, kind = np.argwhere(flat[row, :, :2] == 0)[0]
+    for place in map(tuple, np.argwhere(empty | thin | still).tolist()):
+        if empty[place]:
+            arm, kind = np.argwhere(size[place][:, :2] == 0)[0]
             found[place] = (
                 f"nobody with an outcome in the {('control', 'experimental')[arm]} arm guessed "
                 f"{('right', 'wrong')[kind]}: the curve has no such patients to weigh"
             )
-        else:
+        elif thin[place]:
             found[place] = "one patient at most of each kind of guess in an arm: the curve has no standard error"
+        else:
+            found[place] = "the outcome does not vary among those who guess alike: the curve has no standard error"
     return found
 
 
@@ -311,12 +312,13 @@ def correct_guess_rate_curve(
     InputError
         When the arrays do not fit.
     NotEstimable
-        Where nobody in an arm guessed right, or wrong, or all of an arm are alone in their stratum.
+        Where nobody in an arm guessed right, or wrong, all of an arm are alone in their stratum, or the outcome does
+        not vary among those who guess alike.
     """
     strata = strata_of(outcome, arm, guess, control, experimental)
     if strata.size.ndim != 2:
         raise InputError("outcome", np.shape(outcome), "the outcomes of one trial, one a patient")
-    failures = _failures(strata.size)
+    failures = _failures(strata)
     if failures:
         raise NotEstimable(next(iter(failures.values())))
     return GuessRateCurve(strata, tuple(numbers("rates", rates).tolist()), level, scale, better, label)

@@ -80,13 +80,10 @@ def _failures(counts: Array) -> dict[tuple[int, ...], str]:
     guessed = counts[..., :arms].sum(axis=-2)
     nobody = (asked == 0).any(axis=-1)
     alike = (named.sum(axis=-1) > 0) & ((named * guessed).sum(axis=-1) == named.sum(axis=-1) ** 2) & ~nobody
-    found = {tuple(place): "an arm in which nobody was asked: James's index compares arms" for place in _places(nobody)}
+    asked_not = "an arm in which nobody was asked: James's index compares arms"
     same = "all guesses are correct ones of one arm: James's index cannot be told from chance"
-    return found | {tuple(place): same for place in _places(alike)}
-
-
-def _places(flags: NDArray[np.bool_]) -> list[list[int]]:
-    return np.argwhere(flags).tolist() if flags.ndim else [[]] * int(flags)
+    found = dict.fromkeys(map(tuple, np.argwhere(nobody).tolist()), asked_not)
+    return found | dict.fromkeys(map(tuple, np.argwhere(alike).tolist()), same)
 
 
 def james_indices(table: ArrayLike) -> tuple[Array, Array, dict[tuple[int, ...], str]]:

@@ -13,9 +13,9 @@ from .result import GuessResult
 __all__ = ["curve_table", "guesses_table", "indices_table"]
 
 _READING = (
-    "Bang's index: 1 where all guess their own arm, {chance} as by chance, -1 where all guess another. James's index: 0 "
-    "where all guess their own arm, 0.5 as by chance, 1 where nobody knows or all guess wrong; an upper limit below 0.5 "
-    "is read as blinding lost"
+    "Bang's index: 1 where all guess their own arm, {chance} as by chance, -1 where all guess another. James's index:"
+    " 0 where all guess their own arm, 0.5 as by chance, 1 where nobody knows or all guess wrong; an upper limit below"
+    " 0.5 is read as blinding lost"
 )
 _RATES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

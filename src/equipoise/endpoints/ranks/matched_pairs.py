@@ -56,7 +56,7 @@ class MatchedPairs:
         return 2 * float(ndtr(-abs(self.z)))
 
     def interval(self, level: float = 0.95) -> Interval:
-        """Confidence interval of the win ratio: that of the share p of pairs won, p +- z sqrt(p (1 - p) / n), as odds."""
+        """Confidence interval of the win ratio: of the share p of pairs won, p +- z sqrt(p (1 - p) / n), as odds."""
         from scipy.special import ndtri
 
         if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
@@ -65,7 +65,9 @@ class MatchedPairs:
         share = self.won / decided
         half = -float(ndtri((1 - level) / 2)) * math.sqrt(share * (1 - share) / decided)
         lower, upper = max(share - half, 0.0), share + half
-        return Interval(lower / (1 - lower) if lower < 1 else math.inf, upper / (1 - upper) if upper < 1 else math.inf, level)
+        return Interval(
+            lower / (1 - lower) if lower < 1 else math.inf, upper / (1 - upper) if upper < 1 else math.inf, level
+        )
 
     def estimate(self, label: str = "win ratio (matched pairs)") -> Estimate:
         """Log win ratio with its delta-method error, sqrt(1 / won + 1 / lost).

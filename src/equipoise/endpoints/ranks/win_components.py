@@ -54,6 +54,7 @@ class WinData:
 
     values: NDArray[np.float64]
     observed: NDArray[np.bool_]
+    followed: NDArray[np.float64]
     arm: NDArray[np.int8]
     stratum: NDArray[np.intp]
     strata: int
@@ -81,7 +82,9 @@ class WinData:
         margins = np.array([item.margin * (1 - ROUNDING) for item in self.components])
         lower = np.array([item.better == "lower" for item in self.components])
         times = np.array([item.time for item in self.components])
-        return compare_pairs(self.values, self.observed, self.arm, self.stratum, self.strata, margins, lower, times)
+        return compare_pairs(
+            self.values, self.observed, self.followed, self.arm, self.stratum, self.strata, margins, lower, times
+        )
 
 
 def win_data(
@@ -89,6 +92,7 @@ def win_data(
     arm: ArrayLike,
     components: Sequence[WinComponent],
     observed: ArrayLike | None,
+    followed: ArrayLike | None,
     strata: ArrayLike | None,
     dimensions: int,
 ) -> WinData:
@@ -114,6 +118,12 @@ def win_data(
         if flags.shape != found.shape or not np.isin(flags, (0, 1)).all():
             raise InputError("observed", flags.shape, f"true or false for each value, shape {found.shape}")
         happened = flags.astype(bool)
+    if followed is None:
+        span = np.full(found.shape, np.inf)
+    else:
+        span = any_shape("followed", followed, "durations, infinite where complete", infinite=True, missing=True)
+        if span.shape != found.shape or np.isnan(span[~np.isnan(found)]).any():
+            raise InputError("followed", span.shape, f"a duration for each value, shape {found.shape}")
     if np.any(found[..., times] < 0):
         raise InputError("values", float(np.nanmin(found[..., times])), "times not below 0")
     shape = found.shape[:-1]
@@ -122,6 +132,7 @@ def win_data(
     return WinData(
         np.ascontiguousarray(found[None] if one else found),
         np.ascontiguousarray(happened[None] if one else happened),
+        np.ascontiguousarray(span[None] if one else span),
         np.atleast_2d(arm_codes(arm, shape)),
         np.zeros(np.atleast_2d(np.empty(shape)).shape, dtype=np.intp) if codes is None else codes,
         1 if codes is None or not codes.size else int(codes.max()) + 1,

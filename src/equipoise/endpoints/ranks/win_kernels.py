@@ -20,7 +20,7 @@ def _later(first, first_observed, second, second_observed, margin):
 
 
 @njit(cache=True)
-def _compare(values, observed, first, second, margins, lower_wins, times):
+def _compare(values, observed, followed, first, second, margins, lower_wins, times):
     """Component that decides between two patients, and 1 where the first wins, -1 where she loses; 0 for a tie."""
     for at in range(len(margins)):
         one, other = values[first, at], values[second, at]
@@ -36,20 +36,23 @@ def _compare(values, observed, first, second, margins, lower_wins, times):
             distance = one - other
             result = 0
             if abs(distance) >= margins[at] and distance != 0:
-                result = 1 if distance > 0 else -1
+                more, less = (first, second) if distance > 0 else (second, first)
+                if followed[more, at] <= followed[less, at]:
+                    result = 1 if distance > 0 else -1
         if result != 0:
             return at, -result if lower_wins[at] else result
     return -1, 0
 
 
 @njit(cache=True)
-def compare_pairs(values, observed, arm, stratum, strata, margins, lower_wins, times):
+def compare_pairs(values, observed, followed, arm, stratum, strata, margins, lower_wins, times):
     """All pairs of patients of the same stratum in each trial.
 
     Parameters
     ----------
-    values, observed
-        Components and, of times, whether the event happened, shape (trials, patients, components).
+    values, observed, followed
+        Components; of times, whether the event happened; of counts, how long they were counted, shape (trials, patients,
+        components).
     arm, stratum
         Codes, shape (trials, patients); arm below 0 for patients who do not count.
     strata
@@ -76,7 +79,9 @@ def compare_pairs(values, observed, arm, stratum, strata, margins, lower_wins, t
             for second in range(first + 1, patients):
                 if arm[trial, second] < 0 or stratum[trial, second] != stratum[trial, first]:
                     continue
-                level, result = _compare(values[trial], observed[trial], first, second, margins, lower_wins, times)
+                level, result = _compare(
+                    values[trial], observed[trial], followed[trial], first, second, margins, lower_wins, times
+                )
                 if result == 0:
                     continue
                 of_patient[trial, first, 2] += result

@@ -86,7 +86,7 @@ def _on_scale(
         return 2 * theta - 1, 2 * spread, freedom
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = 4.0 if null else 1 / (theta * (1 - theta))
-        return np.log(theta) - np.log1p(-theta), slope * spread, freedom
+        return np.log(theta) - np.log1p(-theta), slope * spread, np.full(len(found), np.inf)
 
 
 def _no_error(found: WinProbabilities, at: int, error: ErrorKind) -> InputError:
@@ -158,8 +158,9 @@ class WinProbability:
             Win probability (null value 1/2), log win odds or net benefit; standard errors by the delta method.
         error
             "null": if the laws are the same, normal reference, what a test or a stopping rule wants (on the scale of
-            the log win odds the slope is that at 1/2). "unconstrained": whatever the laws, t reference, what an
-            interval wants; on the win probability's scale its p-value is the Brunner-Munzel test's.
+            the log win odds the slope is that at 1/2). "unconstrained": whatever the laws, what an interval wants; t
+            reference, so that the p-value is the Brunner-Munzel test's, but normal for the log win odds, whose
+            distance from the truth has shorter tails.
 
         Raises
         ------
@@ -180,8 +181,8 @@ class WinProbability:
         Parameters
         ----------
         method
-            "logit": symmetric on the scale of the log odds, by the unconstrained standard error and its t quantile, so
-            that it stays inside (0, 1) (Brunner, Bathke & Konietschke 2018, Rank and Pseudo-Rank Procedures, section
+            "logit": symmetric on the scale of the log odds, by the unconstrained standard error and a normal quantile,
+            so that it stays inside (0, 1) (Brunner, Bathke & Konietschke 2018, Rank and Pseudo-Rank Procedures, section
             3.7). "wald": symmetric about the estimate, cut at 0 and 1. "score": Newcombe's method 5 (2006, Stat Med
             25:559), the values whose own error, after Hanley & McNeil (1982), covers the estimate; defined for any
             data.
@@ -221,12 +222,16 @@ def _score_interval(found: WinProbability, level: float) -> Interval:
     size = (found.control + found.experimental) / 2
     z = -float(ndtri((1 - level) / 2))
 
-    def excess(theta: float) -> float:
-        spread = 2 * size - 1 - 3 * (size - 1) / ((2 - theta) * (1 + theta))
-        variance = theta * (1 - theta) * spread / (found.control * found.experimental)
-        return (found.probability - theta) ** 2 - z**2 * variance
-
     estimate = found.probability
+
+    def excess(theta: float) -> float:
+        spread = (2 * size - 1 - 3 * (size - 1) / ((2 - theta) * (1 + theta))) / (found.control * found.experimental)
+        if estimate == 1:  # divided by 1 - theta, and below by theta: the estimate itself is a root, not a limit
+            return 1 - theta - z**2 * theta * spread
+        if estimate == 0:
+            return theta - z**2 * (1 - theta) * spread
+        return (estimate - theta) ** 2 - z**2 * theta * (1 - theta) * spread
+
     lower = 0.0 if estimate == 0 else float(brentq(excess, 0.0, estimate, xtol=1e-15, rtol=1e-14))  # pyright: ignore[reportArgumentType]
     upper = 1.0 if estimate == 1 else float(brentq(excess, estimate, 1.0, xtol=1e-15, rtol=1e-14))  # pyright: ignore[reportArgumentType]
     return Interval(lower, upper, level)

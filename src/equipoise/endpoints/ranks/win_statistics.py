@@ -242,18 +242,19 @@ def win_statistics_batch(
     components: Sequence[WinComponent],
     *,
     observed: ArrayLike | None = None,
+    followed: ArrayLike | None = None,
     strata: ArrayLike | None = None,
 ) -> WinStatisticsBatch:
     """Win statistics of many trials at once; see `win_statistics`.
 
     Parameters
     ----------
-    values, observed
+    values, observed, followed
         Shape (trials, patients, components).
     arm, strata
         Shape (trials, patients).
     """
-    return _statistics(win_data(values, arm, components, observed, strata, 2))
+    return _statistics(win_data(values, arm, components, observed, followed, strata, 2))
 
 
 def win_statistics(
@@ -262,6 +263,7 @@ def win_statistics(
     components: Sequence[WinComponent],
     *,
     observed: ArrayLike | None = None,
+    followed: ArrayLike | None = None,
     strata: ArrayLike | None = None,
 ) -> WinStatistics:
     """Compare each experimental patient with each of control, the most important component first.
@@ -283,6 +285,10 @@ def win_statistics(
     observed
         Of times: whether the event happened (true) or follow-up ended (false), shape (patients, components); other
         components do not use it. All happened when None.
+    followed
+        Of counts: how long they were counted, infinite for the whole of the time, shape (patients, components). Of two
+        patients counted for different times the one with more is known to have more over their common follow-up only
+        where she is the one followed for less; otherwise the component decides nothing. The whole time when None.
     strata
         Labels, shape (patients,): patients are compared within strata only.
 
@@ -291,7 +297,7 @@ def win_statistics(
     InputError
         For bad input, an arm without patients, or no stratum with patients of both.
     """
-    found = _statistics(win_data(values, arm, components, observed, strata, 1))
+    found = _statistics(win_data(values, arm, components, observed, followed, strata, 1))
     if found.refusals:
         raise found.refusals[0]
     return WinStatistics(

@@ -78,9 +78,8 @@ class Design:
     def running_away(self, row: int, step: NDArray[np.float64]) -> str:
         """Names of the columns along which a likelihood without a maximum runs, given the step it would take next."""
         turned = np.abs(self.back[row] @ step * self.scale[row])[1:]
-        return ", ".join(
-            name for name, size in zip(self.names[1:], turned, strict=True) if size > _INVOLVED * turned.max()
-        )
+        involved = turned >= _INVOLVED * turned.max(initial=0.0)
+        return ", ".join(name for name, named in zip(self.names[1:], involved, strict=True) if named)
 
 
 def linear_predictor(basis: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:

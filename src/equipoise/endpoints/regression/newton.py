@@ -129,12 +129,14 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
             steps[ahead] = next_step
         reach = np.abs(step).max(axis=1, initial=0.0)
         floor = _SETTLED * (1 + np.abs(parameters[rows]).max(axis=1, initial=0.0))
-        done = (reach <= floor) | ((reach < _STALLED) & (reach > 0.5 * size) & better)
+        settled = better & ((reach <= floor) | ((reach < _STALLED) & (reach > 0.5 * size)))
+        # Halved to nothing: at the maximum where Newton's own step was small, else no way up was found.
+        stuck = ~better & (reach <= floor)
+        parameters[rows[settled]] += step[settled]
+        converged[rows[settled | (stuck & (size < _STALLED))]] = True
         size = np.where(better, reach, size)
+        done = settled | stuck
         if done.any():
-            converged[rows[done]] = True
-            last = done & better
-            parameters[rows[last]] += step[last]
             left = np.flatnonzero(~done)
             rows, step, size = rows[left], step[left], size[left]
             if not left.size:

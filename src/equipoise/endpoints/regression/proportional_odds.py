@@ -28,6 +28,9 @@ __all__ = [
     "proportional_odds_regression",
 ]
 
+_SPARE = 400.0
+_WIDE = 700.0
+
 SEPARATED = "arms and covariates that do not separate levels of the outcome: the estimates run away to infinity"
 
 
@@ -55,7 +58,8 @@ class Cumulative:
     weight
         1 for the patients analysed (or how many they are), 0 elsewhere, shape (trials, patients).
     counts
-        Sums of the weights at each level, shape (trials, levels).
+        Sums of the weights at each level, shape (trials, levels). Trials with fewer levels than others have 0 last;
+        thresholds between these are spare and stay where they are, far above the others.
     """
 
     basis: NDArray[np.float64]
@@ -76,11 +80,18 @@ class Cumulative:
         """With the levels counted."""
         return cls(basis, aliased, level, weight, _by_level(level, weight, levels))
 
+    @property
+    def spare(self) -> NDArray[np.bool_]:
+        """Thresholds above the last level of a trial, shape (trials, levels - 1)."""
+        return self.counts[:, 1:] == 0
+
     def start(self) -> NDArray[np.float64]:
         """Thresholds that give every level its share, and no slopes."""
-        below = np.cumsum(self.counts, axis=1)
-        thresholds = np.log(below[:, :-1] / (below[:, -1:] - below[:, :-1]))
-        return np.concatenate((thresholds, np.zeros(self.basis.shape[:2])), axis=1)
+        spare, below = self.spare, np.cumsum(self.counts, axis=1)
+        above = below[:, -1:] - below[:, :-1]
+        found = np.log(below[:, :-1] / np.where(spare, 1.0, above))
+        found = np.where(spare, _SPARE * (1 + np.arange(spare.shape[1]) / (5 * spare.shape[1])), found)
+        return np.concatenate((found, np.zeros(self.basis.shape[:2])), axis=1)
 
     def _by_level(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return _by_level(self.level, values, self.counts.shape[1])
@@ -93,7 +104,7 @@ class Cumulative:
         thresholds = parameters[:, :inner]
         gaps = np.diff(thresholds, axis=1)
         ordered = np.asarray((gaps > 0).all(axis=1))
-        gaps = np.where(ordered[:, None], gaps, 1.0)
+        gaps = np.where(ordered[:, None], np.minimum(gaps, _WIDE), 1.0)
         ends = np.full((trials, levels + 1), np.inf)
         ends[:, 0] = -np.inf
         ends[:, 1:-1] = thresholds
@@ -120,6 +131,7 @@ class Cumulative:
         information = np.zeros((trials, parameters.shape[1], parameters.shape[1]))
         bend, at = middle * between * (1 + between), np.arange(inner)
         information[:, at, at] = self._by_level(weight_upper)[:, :-1] + self._by_level(weight_lower)[:, 1:]
+        information[:, at, at] += self.spare
         information[:, at[1:], at[1:]] += bend
         information[:, at[:-1], at[:-1]] += bend
         information[:, at[1:], at[:-1]] = information[:, at[:-1], at[1:]] = -bend
@@ -181,37 +193,32 @@ def _fit(trials: Trials, levels: NDArray[np.float64], drop_absent: bool) -> Ordi
     joined = np.take_along_axis(np.maximum(np.cumsum(seen, axis=1) - 1, 0), level, axis=1)
 
     count, total = len(design.names), len(trials)
-    coefficients, log_likelihood = np.full((total, count), np.nan), np.full(total, np.nan)
-    covariance = np.full((total, count, count), np.nan)
+    rows = np.setdiff1d(np.arange(total), list(design.failures))
+    most = int(found_levels[rows].max(initial=2))
+    inner = most - 1
+    model = Cumulative.of(
+        design.basis[rows, 1:], design.aliased[rows, 1:], joined[rows], present[rows].astype(float), most
+    )
+    found = climb(model, model.start())
+    for at in np.flatnonzero(~found.converged):
+        step = np.concatenate(([0.0], found.step[at, inner:]))
+        row = int(rows[at])
+        design.failures[row] = InputError("covariates", design.running_away(row, step), SEPARATED)
+    good = np.flatnonzero(found.converged)
+    rows, best = rows[good], found.parameters[good]
+    # The first threshold, with its sign changed, takes the place of the basis's intercept.
+    turn = np.zeros((count, inner + count - 1))
+    turn[0, 0] = -1.0
+    turn[1:, inner:] = np.eye(count - 1)
+    coefficients, log_likelihood = best @ turn.T, found.log_likelihood[good]
+    covariance = turn @ inverted(found.information[good]) @ turn.T
+    shift = np.matmul(design.back[rows][:, :1, 1:], best[:, inner:, None])[:, 0]
     thresholds = np.full((total, levels.size - 1), np.nan)
-    fitted = np.zeros(total, dtype=bool)
-    sound = np.array([at not in design.failures for at in range(total)], dtype=bool)
-    for size in np.unique(found_levels[sound]):
-        rows = np.flatnonzero(sound & (found_levels == size))
-        inner = int(size) - 1
-        model = Cumulative.of(
-            design.basis[rows, 1:], design.aliased[rows, 1:], joined[rows], present[rows].astype(float), int(size)
-        )
-        found = climb(model, model.start())
-        for at in np.flatnonzero(~found.converged):
-            row = int(rows[at])
-            step = np.concatenate(([0.0], found.step[at, inner:]))
-            design.failures[row] = InputError("covariates", design.running_away(row, step), SEPARATED)
-        good = np.flatnonzero(found.converged)
-        rows, best = rows[good], found.parameters[good]
-        # The first threshold, with its sign changed, takes the place of the basis's intercept.
-        turn = np.zeros((count, inner + count - 1))
-        turn[0, 0] = -1.0
-        turn[1:, inner:] = np.eye(count - 1)
-        fitted[rows] = True
-        coefficients[rows], log_likelihood[rows] = best @ turn.T, found.log_likelihood[good]
-        covariance[rows] = turn @ inverted(found.information[good]) @ turn.T
-        shift = np.matmul(design.back[rows][:, :1, 1:], best[:, inner:, None])[:, 0]
-        trial, column = np.nonzero(seen[rows] & (np.cumsum(seen[rows], axis=1) <= inner))
-        thresholds[rows[trial], column] = (best[:, :inner] - shift).ravel()
-    rows = np.flatnonzero(fitted)
+    lower = np.cumsum(seen[rows], axis=1)
+    trial, column = np.nonzero(seen[rows] & (lower < lower[:, -1:]))
+    thresholds[rows[trial], column] = (best[:, :inner] - shift)[~model.spare[good]]
     return OrdinalBatch(
-        **on_columns(design, rows, coefficients[rows], covariance[rows], log_likelihood[rows]),
+        **on_columns(design, rows, coefficients, covariance, log_likelihood),
         levels=levels,
         thresholds=thresholds,
         counts=counts,
@@ -251,7 +258,9 @@ def proportional_odds_batch(
     """
     trials = many_trials(outcome, arm, covariates, names=names, arms=arms)
     levels = _levels(trials)
-    return in_chunks(lambda rows: _fit(trials.only(rows), levels, drop_absent), trials, levels.size**2)
+    ordered = np.sort(trials.outcome, axis=1)
+    most = int((np.diff(ordered, axis=1) > 0).sum(axis=1).max(initial=0)) + 1
+    return in_chunks(lambda rows: _fit(trials.only(rows), levels, drop_absent), trials, most**2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -158,7 +158,8 @@ def restricted_mean_trials(time: ArrayLike, event: ArrayLike, arm: ArrayLike, ho
         For arrays that do not fit each other or hold what they should not. A trial whose follow-up ends before the
         horizon, or in which nobody had the event before it, does not raise: its reason is among the `failures`.
     """
-    if not number("horizon", horizon, "a finite time above 0") > 0:
+    horizon = number("horizon", horizon, "a finite time above 0")
+    if not horizon > 0:
         raise InputError("horizon", horizon, "a finite time above 0")
     given = checked_trials(time, event, arm)
     effect, error = np.full(len(given), np.nan), np.full(len(given), np.nan)
