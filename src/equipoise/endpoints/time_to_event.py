@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,7 +109,7 @@ def _covariates(endpoint: TimeToEventEndpoint) -> tuple[str, ...]:
 
 
 def _one(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData, at: int) -> Estimate:
-    """One experimental arm against control; raises `InputError` or `NotEstimable` with the reason where it cannot be."""
+    """One experimental arm against control; raises `InputError` or `NotEstimable` with the reason why not."""
     time, event, strata = _outcome(endpoint, protocol, data)
     pair = _pair(data.arm, at)
     time = np.where(pair < 0, np.nan, time)
@@ -255,8 +254,8 @@ def plan(endpoint: TimeToEventEndpoint, protocol: Protocol, law: Law) -> Endpoin
     """Effect and variance under a scenario, of patients followed to the measure's visit or until they leave.
 
     A hazard ratio is planned by events, with the information to expect at the protocol's allocation (see
-    `expected_hazard_ratio`); restricted means by patients, with Greenwood's variance. Strata and covariates are taken to
-    explain nothing.
+    `expected_hazard_ratio`); restricted means by patients, with Greenwood's variance. Strata and covariates are taken
+    to explain nothing.
 
     Raises
     ------
@@ -330,7 +329,8 @@ def describe(endpoint: TimeToEventEndpoint, protocol: Protocol) -> Description:
         " with log-log limits."
     )
     unseen = "their times are censored when they were last seen"
-    leaving = "Leaving the trial says nothing of when the event would have come, given the arm"
+    given = ["the arm", *(["the stratum"] if endpoint.strata else []), *(["covariates"] if endpoint.covariates else [])]
+    leaving = f"Leaving the trial says nothing of when the event would have come, given {listed(given)}."
     references = _SOURCES["curves"] + _SOURCES[endpoint.test]
     if _by_means(endpoint):
         until = days(_horizon(endpoint))
@@ -341,7 +341,7 @@ def describe(endpoint: TimeToEventEndpoint, protocol: Protocol) -> Description:
             ),
             kind="from the area between the Kaplan-Meier curves",
             measured=f"time to {name} within {until} days",
-            assumptions=(f"{leaving}.",),
+            assumptions=(leaving,),
             references=references,
             unseen=unseen,
         )
@@ -355,20 +355,12 @@ def describe(endpoint: TimeToEventEndpoint, protocol: Protocol) -> Description:
             kind=f"from the log-rank test{within}",
             measured=name,
             assumptions=(
-                f"{leaving}{' and the stratum' if endpoint.strata else ''}.",
+                leaving,
                 f"{proportional}, for the hazard ratio to sum it up; the test of no effect holds without that.",
             ),
             references=references,
             unseen=unseen,
         )
-    given = "".join(
-        f"{word} the {noun}"
-        for word, noun, there in (
-            (",", "stratum", endpoint.strata),
-            (" and", "covariates", endpoint.covariates),
-        )
-        if there
-    )
     return Description(
         method=(
             f"{curves} Arms are compared by Cox regression{within}; covariates {covariates_text(endpoint.covariates)}."
@@ -377,7 +369,7 @@ def describe(endpoint: TimeToEventEndpoint, protocol: Protocol) -> Description:
         ),
         kind=f"from a Cox regression{within}",
         measured=name,
-        assumptions=(f"{leaving}{given}.", f"{proportional}{', given the covariates' if endpoint.covariates else ''}."),
+        assumptions=(leaving, f"{proportional}{', given the covariates' if endpoint.covariates else ''}."),
         references=references,
         unseen=unseen,
     )

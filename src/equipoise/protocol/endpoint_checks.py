@@ -243,7 +243,8 @@ def _truth(place: Place, law: dict[str, Any], measure: dict[str, Any]) -> Iterat
         if law.get(key) in (None, (), []):
             yield Finding((*place, key), None, f"is missing; a measure of kind '{kind}' needs it")
     for key, value in law.items():
-        if key in _ALL_TOLD and key not in (*needed, *also):
+        said = value not in (None, (), []) and value != _UNSAID.get(key)
+        if said and key in _ALL_TOLD and key not in (*needed, *also):
             yield Finding((*place, key), value, f"has no meaning for a measure of kind '{kind}'")
     shares, levels = numbers(law.get("shares")), measure.get("levels")
     if kind == "ordinal" and shares and isinstance(levels, (list, tuple)):
@@ -264,6 +265,7 @@ _TOLD = {
     "time": (("median_days",), ("shape",)),
     "guess": (("guesses_experimental",), ("does_not_know",)),
 }
+_UNSAID = {"dispersion": 0.0, "shape": 1.0, "does_not_know": 0.0}
 _ALL_TOLD = frozenset(key for needed, also in _TOLD.values() for key in (*needed, *also))
 
 

@@ -150,11 +150,20 @@ class Protocol(Part):
         """The primary endpoint."""
         return next(endpoint for endpoint in self.endpoints if endpoint.role == "primary")
 
+    def endpoint(self, name: str) -> Any:
+        """The endpoint of that name; raises `InputError` naming those there are."""
+        for found in self.endpoints:
+            if found.name == name:
+                return found
+        raise InputError("endpoint", name, f"one of {', '.join(item.name for item in self.endpoints)}")
+
     @property
     def used_covariates(self) -> frozenset[str]:
         """Covariates that an analysis or the allocation needs, 'baseline' among them where it does."""
         named = [*self.analysis.covariates, *self.allocation.strata]
-        named += [name for item in self.endpoints for key in ("covariates", "strata") for name in getattr(item, key, ())]
+        named += [
+            name for item in self.endpoints for key in ("covariates", "strata") for name in getattr(item, key, ())
+        ]
         return frozenset(named)
 
     @property
@@ -204,7 +213,9 @@ class Protocol(Part):
 
     def response_rule(self, name: str) -> ResponseEndpoint:
         """The response endpoint of that name."""
-        return next(item for item in self.endpoints if isinstance(item, ResponseEndpoint) and item.name == name)
+        found = self.endpoint(name)
+        assert isinstance(found, ResponseEndpoint)
+        return found
 
     def responded(self, rule: ResponseEndpoint, baseline: Any, score: Any) -> Any:
         """Whether scores have improved on the baseline as much as the rule asks; False where either is NaN.

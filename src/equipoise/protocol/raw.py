@@ -44,7 +44,7 @@ class Raw:
     @property
     def has_scale(self) -> bool:
         """Whether the protocol names a rating scale, known or not."""
-        return "outcome" in self.table
+        return self.table.get("outcome") is not None
 
     @property
     def primary(self) -> dict[str, Any]:

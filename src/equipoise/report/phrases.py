@@ -58,8 +58,7 @@ class EffectPhrases:
     ) -> EffectPhrases:
         """For an estimate of a trial, of the protocol's experimental arm and primary endpoint unless named."""
         protocol = result.protocol
-        chosen = next((item for item in protocol.endpoints if item.name == endpoint), protocol.primary)
-        described = describe(chosen, protocol)
+        described = describe(protocol.primary if endpoint is None else protocol.endpoint(endpoint), protocol)
         return cls(
             estimate.scale,
             estimate.better,

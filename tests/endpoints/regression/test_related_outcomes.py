@@ -1,23 +1,17 @@
 """Several outcomes in one model: what is exact, what others computed, and many trials at once."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from contrast_reference import CHILDREN, RELATED, related_outcomes
 from equipoise.endpoints.regression.ancova import ancova
 from equipoise.endpoints.regression.related_outcomes import fit_related_outcomes, pooled_deviations
 from equipoise.endpoints.regression.related_outcomes_batch import combined_batch
 from equipoise.errors import InputError
 from equipoise.mixed import FitError
-
-
-def related(patients=24):
-    """Whole numbers by arithmetic alone: three outcomes, each with a covariate of its own, and one in common."""
-    i = np.arange(patients)
-    arm = i % 2
-    own = np.stack([(7 * i + 3) % 11 + 5, (5 * i + 1) % 13 + 2, (3 * i * i + i) % 17], axis=1).astype(float)
-    age = 20.0 + (11 * i) % 23
-    noise = np.stack([(i * i + 2 * i) % 7, (i * i + 5) % 7 + (3 * i) % 5, (2 * i * i + i) % 7 + (i * i) % 5], axis=1)
-    return own // 2 + noise - 2 * arm[:, None] + (age // 6)[:, None], arm, own, age
 
 
 def drawn(trials=1, patients=60, outcomes=4, seed=3, effect=-1.0):
@@ -30,39 +24,8 @@ def drawn(trials=1, patients=60, outcomes=4, seed=3, effect=-1.0):
     return outcome, arm, own, age
 
 
-# R 4.2.2, nlme 3.1-162: gls(y ~ 0 + o + o:arm + o:own + o:age, correlation = corSymm(form = ~ outcome + 1 | id),
-# weights = varIdent(form = ~ 1 | o)): differences, their standard errors, sum and its error, log-likelihood. The
-# optimiser of gls stops some 1e-5 standard errors from the maximum.
-GLS = {
-    "reml": (
-        (-1.93651522286, -1.89640097267, -1.05456861646),
-        (1.24626792956, 1.77389904511, 1.64789213161),
-        (-4.88748481198, 2.83247855973),
-        -163.445411195,
-    ),
-    "ml": (
-        (-1.93896099996, -1.89704066006, -1.05558777897),
-        (1.14486028328, 1.62807290271, 1.50631768377),
-        (-4.891589439, 2.59938041787),
-        -158.496747541,
-    ),
-    "missing": (
-        (-1.921369250351, -2.407256596268, -0.877613191169),
-        (1.27332213974, 2.37420631703, 1.69157881408),
-        (-5.20623903779, 3.30240933056),
-        -155.110053464,
-    ),
-}
-
-
-@pytest.mark.parametrize("case", GLS)
-def test_as_computed_by_rs_gls(case):
-    outcome, arm, own, age = related()
-    if case == "missing":
-        outcome.ravel()[[1, 14, 30, 59]] = np.nan
-    method = "ml" if case == "ml" else "reml"
-    found = fit_related_outcomes(outcome, arm, own=own, covariates=age[:, None], method=method)
-    effects, errors, (total, error), likelihood = GLS[case]
+def assert_as_gls(found, reference):
+    effects, errors, (total, error), likelihood = reference
     for ours, effect, spread in zip(found.estimates(), effects, errors, strict=True):
         assert ours.effect == pytest.approx(effect, abs=2e-5 * spread)
         assert ours.standard_error == pytest.approx(spread, rel=2e-5)
@@ -70,6 +33,25 @@ def test_as_computed_by_rs_gls(case):
     assert found.combined().standard_error == pytest.approx(error, rel=2e-5)
     assert found.fit.log_likelihood == pytest.approx(likelihood, abs=2e-8)
     assert found.fit.log_likelihood >= likelihood - 1e-9
+
+
+@pytest.mark.parametrize("case", RELATED)
+def test_as_computed_by_rs_gls(case):
+    outcome, arm, own, age = related_outcomes(case)
+    method = "ml" if case == "ml" else "reml"
+    assert_as_gls(fit_related_outcomes(outcome, arm, own=own, covariates=age[:, None], method=method), RELATED[case])
+
+
+def test_symptom_clusters_of_children_after_a_disaster_as_computed_by_rs_gls():
+    pandas = pytest.importorskip("pandas")
+    folder = os.environ.get("EQUIPOISE_SHARED")
+    if not folder or not (path := Path(folder) / "data/ptsd_emdr_cbt_children/fdd.csv").exists():
+        pytest.skip("EQUIPOISE_SHARED does not name a folder with this data set")
+    frame = pandas.read_csv(path)
+    after, before = (frame[[f"yc{which}{visit}" for which in "abc"]].to_numpy() for visit in (2, 1))
+    found = fit_related_outcomes(after, (frame["trt"] == "E").to_numpy().astype(int), own=before)
+    assert found.rows.sum() == 29
+    assert_as_gls(found, CHILDREN)
 
 
 def test_maximum_likelihood_is_the_fixed_point_of_feasible_least_squares():

@@ -18,7 +18,13 @@ from .strata import Strata, one_trial_of, strata_of
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CochranMantelHaenszel", "cochran_mantel_haenszel", "compare_strata", "stratified_estimate"]
+__all__ = [
+    "CochranMantelHaenszel",
+    "cochran_mantel_haenszel",
+    "compare_strata",
+    "compared_strata",
+    "stratified_estimate",
+]
 
 _NOTHING = 1e-12
 
@@ -84,8 +90,8 @@ def cochran_mantel_haenszel(
 
 def compared_strata(
     strata: Strata, comparison: Comparison
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Effect, standard error and whether there is one, each of the shape of the trials."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, InputError]]:
+    """Effect, standard error, and what is wrong with the trials that have none; strata of shape (trials, strata)."""
     events1, total1, events2, total2 = strata.tables
     rest1, rest2 = total1 - events1, total2 - events2
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,7 +123,8 @@ def compared_strata(
                 + (other * discordant).sum(axis=-1) / (2 * below**2)
             )
         sound = np.isfinite(effect) & np.isfinite(variance) & (variance > 0)
-    return np.where(sound, effect, np.nan), np.sqrt(np.where(sound, variance, np.nan)), sound
+    failures = {row: _reason(strata.trial(row), comparison) for row in np.flatnonzero(~sound).tolist()}
+    return np.where(sound, effect, np.nan), np.sqrt(np.where(sound, variance, np.nan)), failures
 
 
 def _reason(strata: Strata, comparison: Comparison) -> InputError:
@@ -169,11 +176,10 @@ def stratified_estimate(
         For counts that are not whole, negative or above their total, and where the tables bear no such estimate.
     """
     choice("comparison", comparison, COMPARISONS)
-    strata = one_trial_of(events1, total1, events2, total2)
-    effect, error, sound = compared_strata(strata, comparison)
-    if not sound:
-        raise _reason(strata, comparison)
-    return Estimate(float(effect), float(error), scale=SCALES[comparison], better=better, label=label)
+    effect, error, failures = compared_strata(one_trial_of(events1, total1, events2, total2).alone, comparison)
+    if failures:
+        raise failures[0]
+    return Estimate(float(effect[0]), float(error[0]), scale=SCALES[comparison], better=better, label=label)
 
 
 def compare_strata(
@@ -202,8 +208,5 @@ def compare_strata(
     strata = strata_of(events1, total1, events2, total2)
     if strata.patients.ndim != 2:
         raise InputError("events1", strata.patients.shape, "counts of two dimensions, trials and strata")
-    effect, error, sound = compared_strata(strata, comparison)
-    failures = {}
-    for row in np.flatnonzero(~sound).tolist():
-        failures[row] = str(_reason(strata.trial(row), comparison))
-    return BatchEstimates.of(effect, error, failures=failures)
+    effect, error, failures = compared_strata(strata, comparison)
+    return BatchEstimates.of(effect, error, failures={row: str(reason) for row, reason in failures.items()})

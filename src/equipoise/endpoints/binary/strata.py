@@ -53,8 +53,16 @@ class Strata:
 
     def trial(self, row: int) -> Strata:
         """One of many trials."""
-        parts = (*self.tables, self.patients, self.one_sided, self.uniform)
-        return Strata(*(part[row] for part in parts))
+        return Strata(*(part[row] for part in self._parts))
+
+    @property
+    def alone(self) -> Strata:
+        """One trial as many of which there is one."""
+        return Strata(*(part[None] for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[NDArray, ...]:
+        return (*self.tables, self.patients, self.one_sided, self.uniform)
 
     def share(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values over the patients of their stratum; 0 of an empty stratum."""

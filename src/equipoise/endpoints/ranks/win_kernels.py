@@ -51,8 +51,8 @@ def compare_pairs(values, observed, followed, arm, stratum, strata, margins, low
     Parameters
     ----------
     values, observed, followed
-        Components; of times, whether the event happened; of counts, how long they were counted, shape (trials, patients,
-        components).
+        Components; of times, whether the event happened; of counts, how long they were counted; shape (trials,
+        patients, components).
     arm, stratum
         Codes, shape (trials, patients); arm below 0 for patients who do not count.
     strata

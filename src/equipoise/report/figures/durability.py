@@ -22,7 +22,7 @@ __all__ = ["durability_figure", "durability_result", "median_text", "without_fol
 
 def durability_result(result: TrialResult) -> DurabilityResult | None:
     """The first loss-of-response endpoint that could be analysed."""
-    return next((item for item in result.secondary if isinstance(item, DurabilityResult)), None)
+    return next((item for item in (result.primary, *result.secondary) if isinstance(item, DurabilityResult)), None)
 
 
 def without_follow_up(curve: KaplanMeier) -> bool:
