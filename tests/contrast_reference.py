@@ -5,16 +5,17 @@
 
 import numpy as np
 
-# Beat the Blues (HSAUR): score ~ visit + arm by visit + baseline + antidepressant + length, by REML; the treatment minus
-# usual care over months 2, 3, 5 and 8, days 61, 91, 152 and 243: effect and standard error.
+# Beat the Blues (HSAUR): score ~ visit + arm by visit + baseline + antidepressant + length, by REML; the treatment
+# minus usual care over months 2, 3, 5 and 8, days 61, 91, 152 and 243: effect and standard error.
 BEAT_THE_BLUES = {
     "average": (-1.93362333046, 1.78146695023),
     "slope": (0.111743063608, 0.0704991011937),
     "area": (-1.67222799841, 1.58749459719),
 }
 
-# The trial made by `related_outcomes`, y ~ outcome + outcome by (arm, own covariate, age): differences of three outcomes,
-# their standard errors, the sum and its standard error, and the log-likelihood. "missing" is REML without four outcomes.
+# The trial made by `related_outcomes`, y ~ outcome + outcome by (arm, own covariate, age): differences of three
+# outcomes, their standard errors, the sum and its standard error, and the log-likelihood. "missing" is REML without
+# four outcomes.
 RELATED = {
     "reml": (
         (-1.93651522286, -1.89640097267, -1.05456861646),
@@ -36,8 +37,8 @@ RELATED = {
     ),
 }
 
-# Children after a disaster, EMDR minus CBT: intrusion, avoidance and arousal of the PTSD Reaction Index after treatment,
-# each given itself before; as above, by REML.
+# Children after a disaster, EMDR minus CBT: intrusion, avoidance and arousal of the PTSD Reaction Index after
+# treatment, each given itself before; as above, by REML.
 CHILDREN = (
     (-1.802546732286, -0.173055812776, -1.712353509610),
     (1.22735627402, 1.54111923795, 1.26206537788),

@@ -8,9 +8,21 @@ from typing import Any
 from equipoise.protocol import Protocol, gallery_text
 
 
+def plain_table(name: str = "ptsd-ketamine") -> dict[str, Any]:
+    """A gallery trial's table; of the ketamine trial the scale, the response and its loss only, no family of tests."""
+    table = tomllib.loads(gallery_text(name))
+    if name == "ptsd-ketamine":
+        del table["measures"], table["testing"]
+        table["endpoints"] = table["endpoints"][:3]
+        for scenario in table["scenarios"].values():
+            for arm in scenario["arms"].values():
+                del arm["measures"]
+    return table
+
+
 def edited(name: str = "ptsd-ketamine", **changes: Any) -> Protocol:
     """A gallery protocol with values replaced: `stopping__alpha` is alpha in [stopping], None removes a key."""
-    table = copy.deepcopy(tomllib.loads(gallery_text(name)))
+    table = copy.deepcopy(plain_table(name))
     for path, value in changes.items():
         *parents, last = path.split("__")
         place = table
@@ -58,7 +70,7 @@ def with_measures(endpoints: list[dict[str, Any]] | None = None, **changes: Any)
     """The ketamine trial with a measure of every kind, true in all scenarios; `endpoints` come after its own three, or
     in their place when one of them is primary.
     """
-    table = tomllib.loads(gallery_text("ptsd-ketamine"))
+    table = plain_table()
     for scenario in table["scenarios"].values():
         for arm, truth in TRUTHS.items():
             scenario["arms"][arm]["measures"] = truth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,3 +37,24 @@ def random_trials(seed: int, trials: int = 80, patients: int = 14) -> tuple[np.n
     values[4] = np.where(arm[4] == 1, 10.0, 1.0)
     arm[5] = -1
     return values, arm
+
+
+def verdict(one, other, components):
+    """1, -1 or 0 and the level that decided: what is known of two patients in words turned into code."""
+    for level, item in enumerate(components):
+        (value, happened, span), (value_of_other, happened_of_other, span_of_other) = one[level], other[level]
+        if math.isnan(value) or math.isnan(value_of_other):
+            continue
+        gap = value - value_of_other
+        if not item.time:
+            higher = bool(gap > 0 and gap >= item.margin and span <= span_of_other) - bool(
+                gap < 0 and -gap >= item.margin and span_of_other <= span
+            )
+        else:
+            # a patient whose follow-up ends at a time has her event after it
+            longer = happened_of_other and gap >= item.margin and (gap > 0 or not happened)
+            shorter = happened and -gap >= item.margin and (gap < 0 or not happened_of_other)
+            higher = bool(longer) - bool(shorter)
+        if higher:
+            return (higher if item.better == "higher" else -higher), level
+    return 0, -1

@@ -231,11 +231,11 @@ def _look_line(look: Look) -> None:
 
 def _closing(result: TrialResult, folder: Path, *, with_data: bool) -> None:
     from .conduct import write_data, write_text
-    from .report import comparisons_table, summary, testing_table, write_report
+    from .report import comparisons_table, family_table, summary, write_report
     from .terminal import print_table
 
     typer.echo(f"\n{summary(result)}\n")
-    for table in (comparisons_table(result), testing_table(result)):
+    for table in (comparisons_table(result), family_table(result)):
         if table is not None:
             print_table(table.title, list(table.header), [list(row) for row in table.rows])
     write_text(folder / "result.json", result.to_json())

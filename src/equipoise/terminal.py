@@ -93,6 +93,9 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
             f"{stopping.efficacy.described}, alpha {stopping.alpha:g}, {sides}-sided",
         ],
     ]
+    if protocol.testing:
+        tests = f"{protocol.testing.procedure}: {', '.join(protocol.testing.hypotheses)}"
+        about.append(["tested together", tests])
     if stopping.futility:
         binding = "binding" if stopping.futility.binding else "non-binding"
         beta = "" if stopping.beta is None else f", beta {stopping.beta:g}"
@@ -103,6 +106,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
     visits = [
         [visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits
     ]
+    measures = [[item.name, item.kind, item.visit, item.label] for item in protocol.measures]
     endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
     scenarios = []
     for name, scenario in protocol.scenarios.items():
@@ -123,6 +127,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         (trial.name, ["", ""], about),
         ("Arms", ["arm", "role", "drug", "dose", "given on days"], arms),
         ("Visits", ["visit", "day", "window"], visits),
+        *([("Measures", ["measure", "kind", "visit", "label"], measures)] if measures else []),
         ("Endpoints", ["endpoint", "role", "type", "label"], endpoints),
         ("Scenarios", ["scenario", "arm", "mean at each visit", "SD", "dropout", "median days to loss"], scenarios),
     ]

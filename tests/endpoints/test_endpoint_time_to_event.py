@@ -14,9 +14,10 @@ from equipoise.endpoints.survival.restricted_means import restricted_mean_differ
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
+from equipoise.protocol import Protocol
 from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial_batch import TrialBatch
-from protocols import with_measures
+from protocols import plain_table
 
 SITE = [{"name": "site", "kind": "categorical", "levels": ["north", "south", "west"], "shares": [0.5, 0.3, 0.2]}]
 AGE = [{"name": "age", "kind": "continuous", "mean": 40.0, "sd": 10.0}]
@@ -33,11 +34,22 @@ NAMES = ["cox", "cox strata", "cox adjusted", "cox strata adjusted", "log-rank",
 options = pytest.mark.parametrize("given", OPTIONS, ids=NAMES)
 
 
-def protocol_of(given, role="primary", **changes):
-    endpoint = {"name": "relapse-free", "type": "time-to-event", "role": role, "measure": "relapse"} | given
-    if role == "primary" and given["test"] != "restricted-mean":
-        changes = {"stopping__patients": None, "stopping__fractions": [0.6, 1.0]} | changes
-    return with_measures([endpoint], covariates=SITE + AGE, **changes)
+RELAPSE = {"name": "relapse", "kind": "time", "visit": "week2"}
+TRUTHS = {"midazolam": {"median_days": 10.0}, "ketamine": {"median_days": 20.0, "shape": 1.2}}
+
+
+def protocol_of(given, better="higher", **changes):
+    """The ketamine trial with the time to a relapse as its primary endpoint and nothing else; `changes` are tables."""
+    table = plain_table()
+    for scenario in table["scenarios"].values():
+        for arm, truth in TRUTHS.items():
+            scenario["arms"][arm]["measures"] = {"relapse": truth}
+    endpoint = {"name": "relapse-free", "type": "time-to-event", "role": "primary", "measure": "relapse"} | given
+    if given["test"] != "restricted-mean":
+        del table["stopping"]["patients"]
+        table["stopping"]["fractions"] = [0.6, 1.0]
+    common = {"measures": [RELAPSE | {"better": better}], "endpoints": [endpoint], "covariates": SITE + AGE}
+    return Protocol.model_validate(table | common | changes)
 
 
 def trial(protocol, number=0, patients=80, scenario="later-trials"):
@@ -46,7 +58,7 @@ def trial(protocol, number=0, patients=80, scenario="later-trials"):
 
 def direct(protocol, data, at=1):
     """The endpoint by the single functions on hand-made arrays."""
-    endpoint, found = protocol.endpoints[-1], data.measure("relapse")
+    endpoint, found = protocol.primary, data.measure("relapse")
     members = (data.arm == 0) | (data.arm == at)
     time, event, arm = found.value[members], found.observed[members], (data.arm[members] == at).astype(int)
     strata = data.covariates["site"][members] if endpoint.strata else None
@@ -131,20 +143,33 @@ def test_many_trials_equal_each_of_them(given):
     assert np.isnan(found.effect[list(reasons)]).all()
 
 
+def with_relapse(law, *changes):
+    """A truth with something else true of the arms' relapses."""
+    arms = zip(law.arms, changes, strict=True)
+    return replace(
+        law,
+        arms=tuple(
+            replace(arm, measures={**arm.measures, "relapse": arm.measures["relapse"].model_copy(update=changed)})
+            for arm, changed in arms
+        ),
+    )
+
+
 @options
 def test_plan_is_what_large_trials_show(given):
-    """600 virtual trials of 160 patients with dropout and windows: mean effect and its spread, and how many events."""
+    """500 virtual trials of 300 patients, 2 : 1, with dropout: mean effect, its standard error and spread, events."""
     protocol = protocol_of(given, allocation={"method": "simple", "ratio": {"ketamine": 2.0, "midazolam": 1.0}})
-    endpoint, patients, count = protocol.primary, 160, 600
+    endpoint, patients, count = protocol.primary, 300, 500
     truth = Truth.of(protocol, "later-trials")
+    truth = with_relapse(truth, {"median_days": 10.0, "shape": 0.9}, {"median_days": 13.0, "shape": 1.1})
     planned = endpoints.plan(endpoint, protocol, truth)
-    trials = [trial(protocol, number, patients) for number in range(count)]
+    trials = [virtual_trial(protocol, truth, generator_for(1, "planned", at), patients) for at in range(count)]
     found = endpoints.batch(endpoint, protocol, TrialBatch.of(trials))
     assert not found.failures
     error = planned.information(patients, protocol.shares()) ** -0.5
-    assert np.mean(found.effect) == pytest.approx(planned.effect, abs=4.5 * error / np.sqrt(count) + 0.02 * error)
-    assert np.mean(found.standard_error) == pytest.approx(error, rel=0.05)
-    assert np.std(found.effect) == pytest.approx(error, rel=0.12)
+    assert np.mean(found.effect) == pytest.approx(planned.effect, abs=4.5 * error / np.sqrt(count))
+    assert np.mean(found.standard_error) == pytest.approx(error, rel=0.03)
+    assert np.std(found.effect) == pytest.approx(error, rel=0.13)
     accrued = [endpoints.accrued(endpoint, protocol, data) for data in trials]
     if given["test"] == "restricted-mean":
         assert (planned.unit, planned.units_per_patient) == ("patients", 1.0)
@@ -158,14 +183,10 @@ def test_plan_is_what_large_trials_show(given):
 def test_plan_near_no_effect_is_schoenfelds():
     for test in ("cox", "log-rank"):
         protocol = protocol_of({"test": test})
-        law = Truth.of(protocol, "later-trials")
-        arms = [
-            replace(arm, measures={**arm.measures, "relapse": arm.measures["relapse"].model_copy(update=changed)})
-            for arm, changed in zip(
-                law.arms, ({"median_days": 100.0}, {"median_days": 101.0, "shape": 1.0}), strict=True
-            )
-        ]
-        planned = endpoints.plan(protocol.primary, protocol, replace(law, arms=tuple(arms)))
+        law = with_relapse(
+            Truth.of(protocol, "later-trials"), {"median_days": 100.0}, {"median_days": 101.0, "shape": 1.0}
+        )
+        planned = endpoints.plan(protocol.primary, protocol, law)
         assert planned.effect == pytest.approx(np.log(100 / 101), rel=0.01)
         events = 1000 * planned.units_per_patient
         assert planned.information(1000, (0.5, 0.5)) == pytest.approx(events / 4, rel=0.01)
@@ -204,15 +225,10 @@ def test_power_of_the_plan_is_that_of_simulated_trials():
 
 
 def test_an_event_that_is_good_turns_the_direction():
-    measures = [dict(item) for item in with_measures().model_dump(mode="python")["measures"]]
-    for item in measures:
-        if item["name"] == "relapse":
-            item["better"] = "lower"
     for given, better in (({"test": "cox"}, "higher"), ({"test": "restricted-mean", "horizon": 7.0}, "lower")):
-        protocol = protocol_of(given, role="secondary", measures=measures)
-        endpoint = protocol.endpoints[-1]
-        assert endpoints.primary_estimate(endpoint, protocol, trial(protocol)).better == better
-        assert endpoints.plan(endpoint, protocol, Truth.of(protocol, "later-trials")).better == better
+        protocol = protocol_of(given, better="lower")
+        assert endpoints.primary_estimate(protocol.primary, protocol, trial(protocol)).better == better
+        assert endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "later-trials")).better == better
 
 
 def test_tables_and_text():
@@ -301,3 +317,42 @@ def test_strata_and_horizons_without_an_answer():
     late = {"relapse": law.arms[0].measures["relapse"].model_copy(update={"median_days": 1e12})}
     with pytest.raises(InputError, match="events in both arms"):
         endpoints.plan(long.primary, long, replace(law, arms=tuple(replace(arm, measures=late) for arm in law.arms)))
+
+
+def three_arms(given):
+    """A third arm, as good as the second, allocated half as often."""
+    protocol = protocol_of(given)
+    table = protocol.model_dump(mode="python", exclude_unset=True)
+    table["arms"] = [*table["arms"], {"name": "high-dose", "role": "experimental"}]
+    table["allocation"] = {"method": "simple", "ratio": {"ketamine": 2.0, "midazolam": 2.0, "high-dose": 1.0}}
+    table["analysis"] = table["analysis"] | {"experimental": "ketamine"}
+    for scenario in table["scenarios"].values():
+        scenario["arms"]["high-dose"] = scenario["arms"]["ketamine"]
+    return Protocol.model_validate(table)
+
+
+@options
+def test_a_third_arm_is_compared_with_control_alone(given):
+    protocol = three_arms(given)
+    data = trial(protocol, patients=100)
+    result = endpoints.estimate(protocol.primary, protocol, data)
+    assert [found.arm for found in result.comparisons] == ["ketamine", "high-dose"]
+    for at, found in enumerate(result.comparisons, start=1):
+        theirs = direct(protocol, data, at)
+        assert found.estimate.effect == pytest.approx(theirs.effect, rel=1e-10)
+        assert found.estimate.standard_error == pytest.approx(theirs.standard_error, rel=1e-10)
+    relapse = data.measure("relapse")
+    if given["test"] != "restricted-mean":
+        counted = int(relapse.observed[data.arm <= 1].sum())
+        assert endpoints.accrued(protocol.primary, protocol, data) == counted
+        assert np.isfinite(endpoints.reached(protocol.primary, protocol, data)).sum() == counted
+        planned = endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "later-trials"))
+        assert 0 < planned.units_per_patient < 0.8
+    batch = endpoints.batch(protocol.primary, protocol, TrialBatch.of([data, data.only(data.arm <= 1)]))
+    np.testing.assert_allclose(batch.effect, result.estimate.effect, rtol=1e-10)
+    censored = replace(relapse, observed=relapse.observed & (data.arm != 2))
+    changed = replace(data, measures={"relapse": censored})
+    if given["test"] == "cox":
+        result = endpoints.estimate(protocol.primary, protocol, changed)
+        assert [found.arm for found in result.comparisons] == ["ketamine"]
+        assert any(note.startswith("high-dose: not compared; ") for note in result.notes)

@@ -7,13 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from equipoise.protocol import Protocol, gallery, gallery_text
-from protocols import MEASURES, with_measures
+from protocols import MEASURES, plain_table, with_measures
 
 CLUSTERS = {"name": "clusters", "type": "clusters", "visit": "week2"}
 
 
 def faults(endpoints=(), measures=MEASURES, **sections):
-    table = copy.deepcopy(tomllib.loads(gallery_text("ptsd-ketamine"))) | sections
+    table = copy.deepcopy(plain_table()) | sections
     table["measures"] = list(measures)
     table["endpoints"] = [*table["endpoints"], *endpoints]
     with pytest.raises(ValidationError) as caught:
@@ -72,6 +72,16 @@ def faults(endpoints=(), measures=MEASURES, **sections):
             "unknown modelled visit",
         ),
         ({"type": "ordinal", "measure": "cgi", "covariates": ["weight"]}, "endpoints.3.covariates.0", "unknown"),
+        (
+            {"type": "ordinal", "measure": "cgi", "method": "win-probability", "covariates": ["baseline"]},
+            "endpoints.3.covariates",
+            "expected method = 'proportional-odds'",
+        ),
+        (
+            {"type": "count", "measure": "panic", "variance": "robust"},
+            "endpoints.3.variance",
+            "is of Poisson regression",
+        ),
     ],
 )
 def test_faults_of_endpoints(endpoint, place, message):
@@ -112,7 +122,7 @@ def test_faults_of_measures(change, place, message):
     ],
 )
 def test_faults_of_truths(measure, law, message):
-    scenarios = tomllib.loads(gallery_text("ptsd-ketamine"))["scenarios"]
+    scenarios = plain_table()["scenarios"]
     scenarios["no-effect"]["arms"]["ketamine"]["measures"] = {measure: law}
     found = faults(scenarios=scenarios)
     assert any(message in text for text in found.values()), found

@@ -13,7 +13,13 @@ from equipoise.protocol import ProtocolError, find_protocol, gallery_names, gall
 
 
 def test_names():
-    assert gallery_names() == ("beat-the-blues", "ptsd-ketamine")
+    assert gallery_names() == (
+        "beat-the-blues",
+        "indomethacin-pancreatitis",
+        "ptsd-ketamine",
+        "relapse-after-treatment",
+        "xanomeline-alzheimer",
+    )
 
 
 @pytest.mark.parametrize("name", gallery_names())

@@ -122,11 +122,11 @@ def batch(endpoint: ClustersEndpoint, protocol: Protocol, trials: TrialBatch) ->
         outcomes = scores - before if change else scores
         visits = (first, endpoint.visit) if adjusted or change else (endpoint.visit,)
         wrong = np.logical_or.reduce([sums_differ(protocol, trials, visit).any(axis=1) for visit in visits])
-        seen = np.where(np.isnan(scores).all(axis=2) | (trials.arm < 0), np.nan, 0.0)
+        recorded = np.where(np.isnan(scores).all(axis=2) | (trials.arm < 0), np.nan, 0.0)
         others = [name for name in analysis.covariates if name != "baseline"]
-        for rows in of_same_levels(protocol, trials, others, ~np.isnan(seen))[0]:
+        for rows in of_same_levels(protocol, trials, others, ~np.isnan(recorded))[0]:
             part = some_of(trials, rows)
-            _, columns = model_columns(protocol, part, others, seen[rows])
+            _, columns = model_columns(protocol, part, others, recorded[rows])
             found[:, rows] = combined_batch(
                 outcomes[rows],
                 part.arm,

@@ -1,4 +1,4 @@
-"""Response at a visit: risks, their difference, and the number needed to treat."""
+"""Response, by a rule on the rating scale or as a binary measure: risks, their comparison, number needed to treat."""
 
 from __future__ import annotations
 
@@ -6,121 +6,205 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, NotEstimable
 from ..estimate import Estimate
+from ..wording import arm_label, counted, listed, reason, visit_label
+from .adjusted import adjusted_batch
+from .batch import BatchEstimates
+from .binary.counting import count_tables
+from .binary.g_computation import g_computation_batch
 from .binary.number_needed_to_treat import number_needed_to_treat
-from .binary.proportions import RiskDifference, risk_difference, wilson_interval
-from .planning.law import EndpointPlan, Law
-from .results import ArmResponse, Comparison, ResponseResult
+from .binary.response_tables import response_tables
+from .binary.response_words import describe
+from .planning.law import ArmLaw, EndpointPlan, Law
+from .response_model import (
+    EFFECTS,
+    ResponseModel,
+    better_of,
+    check_options,
+    compare_counts,
+    in_denominator,
+    responded,
+    response_values,
+)
+from .results import Comparison, ResponseResult
+from .some_trials import fill_singly
+from .strata import stratum_codes, with_unknown_levels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import TrialData
     from ..protocol import Protocol, ResponseEndpoint
+    from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "estimate", "plan", "primary", "responded"]
-
-
-def responded(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Whether each patient was seen to respond, shape (patients,)."""
-    return protocol.responded(endpoint, data.baseline, data.at(endpoint.visit))
+__all__ = ["analysed", "batch", "describe", "estimate", "in_denominator", "plan", "primary", "responded"]
 
 
 def analysed(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who is in the denominator: those whose visit was due and, if the protocol says so, only those seen there.
-
-    A patient who has not reached the visit by the cut of the data is in no denominator; one without a baseline
-    score can neither respond nor fail to, and is left out.
-    """
-    known = ~np.isnan(data.baseline)
-    if endpoint.missing == "observed-only":
-        return known & ~np.isnan(data.at(endpoint.visit))
-    return known & data.is_due(endpoint.visit)
-
-
-def _counted(patients: int) -> str:
-    return "1 patient" if patients == 1 else f"{patients} patients"
-
-
-def _difference(
-    endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData, arm: int, level: float
-) -> RiskDifference:
-    response, counts = responded(endpoint, protocol, data), analysed(endpoint, protocol, data)
-    cells = []
-    for at in (arm, 0):
-        members = counts & (data.arm == at)
-        if not members.any():
-            raise InputError(
-                f"response in arm {data.arm_names[at]}", 0, f"at least one patient due at {endpoint.visit}"
-            )
-        cells += [int((members & response).sum()), int(members.sum())]
-    return risk_difference(*cells, level=level)
+    """Who enters the comparison: the denominator, less those whose stratum or covariates are not known; (patients,)."""
+    return ResponseModel(endpoint, protocol, data).kept
 
 
 def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
-    """The risk difference, experimental minus control, with the score test's standard error: what a look needs."""
-    found = _difference(endpoint, protocol, data, 1, 0.95)
-    return found.score_estimate("higher", endpoint.label or endpoint.name), ()
+    """Experimental arm against control: what a look needs.
+
+    A risk difference has the standard error that holds if there is none (score test), over strata that of Cochran,
+    Mantel and Haenszel's test; adjusted or imputed risks, and ratios as logarithms, have their own.
+    """
+    return ResponseModel(endpoint, protocol, data).compare(), ()
+
+
+def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """`primary` of many trials; multiple imputation goes through them one by one."""
+    check_options(endpoint)
+
+    def single(data: TrialData) -> Estimate:
+        return primary(endpoint, protocol, data)[0]
+
+    values = response_values(endpoint, protocol, trials)
+    if endpoint.covariates:
+        arms = len(trials.arm_names)
+
+        def fit(rows: NDArray[np.intp], names: list[str], columns: NDArray[np.float64]) -> BatchEstimates:
+            found = g_computation_batch(
+                values[rows], trials.arm[rows], columns, variance=endpoint.variance, names=names, arms=arms
+            )
+            return found.estimates(endpoint.effect)
+
+        return adjusted_batch(protocol, trials, endpoint.covariates, values, fit, single)
+    found = np.full((3, len(trials)), np.nan)
+    if endpoint.missing == "multiple-imputation":
+        failures = fill_singly(found, np.ones(len(trials), dtype=bool), trials, single)
+        return BatchEstimates.of(found[0], found[1], found[2], failures)
+    tables = count_tables(values, trials.arm, (1, 0), stratum_codes(protocol, trials, endpoint.strata))
+    names = trials.arm_names[1], trials.arm_names[0]
+    effect, error, reasons = compare_counts(endpoint, protocol, tables, names, EFFECTS[endpoint.effect][0])
+    found[0], found[1], found[2] = effect, error, np.inf
+    odd = with_unknown_levels(protocol, trials, endpoint.strata)
+    failures = {row: str(why) for row, why in reasons.items() if not odd[row]}
+    failures |= fill_singly(found, odd, trials, single)
+    return BatchEstimates.of(found[0], found[1], found[2], failures)
 
 
 def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:
-    """The whole result: responders and risk by arm, risk differences (Newcombe), number needed to treat."""
-    level = protocol.confidence_level
-    response, counts = responded(endpoint, protocol, data), analysed(endpoint, protocol, data)
-    seen = ~np.isnan(data.at(endpoint.visit))
-    arms = []
-    for at, name in enumerate(data.arm_names):
-        members = counts & (data.arm == at)
-        events, total = int((members & response).sum()), int(members.sum())
-        if not total:
-            raise InputError(f"response in arm {name}", 0, f"at least one patient due at {endpoint.visit}")
-        interval = wilson_interval(events, total, level)
-        arms.append(ArmResponse(name, events, total, int((members & seen).sum()), events / total, interval))
-    comparisons, notes = [], []
-    for at in range(1, len(data.arm_names)):
-        found = _difference(endpoint, protocol, data, at, level)
+    """The whole result: responders and risk by arm, every arm against control, number needed to treat, other measures.
+
+    Raises
+    ------
+    InputError
+        When an arm has no patients to count, or the covariates bear no model.
+    """
+    model = ResponseModel(endpoint, protocol, data)
+    arms, visit = model.arms, protocol.visit_of(endpoint)
+    comparisons, notes, names = [], [], []
+    for at, name in enumerate(data.arm_names[1:], start=1):
         try:
-            compared = found.score_estimate("higher", endpoint.label or endpoint.name)
-        except InputError:
-            notes.append(f"{data.arm_names[at]}: no test of the difference, as all or none responded in both arms")
+            found = model.compare(at)
+            interval, method = model.interval(at)
+        except (InputError, NotEstimable) as error:
+            notes.append(f"{arm_label(protocol, name)}: no {_noun(endpoint)}; {reason(str(error))}")
+            if at == 1:
+                break
         else:
-            comparisons.append(Comparison(data.arm_names[at], endpoint.visit, compared, found.interval))
-    visit = protocol.visit(endpoint.visit).label or endpoint.visit
-    missing = int((counts & ~seen).sum())
-    if missing:
-        notes.append(f"{_counted(missing)} not seen at {visit}: counted as non-response")
-    waiting = int((~data.is_due(endpoint.visit)).sum())
-    if waiting:
-        notes.append(f"{_counted(waiting)} not yet due at {visit}: not counted")
-    difference = _difference(endpoint, protocol, data, 1, level)
+            comparisons.append(Comparison(name, visit, found, interval))
+            names.append("" if method == "Wald" else method)
+    difference = number = None
+    try:
+        difference = model.difference()
+        number = number_needed_to_treat(difference.effect, difference.interval, model.better)
+    except (InputError, NotEstimable) as error:
+        notes.append(f"no difference in risk, and no number needed to treat; {reason(str(error))}")
     return ResponseResult(
         name=endpoint.name,
         label=endpoint.label or endpoint.name,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
-        patients=int(counts.sum()),
-        notes=tuple(notes),
-        arms=tuple(arms),
+        patients=int(model.kept.sum()),
+        notes=(*notes, *_notes(model)),
+        tables=response_tables(model),
+        interval_name=names[0] if names else "",
+        arms=arms,
         difference=difference,
-        number_needed_to_treat=number_needed_to_treat(difference.effect, difference.interval),
+        number_needed_to_treat=number,
     )
 
 
-def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
-    """Risk difference and binomial variances under a scenario, missing as the protocol counts it."""
-    at = protocol.visit_names.index(endpoint.visit)
-    risks, variances = [], []
-    for arm in law.arms[:2]:
+def _noun(endpoint: ResponseEndpoint) -> str:
+    return "test of the difference" if endpoint.effect == "risk-difference" else endpoint.effect.replace("-", " ")
+
+
+def _notes(model: ResponseModel) -> list[str]:
+    """Who was not seen and how they count, who is not counted, and strata that say nothing."""
+    endpoint, protocol, data = model.endpoint, model.protocol, model.data
+    name = protocol.visit_of(endpoint)
+    visit, notes = visit_label(protocol, name), []
+    if model.unseen:
+        as_what = {
+            "multiple-imputation": f"imputed {endpoint.imputations} times",
+            "non-response": "counted as non-response" if model.better == "higher" else "counted as having the event",
+        }[endpoint.missing]
+        notes.append(f"{counted(model.unseen, 'patient')} not seen at {visit}: {as_what}")
+    waiting = int((~data.is_due(name) & ~model.counts).sum())
+    if waiting:
+        notes.append(f"{counted(waiting, 'patient')} not yet due at {visit}: not counted")
+    lacking = int((model.counts & ~model.kept).sum())
+    if lacking:
+        what = "stratum" if endpoint.strata else "covariate"
+        notes.append(f"{counted(lacking, 'patient')} left out: a {what} missing")
+    if endpoint.strata:
+        several = len(data.arm_names) > 2
+        for at in range(1, len(data.arm_names)):
+            who = f"{arm_label(protocol, data.arm_names[at])}: " if several else ""
+            notes += [who + note for note in model.strata(at).notes()]
+    if endpoint.missing == "multiple-imputation" and model.unseen:
+        notes.append("responders are rounded averages over the completed data sets")
+    return notes
+
+
+def _risk(endpoint: ResponseEndpoint, protocol: Protocol, arm: ArmLaw) -> tuple[float, float]:
+    """Risk of a patient who counts, and the share of patients who do."""
+    at = protocol.visit_names.index(protocol.visit_of(endpoint))
+    seen = float(arm.staying[at])
+    if endpoint.measure:
+        truth = arm.measures.get(endpoint.measure)
+        if truth is None or truth.probability is None:
+            place = f"measures.{endpoint.measure}.probability"
+            raise InputError(place, None, "a probability in each arm of the scenario, to plan by")
+        risk = float(truth.probability)
+    else:
         risk = arm.response_probability(at, endpoint.improvement, endpoint.points, protocol.scale.better)
-        seen = float(arm.staying[at])
-        share = 1.0
-        if endpoint.missing == "non-response":
-            risk *= seen
-        else:
-            share = seen
-        risks.append(risk)
-        variances.append(risk * (1 - risk) / share)
-    if sum(variances) < 1e-12:
+    if endpoint.missing != "non-response":
+        return risk, seen
+    return (risk * seen if better_of(endpoint, protocol) == "higher" else 1 - (1 - risk) * seen), 1.0
+
+
+def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
+    """Effect and binomial variances under a scenario, missing as the protocol counts it.
+
+    Ratios are planned as logarithms. Strata and covariates are taken to explain nothing, and imputation to add nothing
+    to the patients who are seen.
+
+    Raises
+    ------
+    InputError
+        Where all patients of a scenario respond or none does, in both arms or, for a ratio, in either.
+    """
+    check_options(endpoint)
+    (control, seen0), (experimental, seen1) = (_risk(endpoint, protocol, arm) for arm in law.arms[:2])
+    risks, better = (control, experimental), better_of(endpoint, protocol)
+    spreads = [risk * (1 - risk) for risk in risks]
+    if sum(spreads) < 1e-12:
         raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
-    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]), "higher")
+    if endpoint.effect == "risk-difference":
+        return EndpointPlan(experimental - control, (spreads[0] / seen0, spreads[1] / seen1), better)
+    if min(risks) <= 0 or (endpoint.effect == "odds-ratio" and max(risks) >= 1):
+        shown = listed([f"{risk:.3g}" for risk in risks])
+        raise InputError("endpoint", f"{endpoint.name}, risks {shown}", f"risks that have a {_noun(endpoint)}")
+    if endpoint.effect == "risk-ratio":
+        effect = np.log(experimental / control)
+        variances = [(1 - risk) / risk for risk in risks]
+    else:
+        effect = np.log(experimental * (1 - control) / (control * (1 - experimental)))
+        variances = [1 / spread for spread in spreads]
+    return EndpointPlan(float(effect), (variances[0] / seen0, variances[1] / seen1), better)

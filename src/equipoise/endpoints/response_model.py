@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, NotEstimable
+from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
 from .adjusted import model_columns
 from .binary.comparisons import SCALES, Comparison, compared
@@ -19,7 +19,7 @@ from .binary.imputed_scores import impute_scores
 from .binary.mantel_haenszel import compared_strata
 from .binary.proportions import newcombe_limits, wilson_interval
 from .binary.score import Measure, score_interval
-from .binary.strata import strata_of
+from .binary.strata import Strata, strata_of
 from .binary.stratified_score import stratified_score_interval
 from .results import ArmResponse, DifferenceInRisk
 from .strata import stratum_codes
@@ -31,7 +31,18 @@ if TYPE_CHECKING:
     from ..protocol import Protocol, ResponseEndpoint
     from ..trial_batch import TrialBatch
 
-__all__ = ["EFFECTS", "ResponseModel", "better_of", "compare_counts", "in_denominator", "responded", "response_values"]
+    Counts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+__all__ = [
+    "EFFECTS",
+    "ResponseModel",
+    "better_of",
+    "check_options",
+    "compare_counts",
+    "in_denominator",
+    "responded",
+    "response_values",
+]
 
 EFFECTS: dict[str, tuple[Comparison, Measure]] = {
     "risk-difference": ("score", "difference"),
@@ -69,7 +80,9 @@ def better_of(endpoint: ResponseEndpoint, protocol: Protocol) -> Better:
     return protocol.measure(endpoint.measure).better if endpoint.measure else "higher"
 
 
-def response_values(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.float64]:
+def response_values(
+    endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData | TrialBatch
+) -> NDArray[np.float64]:
     """1 with, 0 without the response; NaN for who does not count or is to be imputed; shape (..., patients)."""
     unseen = np.nan
     if endpoint.missing == "non-response":
@@ -127,7 +140,7 @@ class ResponseModel:
     """
 
     def __init__(self, endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> None:
-        _checked(endpoint)
+        check_options(endpoint)
         self.endpoint, self.protocol, self.data = endpoint, protocol, data
         self.counts = in_denominator(endpoint, protocol, data)
         self.codes = stratum_codes(protocol, data, endpoint.strata)
@@ -137,7 +150,7 @@ class ResponseModel:
         if self.codes is not None:
             self.kept &= self.codes >= 0
         self.values = np.where(self.kept, values, np.nan)
-        self.better = better_of(endpoint, protocol)
+        self.better: Better = better_of(endpoint, protocol)
         self.label = endpoint.label or endpoint.name
 
     @cached_property
@@ -170,9 +183,13 @@ class ResponseModel:
             label=self.label,
         )
 
-    def tables(self, at: int) -> tuple[NDArray[np.float64], ...]:
+    def tables(self, at: int) -> Counts:
         """Counts of an arm and control, shape () or (strata,)."""
         return count_tables(self.values, self.data.arm, (at, 0), self.codes)
+
+    def strata(self, at: int) -> Strata:
+        """Strata of an arm and control."""
+        return strata_of(*self.tables(at))
 
     def compare(self, at: int = 1, effect: str = "") -> Estimate:
         """An arm against control by the endpoint's effect, or another.
@@ -195,9 +212,7 @@ class ResponseModel:
             arms = self.data.arm[self.kept]
             return pooled_comparison(self.completed, arms, comparison, self.better, self.label, (at, 0))
         tables = tuple(part[None] for part in self.tables(at))
-        found, error, failures = compare_counts(
-            self.endpoint, self.protocol, tables, (names[at], names[0]), comparison
-        )
+        found, error, failures = compare_counts(self.endpoint, self.protocol, tables, (names[at], names[0]), comparison)
         if failures:
             raise failures[0]
         return Estimate(
@@ -220,22 +235,18 @@ class ResponseModel:
         if endpoint.strata:
             if effect != "risk-difference":
                 return self.compare(at, effect).interval(level), "Wald"
-            if score:
+            sato = compared_strata(self.strata(at).alone, "wald")
+            if score or sato[2]:
                 return stratified_score_interval(*self.tables(at), level), "Miettinen-Nurminen, stratified"
-            tables = tuple(part[None] for part in self.tables(at))
-            names = self.data.arm_names[at], self.data.arm_names[0]
-            found, error, failures = compare_counts(endpoint, self.protocol, tables, names, "wald")
-            if failures:
-                raise failures[0]
-            sato = Estimate(float(found[0]), float(error[0]), scale=SCALES["wald"])
-            return sato.interval(level), "Sato"
-        table = tuple(int(part) for part in self.tables(at))
+            return Estimate(float(sato[0][0]), float(sato[1][0]), scale=SCALES["wald"]).interval(level), "Sato"
+        events1, total1, events2, total2 = (int(part) for part in self.tables(at))
+        table = events1, total1, events2, total2
         if effect == "risk-difference" and not score:
-            lower, upper = newcombe_limits(*table, level)  # type: ignore[arg-type]
+            lower, upper = newcombe_limits(*table, level)
             return Interval(float(lower), float(upper), level), "Newcombe"
         if not score:
             return self.compare(at, effect).interval(level), "Wald"
-        natural = score_interval(*table, level, EFFECTS[effect][1])  # type: ignore[arg-type]
+        natural = score_interval(*table, level, EFFECTS[effect][1])
         if effect == "risk-difference":
             return natural, "Miettinen-Nurminen"
         with np.errstate(divide="ignore"):
@@ -248,7 +259,7 @@ class ResponseModel:
         if self.endpoint.covariates or self.endpoint.missing == "multiple-imputation":
             effect = self.compare(at, "risk-difference").effect
         elif self.endpoint.strata:
-            strata = strata_of(*self.tables(at))
+            strata = self.strata(at)
             share = strata.weight / strata.weight.sum()
             held = strata.patients > 0
             one, first, two, second = (part[held] for part in strata.tables)
@@ -287,7 +298,7 @@ class ResponseModel:
 _METHODS = {"Newcombe": "Newcombe hybrid score"}
 
 
-def _checked(endpoint: ResponseEndpoint) -> None:
+def check_options(endpoint: ResponseEndpoint) -> None:
     """Refuses options that do not go together, which a protocol that was read cannot name."""
     where = f"endpoints.{endpoint.name}.exact"
     if endpoint.exact != "none" and endpoint.missing == "multiple-imputation":
@@ -302,10 +313,3 @@ def _generator(arm: NDArray[np.intp], *values: NDArray[np.float64]) -> np.random
     for part in (arm.astype(np.int64), *values):
         digest.update(np.ascontiguousarray(part).tobytes())
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest(), "little")))
-
-
-def estimable(error: Exception) -> str:
-    """The reason of an error as a clause."""
-    if not isinstance(error, (InputError, NotEstimable)):
-        raise error
-    return str(error)

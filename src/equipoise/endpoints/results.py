@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..estimate import Estimate, Interval
 from ..plain import plain
+from .result_table import Cell, Column, ResultTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,47 +143,6 @@ class Durability:
         return plain(entry)
 
 
-Cell = str | int | float | Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table of results: what its cells are, and how many decimals they are shown with.
-
-    Attributes
-    ----------
-    kind
-        "text", "count", "number", "percent" (a probability, or an interval of them), "points" (a difference of
-        probabilities, in percentage points), "p" (a p-value). A cell of the last five kinds may be an `Interval`.
-    """
-
-    name: str
-    kind: Literal["text", "count", "number", "percent", "points", "p"] = "text"
-    digits: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ResultTable:
-    """Rows that a report or a terminal shows as they stand; None is a cell without a value."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Title, note and one table a row for a JSON file; an interval as its limits and level."""
-
-        def cell(value: Cell) -> Any:
-            if isinstance(value, Interval):
-                return {"lower": value.lower, "upper": value.upper, "level": value.level}
-            return value
-
-        names = [column.name for column in self.columns]
-        rows = [{name: cell(value) for name, value in zip(names, row, strict=True)} for row in self.rows]
-        return plain({"title": self.title, "rows": rows, "note": self.note})
-
-
 @dataclass(frozen=True, slots=True)
 class Description:
     """An endpoint's analysis in words, for the report; plain sentences, nothing of a trial's results.
@@ -246,10 +206,16 @@ class EndpointResult:
     def __str__(self) -> str:
         lines = [f"{self.label} ({self.kind}, {self.patients} patients)"]
         for found in self.comparisons:
-            effect, error = found.estimate.effect, found.estimate.standard_error
-            interval = f"{100 * found.interval.level:g}% interval {found.interval}, p {found.estimate.p_value:.3g}"
-            lines.append(f"  {found.arm} at {found.visit}: {effect:.4g} (SE {error:.4g}), {interval}")
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+            estimate, interval = found.estimate, found.interval
+            natural = estimate.scale.natural
+            limits = Interval(natural(interval.lower), natural(interval.upper), interval.level)
+            error = "" if estimate.scale.is_logarithmic else f" (SE {estimate.standard_error:.4g})"
+            lines.append(
+                f"  {found.arm} at {found.visit}: {estimate.scale.natural_name} {natural(estimate.effect):.4g}{error}, "
+                f"{100 * interval.level:g}% interval {limits}, p {estimate.p_value:.3g}"
+            )
+        lines += [f"  {note}" for note in self.notes]
+        return "\n\n".join(["\n".join(lines), *map(str, self.tables)])
 
     __repr__ = __str__
 

@@ -138,6 +138,18 @@ def _time_to_event(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Fi
         yield Finding((*place, "strata"), entry["strata"], "expected test = 'cox' or 'log-rank' with strata")
 
 
+def _count(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
+    if entry.get("variance") == "robust" and entry.get("model") != "poisson":
+        yield Finding((*place, "variance"), "robust", "is of Poisson regression; expected model = 'poisson' with it")
+
+
+def _ordinal(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
+    if entry.get("method") == "win-probability" and entry.get("covariates"):
+        yield Finding(
+            (*place, "covariates"), entry["covariates"], "expected method = 'proportional-odds' with covariates"
+        )
+
+
 def _hierarchical(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
     components = entry.get("components")
     for at, item in enumerate(components if isinstance(components, (list, tuple)) else ()):
@@ -175,7 +187,9 @@ _OWN = {
     "longitudinal": _longitudinal,
     "response": _response,
     "loss-of-response": _loss_of_response,
+    "ordinal": _ordinal,
     "time-to-event": _time_to_event,
+    "count": _count,
     "hierarchical": _hierarchical,
     "clusters": _clusters,
     "blinding": _blinding,
@@ -209,7 +223,8 @@ def _testing(raw: Raw) -> Iterator[Finding]:
             ("testing", "weights"), weights, f"expected {len(names)} weights, one a hypothesis, that sum to at most 1"
         )
     rows = section.get("transitions")
-    for at, row in enumerate(rows if isinstance(rows, (list, tuple)) else ()):
+    rows = rows if isinstance(rows, (list, tuple)) else ()
+    for at, row in enumerate(rows):
         shares = numbers(row)
         if shares is None:
             continue

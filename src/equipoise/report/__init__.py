@@ -26,12 +26,12 @@ if TYPE_CHECKING:
         differences_table,
         durability_table,
         estimates_table,
+        family_table,
         flow_table,
         looks_table,
         means_table,
         response_table,
         safety_table,
-        testing_table,
     )
     from .words import Summary, summary
 
@@ -59,7 +59,7 @@ _WHERE = {
     "means_table": "tables",
     "response_table": "tables",
     "safety_table": "tables",
-    "testing_table": "tables",
+    "family_table": "tables",
     "all_tables": "tables",
     "Summary": "words",
     "summary": "words",
@@ -79,6 +79,7 @@ __all__ = [
     "durability_table",
     "estimates_figure",
     "estimates_table",
+    "family_table",
     "flow_figure",
     "flow_table",
     "looks_table",
@@ -91,7 +92,6 @@ __all__ = [
     "safety_table",
     "save_figure",
     "summary",
-    "testing_table",
     "write_report",
 ]
 

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from ..endpoints import describe
+from ..endpoints.guesses.result import BlindingResult
 from ..sequential import Decision
-from ..wording import arm_text, clean, counted, days, level_text, listed, visit_text
+from ..wording import arm_text, clean, counted, days, decimal, level_text, listed, measure_text, visit_text
 from .figures.durability import durability_result, without_follow_up
 from .figures.response import observed_interval
 from .phrases import FOLLOWED, EffectPhrases
@@ -61,6 +62,8 @@ def _span(phrases: EffectPhrases, interval: Interval) -> str:
 def _missing(result: TrialResult) -> list[str]:
     protocol = result.protocol
     primary = protocol.primary
+    if result.plan.unit == "events":
+        return _censored(result)
     rows = result.flow
     due = sum(row.randomised - row.not_yet_due for row in rows)
     unseen, waiting = sum(row.withdrew_before_primary for row in rows), sum(row.not_yet_due for row in rows)
@@ -82,7 +85,33 @@ def _missing(result: TrialResult) -> list[str]:
     return sentences
 
 
+def _censored(result: TrialResult) -> list[str]:
+    look = result.last_look
+    others = look.observed - look.due
+    if not others:
+        return [f"All {counted(look.observed, 'patient')} had the event."]
+    without = "the other one was" if others == 1 else f"the other {others} were"
+    return [
+        f"{counted(look.due, 'patient')} of {look.observed} had the event; {without} followed for some time without it,"
+        " which tells nothing of when it would have come: that cannot be checked."
+    ]
+
+
 def _blinding(result: TrialResult) -> list[str]:
+    found = next((item for item in result.secondary if isinstance(item, BlindingResult)), None)
+    if found is not None:
+        told = []
+        for guess in found.guesses:
+            known = [arm for arm in guess.arms if arm.bang is not None]
+            indices = [
+                f"{decimal(arm.bang.index, 2)} with {arm_text(result.protocol, arm.arm)}" for arm in known if arm.bang
+            ]
+            if indices:
+                told.append(f"{measure_text(result.protocol, guess.measure)} {listed(indices)}")
+        if told:
+            return [
+                f"Blinding by Bang's index, 0 where guesses are by chance and 1 where all are right: {'; '.join(told)}."
+            ]
     return [
         "The data say nothing of blinding: whether patients or raters knew or guessed the treatment cannot be told from"
         " them."
@@ -92,7 +121,12 @@ def _blinding(result: TrialResult) -> list[str]:
 def _follow_up(result: TrialResult) -> list[str]:
     protocol = result.protocol
     primary_day = protocol.visit(protocol.primary_visit).day - protocol.visits[0].day
-    sentences = [f"The primary comparison is {days(primary_day)} days after baseline and says nothing of later days."]
+    what = (
+        f"follows patients for {days(primary_day)} days"
+        if result.plan.unit == "events"
+        else f"is {days(primary_day)} days after baseline"
+    )
+    sentences = [f"The primary comparison {what} and says nothing of later days."]
     found = durability_result(result)
     if found is None:
         return sentences

@@ -12,10 +12,10 @@ from .endpoint_tables import (
     means_table,
     response_table,
 )
+from .families import family_table
 from .figures.response import response_results
 from .result_tables import endpoint_result_tables
 from .table import Table
-from .testing_table import testing_table
 from .trial_tables import baseline_table, design_table, flow_table, looks_table, safety_table
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ __all__ = [
     "differences_table",
     "durability_table",
     "estimates_table",
+    "family_table",
     "flow_table",
     "looks_table",
     "means_table",
     "response_table",
     "safety_table",
-    "testing_table",
 ]
 
 
@@ -46,7 +46,7 @@ def all_tables(result: TrialResult) -> tuple[Table, ...]:
     found += [
         durability_table(result),
         comparisons_table(result),
-        testing_table(result),
+        family_table(result),
         *endpoint_result_tables(result),
     ]
     found += [flow_table(result), baseline_table(result), safety_table(result), design_table(result.plan)]

@@ -9,7 +9,7 @@ from equipoise.endpoints.ranks.win_probability import win_probability
 from equipoise.endpoints.ranks.win_statistics import win_statistics, win_statistics_batch
 from equipoise.errors import InputError
 from equipoise.estimate import Scale
-from ranks_reference import cases
+from ranks_reference import cases, verdict
 
 SCALES = (Scale.LOG_WIN_RATIO, Scale.LOG_WIN_ODDS, Scale.NET_BENEFIT, Scale.WIN_PROBABILITY)
 ERRORS = ("null", "pooled", "unconstrained")
@@ -66,25 +66,6 @@ def test_agrees_with_the_tests_of_buysetest():
     assert found.estimate(Scale.LOG_WIN_RATIO, "unconstrained").standard_error ** 2 == pytest.approx(4 * 2, rel=1e-14)
 
 
-def verdict(one, other, components):
-    """1, -1 or 0 and the level that decided: what is known of two patients in words turned into code."""
-    for level, item in enumerate(components):
-        (value, happened), (value_of_other, happened_of_other) = one[level], other[level]
-        if math.isnan(value) or math.isnan(value_of_other):
-            continue
-        gap = value - value_of_other
-        if not item.time:
-            higher = bool(gap > 0 and gap >= item.margin) - bool(gap < 0 and -gap >= item.margin)
-        else:
-            # a patient whose follow-up ends at a time has her event after it
-            longer = happened_of_other and gap >= item.margin and (gap > 0 or not happened)
-            shorter = happened and -gap >= item.margin and (gap < 0 or not happened_of_other)
-            higher = bool(longer) - bool(shorter)
-        if higher:
-            return (higher if item.better == "higher" else -higher), level
-    return 0, -1
-
-
 def dense(values, observed, arm, components, strata):
     """Weighted shares won and lost by level, the three variances of their difference, the covariance: by all pairs."""
     levels = len(components)
@@ -93,7 +74,7 @@ def dense(values, observed, arm, components, strata):
     covariance = np.zeros((2, 2))
     for label in np.unique(strata):
         who = np.flatnonzero((strata == label) & (arm >= 0))
-        patients = [list(zip(values[i], observed[i], strict=True)) for i in who]
+        patients = [[(value, seen, math.inf) for value, seen in zip(values[i], observed[i], strict=True)] for i in who]
         score = np.zeros((len(who), len(who)))
         level = np.full(score.shape, -1)
         for i, j in combinations(range(len(who)), 2):
@@ -297,6 +278,25 @@ def test_who_wins_a_pair(first, second, component, won):
     assert (turned.won, turned.lost) == (0, won)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "won"),
+    [
+        ((3, 10), (1, 20), 1),
+        ((3, 20), (1, 10), 0),
+        ((3, 20), (1, 20), 1),
+        ((3, math.inf), (1, 20), 0),
+        ((3, math.inf), (1, math.inf), 1),
+        ((3, 10), (1, math.inf), 1),
+    ],
+)
+def test_more_events_count_where_they_came_in_less_time(first, second, won):
+    values, followed = np.array([[first[0]], [second[0]]]), np.array([[first[1]], [second[1]]])
+    found = win_statistics(values, [1, 0], [WinComponent()], followed=followed)
+    assert (found.won, found.lost) == (won, 0)
+    fewer = win_statistics(values, [1, 0], [WinComponent(better="lower")], followed=followed)
+    assert (fewer.won, fewer.lost) == (0, won)
+
+
 def test_level_and_coverage():
     """2,000 trials of 50 against 50 patients: death, then a score with a margin, censoring at random.
 
@@ -364,6 +364,7 @@ def test_variance_agrees_with_the_jackknife():
         ([[1.0], [2.0]], [1, 0], {"components": []}, "WinComponent"),
         ([[1.0], [2.0]], [1, 0], {"components": ["death"]}, "WinComponent"),
         ([["a"], ["b"]], [1, 0], {}, "values"),
+        ([[1.0], [2.0]], [1, 0], {"followed": [[1.0], [math.nan]]}, "a duration for each value"),
     ],
 )
 def test_refuses(values, arm, options, match):

@@ -320,3 +320,23 @@ def test_restricted_mean_difference_finds_the_truth():
     truth = 160 * (1 - math.exp(-0.75)) - 100 * (1 - math.exp(-1.2))
     assert np.mean(found.effect) == pytest.approx(truth, abs=4 * np.std(found.effect) / math.sqrt(3000))
     assert np.mean(found.standard_error) == pytest.approx(np.std(found.effect), rel=0.06)
+
+
+def test_a_maximum_is_found_where_linear_programming_says_there_is_one():
+    """Small trials without ties: no finite maximum where some direction puts every event first of all at risk then."""
+    linprog = pytest.importorskip("scipy.optimize").linprog
+    rng = np.random.default_rng(3)
+    shape = (200, 14)
+    arm, covariates = rng.integers(0, 2, shape), np.round(rng.standard_normal((*shape, 2)), 1)
+    time, event = np.argsort(rng.random(shape), axis=1) + 1.0, rng.random(shape) < 0.5
+    many = cox_trials(time, event, arm, covariates)
+    monotone = []
+    for at in range(len(arm)):
+        if at in many.failures and "infinity" not in str(many.failures[at]):
+            continue
+        columns = np.column_stack((arm[at], covariates[at]))
+        gaps = np.concatenate([columns[one] - columns[time[at] > time[at, one]] for one in np.flatnonzero(event[at])])
+        found = linprog(-gaps.sum(axis=0), A_ub=-gaps, b_ub=np.zeros(len(gaps)), bounds=[(-1, 1)] * 3)
+        monotone.append(-found.fun > 1e-7)
+        assert monotone[-1] == (at in many.failures), at
+    assert 5 < sum(monotone) < len(monotone) - 100

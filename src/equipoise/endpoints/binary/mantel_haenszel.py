@@ -130,7 +130,7 @@ def compared_strata(
 def _reason(strata: Strata, comparison: Comparison) -> InputError:
     """Why a trial has no estimate."""
     if not strata.patients.any():
-        return InputError("strata", strata.patients.size, "a stratum with patients of both groups")
+        return InputError("strata", "of one group each", "a stratum with patients of both groups")
     events1, total1, events2, total2 = (part.sum() for part in strata.tables)
     counts = f"{tables_text(events1, total1, events2, total2)} in all"
     expected = {

@@ -40,7 +40,7 @@ def stratified_exact(
     strata = one_trial_of(events1, total1, events2, total2)
     held = strata.patients > 0
     if not held.any():
-        raise InputError("strata", held.size, "a stratum with patients of both groups")
+        raise InputError("strata", "of one group each", "a stratum with patients of both groups")
     rows = zip(*(part[held].astype(int).tolist() for part in strata.tables), strict=True)
     law = ConditionalLaw(tuple((one, first, two, second) for one, first, two, second in rows))
     density, at = law.density(), law.observed

@@ -107,6 +107,6 @@ def stratified_score_interval(
     """
     strata = one_trial_of(events1, total1, events2, total2)
     if not strata.patients.any():
-        raise InputError("strata", strata.patients.size, "a stratum with patients of both groups")
+        raise InputError("strata", "of one group each", "a stratum with patients of both groups")
     lower, upper = _limits(strata.alone, level)
     return Interval(float(lower[0]), float(upper[0]), level)

@@ -11,14 +11,14 @@ import numpy as np
 from .win_components import ROUNDING, WinComponent
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Normal", "Points", "against", "counted", "levels", "timed"]
 
 DAYS_PER_YEAR = 365.25
 _RARE = 1e-12
 _FAR, _NODES = 8.0, 161
-_SPELLS = 6
+_SPELLS = 24
 
 Array = np.ndarray
 
@@ -63,9 +63,9 @@ class Normal:
         return levels(self.mean + self.sd * z, weights / weights.sum())
 
 
-def levels(values: Array, weights: Array) -> Points:
+def levels(values: ArrayLike, weights: ArrayLike) -> Points:
     """Values with probabilities, that are neither censored nor counted over time; those without any are left out."""
-    kept = weights > 0
+    kept = np.asarray(weights) > 0
     values, weights = np.asarray(values, dtype=float)[kept], np.asarray(weights, dtype=float)[kept]
     return Points(values, weights, np.ones(values.shape, dtype=bool), np.full(values.shape, np.inf))
 
@@ -101,7 +101,8 @@ def counted(rate: float, dispersion: float, days: Array, weights: Array, complet
             share = weights[part].sum()
             if share == 0:
                 continue
-            span = float(days[part] @ weights[part] / share)
+            # rounded, that the same day is the same in every class
+            span = round(float(days[part] @ weights[part] / share), 9)
             chance = _count_chances(rate * span / DAYS_PER_YEAR, dispersion)
             counts = np.arange(len(chance))
             values.append(counts)

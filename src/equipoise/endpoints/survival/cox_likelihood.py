@@ -94,14 +94,12 @@ class CoxLikelihood:
             row, place = np.divmod(at.place, at.width)
             total = total - share * at.summed(weight.ravel()[at.place])[at.of_event]
             sums = sums - share[:, None] * at.summed(weighted[row, :, place])[at.of_event]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return RiskSums(predictor, weight, total, sums / total[:, None])
+        return RiskSums(predictor, weight, total, sums / total[:, None])
 
     def log_likelihood(self, sums: RiskSums) -> NDArray[np.float64]:
         """Shape (trials,)."""
         at = self.rows.at
-        with np.errstate(divide="ignore"):
-            return at.by_trial(at.summed(sums.log_weight.ravel()[at.place] - np.log(sums.denominator)))
+        return at.by_trial(at.summed(sums.log_weight.ravel()[at.place] - np.log(sums.denominator)))
 
     def _placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values of the events (events, columns) at their places, 0 elsewhere, shape (rows, columns, places)."""
@@ -158,9 +156,13 @@ class CoxLikelihood:
     def at(
         self, parameters: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Log partial likelihood, score and information; shapes (trials,), (trials, q) and (trials, q, q)."""
-        sums = self.risk_sums(parameters)
-        return self.log_likelihood(sums), self.score(sums), self.information(sums)
+        """Log partial likelihood, score and information; shapes (trials,), (trials, q) and (trials, q, q).
+
+        NaN or infinite where a step has gone so far that nobody at risk weighs anything.
+        """
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            sums = self.risk_sums(parameters)
+            return self.log_likelihood(sums), self.score(sums), self.information(sums)
 
     def score_residuals(self, sums: RiskSums) -> NDArray[np.float64]:
         """What each patient adds to the score, by place, shape (rows, columns, places).

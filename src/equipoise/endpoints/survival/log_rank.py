@@ -175,7 +175,7 @@ def log_rank_of(given: SurvivalTrials, rho: float = 0.0, rows: RiskRows | None =
     events = np.count_nonzero(given.event, axis=1)
     failures = {}
     for trial in np.flatnonzero(variance <= 0).tolist():
-        sizes = [np.count_nonzero(given.present[trial] & (given.experimental[trial] == arm)) for arm in (False, True)]
+        sizes = [int(np.count_nonzero(given.present[trial] & (given.experimental[trial] == arm))) for arm in (0, 1)]
         if min(sizes) == 0:
             failures[trial] = InputError("arm", sizes, "patients in both groups (control first)")
         else:

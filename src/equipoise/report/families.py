@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
     from ..trial import TrialResult
 
-__all__ = ["testing_table"]
+__all__ = ["family_table"]
 
 
-def testing_table(result: TrialResult) -> Table | None:
+def family_table(result: TrialResult) -> Table | None:
     """Each hypothesis of the protocol's family at the deciding look, and whether it is rejected; None without one."""
     found, protocol = result.testing, result.protocol
     if found is None:
