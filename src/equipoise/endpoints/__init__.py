@@ -150,7 +150,7 @@ def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.b
 
 
 def seen(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who was seen where the endpoint is known: has the measure it is of, or a score at its visit; shape (patients,)."""
+    """Who was seen where the endpoint is known: has its measure, or a score at its visit; shape (patients,)."""
     name = getattr(endpoint, "measure", "")
     if name:
         return np.asarray(~np.isnan(data.measure(name).value))

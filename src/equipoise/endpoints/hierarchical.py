@@ -339,10 +339,12 @@ def describe(endpoint: HierarchicalEndpoint, protocol: Protocol) -> Description:
     """The comparison in words."""
     rules = [_rule(item, protocol) for item in endpoint.components]
     kinds = {protocol.measure(item.measure).kind for item in endpoint.components if item.measure}
-    within = f" within strata by {listed([clean(item) for item in endpoint.strata])}" if endpoint.strata else ""
-    order = rules[0] if len(rules) == 1 else f"{rules[0]}; a pair that is tied by then {'; then '.join(rules[1:])}"
+    within = f" of the same stratum ({listed([clean(item) for item in endpoint.strata])})" if endpoint.strata else ""
+    order = f"by {rules[0]}"
+    if len(rules) > 1:
+        order = f"first {order}; where that is tied, by {'; then by '.join(rules[1:])}"
     method = (
-        f"Every patient of the experimental arm is compared with every patient of control{within} by {order}. A"
+        f"Every patient of the experimental arm is compared with every patient of control{within}, {order}. A"
         f" component not recorded of both decides nothing. The effect is {_EFFECTS[endpoint.statistic]}; its standard"
         " error at a look is that over all ways to divide the patients into the arms (Finkelstein and Schoenfeld), its"
         " interval rests on the variance of U-statistics, which holds whatever the difference."

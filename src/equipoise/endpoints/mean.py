@@ -40,9 +40,11 @@ def _outcome(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData | Trial
 
 
 def _covariates(endpoint: MeanEndpoint, protocol: Protocol) -> tuple[str, ...]:
-    """What ANCOVA adjusts for: a measure not for baseline, which is of the rating scale; the other methods nothing."""
+    """What ANCOVA adjusts for; a measure for baseline, which is the rating scale's, only if the protocol says so."""
     if endpoint.method != "ancova":
         return ()
+    if endpoint.covariates is not None:
+        return endpoint.covariates
     named = protocol.analysis.covariates
     return tuple(name for name in named if name != "baseline") if endpoint.measure else named
 
@@ -238,7 +240,7 @@ def plan(endpoint: MeanEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
         distance = experimental - control if better == "higher" else control - experimental
         effect = float(ndtr(distance / math.sqrt(spread0 + spread1)))
         return EndpointPlan(effect, (1 / 12 / seen[0], 1 / 12 / seen[1]), "higher", null_value=0.5)
-    if "baseline" not in _covariates(endpoint, protocol):
+    if endpoint.measure or "baseline" not in _covariates(endpoint, protocol):
         return EndpointPlan(experimental - control, (spread0 / seen[0], spread1 / seen[1]), better)
     joint = (arms[0].covariance + arms[1].covariance) / 2
     slope = float(joint[at, 0] / joint[0, 0])

@@ -96,6 +96,19 @@ def _longitudinal(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Fin
         yield Finding((*place, "over"), over, "has no meaning for the difference at one visit")
     if entry.get("summary") == "slope" and isinstance(over, (list, tuple)) and len(over) == 1:
         yield Finding((*place, "over"), over, "expected at least two visits, for a slope")
+    for key in ("per_days", "divided"):
+        of = "slope" if key == "per_days" else "area"
+        if entry.get(key) not in (None, 7, True) and entry.get("summary") != of:
+            yield Finding((*place, key), entry[key], f"has a meaning only with summary = '{of}'")
+    last = raw.visits.index(visit) if visit in raw.visits else len(raw.visits)
+    for name in over if isinstance(over, (list, tuple)) else ():
+        if name in raw.visits and raw.visits.index(name) > last:
+            yield Finding((*place, "over"), name, f"comes after '{visit}', the last visit of the summary")
+
+
+def _mean(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
+    if entry.get("covariates") and entry.get("method", "ancova") != "ancova":
+        yield Finding((*place, "covariates"), entry["covariates"], "expected method = 'ancova' with covariates")
 
 
 def _response(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
@@ -185,6 +198,7 @@ def _blinding(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding
 
 _OWN = {
     "longitudinal": _longitudinal,
+    "mean": _mean,
     "response": _response,
     "loss-of-response": _loss_of_response,
     "ordinal": _ordinal,

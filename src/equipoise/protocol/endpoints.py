@@ -85,6 +85,12 @@ class MeanEndpoint(_Endpoint):
         Literal["ancova", "t", "welch", "wilcoxon"],
         Field(description="Analysis of covariance; two-sample t test, pooled or Welch's; rank sum (Wilcoxon)."),
     ] = "ancova"
+    covariates: Annotated[
+        tuple[Name, ...] | None,
+        Field(
+            description="Of ANCOVA; when absent those of [analysis], without baseline where it is of a measure."
+        ),
+    ] = None
 
 
 class ResponseEndpoint(_Endpoint):

@@ -162,7 +162,7 @@ class Protocol(Part):
         """Covariates that an analysis or the allocation needs, 'baseline' among them where it does."""
         named = [*self.analysis.covariates, *self.allocation.strata]
         named += [
-            name for item in self.endpoints for key in ("covariates", "strata") for name in getattr(item, key, ())
+            name for item in self.endpoints for key in ("covariates", "strata") for name in getattr(item, key, ()) or ()
         ]
         return frozenset(named)
 
