@@ -19,10 +19,10 @@ from validation_table import COLUMNS, Section, Table, row
 
 TEXT = """
 Rank sums and shifts are held against R's wilcox.test, whose asymptotic limits are roots to 1e-4 of a step function that
-we find exactly. Win statistics are held against the code of the R package WINS, whose standard errors suppose no
-difference between the arms ("pooled"), and against Luo's variance, which divides by the patients of an arm where ours
-divides by one less; the difference is taken after that factor. At a look we test with the permutation variance of
-Finkelstein and Schoenfeld, which WINS does not give; tests hold it against all divisions of small trials.
+we find exactly. Win statistics are held against the R package WINS (its arithmetic transcribed), whose standard errors
+suppose no difference between the arms ("pooled"), and against Luo's variance, which divides by the patients of an arm
+where ours divides by one less; the difference is taken after that factor. At a look we test with the permutation
+variance of Finkelstein and Schoenfeld, which WINS does not give; tests hold it against all divisions of small trials.
 """
 
 

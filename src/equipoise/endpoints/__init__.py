@@ -118,6 +118,47 @@ _FILES = {
 }
 
 
+_METHODS = {
+    "WinComponent": "ranks.win_components",
+    "bang_index": "guesses.bang",
+    "barnard_exact": "binary.barnard",
+    "cochran_mantel_haenszel": "binary.mantel_haenszel",
+    "correct_guess_rate_curve": "guesses.curve",
+    "cox_regression": "survival.cox",
+    "event_table": "safety.event_table",
+    "fisher_exact": "binary.fisher",
+    "g_computation": "binary.g_computation",
+    "hodges_lehmann": "ranks.hodges_lehmann",
+    "james_index": "guesses.james",
+    "log_rank_groups": "survival.log_rank_groups",
+    "logistic_regression": "regression.logistic",
+    "matched_win_ratio": "ranks.matched_pairs",
+    "negative_binomial_regression": "regression.negative_binomial",
+    "poisson_regression": "regression.poisson",
+    "principal_stratum": "durations.principal_stratum",
+    "proportional_odds_regression": "regression.proportional_odds",
+    "rank_sum": "ranks.rank_sum",
+    "score_interval": "binary.score",
+    "t_test": "regression.t_test",
+    "time_in_response": "durations.time_in_response",
+    "van_elteren": "ranks.van_elteren",
+    "win_data": "ranks.win_components",
+    "win_probability": "ranks.win_probability",
+    "win_statistics": "ranks.win_statistics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Methods that analyse one data set, found where they live once they are asked for."""
+    if name in _METHODS:
+        return getattr(import_module(f".{_METHODS[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_METHODS})
+
+
 def _file(endpoint: Any) -> Any:
     return import_module(f".{_FILES[endpoint.type]}", __name__)
 
