@@ -9,11 +9,19 @@ from pathlib import Path
 
 from validation_adaptive import adaptive, delayed_response
 from validation_bounds import stopping_bounds
+from validation_contrasts import means_and_contrasts
 from validation_disagreements import disagreements
+from validation_durations import adverse_events, durability
 from validation_endpoints import covariance_analysis, mixed_model, proportions, survival
+from validation_guesses import guesses
 from validation_monitoring import while_it_runs
+from validation_multiplicity import multiplicity
 from validation_planning import sample_size
+from validation_ranks import rank_methods
+from validation_real_trials import real_trials
+from validation_regressions import regressions
 from validation_sequential import after_stopping, flagship
+from validation_survival import hazards
 from validation_table import Section
 
 PAGE = Path(__file__).parents[1] / "docs" / "validation.md"
@@ -43,7 +51,16 @@ def sections() -> list[Section]:
         mixed_model,
         proportions,
         survival,
+        hazards,
         covariance_analysis,
+        means_and_contrasts,
+        rank_methods,
+        regressions,
+        durability,
+        adverse_events,
+        guesses,
+        multiplicity,
+        real_trials,
         disagreements,
     )
     return [part() for part in parts]

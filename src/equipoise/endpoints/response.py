@@ -20,6 +20,7 @@ from .planning.law import ArmLaw, EndpointPlan, Law
 from .response_model import (
     EFFECTS,
     ResponseModel,
+    analysed,
     better_of,
     check_options,
     compare_counts,
@@ -39,11 +40,6 @@ if TYPE_CHECKING:
     from ..trial_batch import TrialBatch
 
 __all__ = ["analysed", "batch", "describe", "estimate", "in_denominator", "plan", "primary", "responded"]
-
-
-def analysed(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who enters the comparison: the denominator, less those whose stratum or covariates are not known; (patients,)."""
-    return ResponseModel(endpoint, protocol, data).kept
 
 
 def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EFFECTS",
     "ResponseModel",
+    "analysed",
     "better_of",
     "check_options",
     "compare_counts",
@@ -73,6 +74,18 @@ def in_denominator(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialDa
     seen = _seen(endpoint, data)
     counts = seen if endpoint.missing == "observed-only" else seen | data.is_due(protocol.visit_of(endpoint))
     return counts & (data.arm >= 0) & (np.ones_like(seen) if endpoint.measure else ~np.isnan(data.baseline))
+
+
+def analysed(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who enters the comparison: those who count and whose stratum and covariates are known; shape (..., patients)."""
+    kept = in_denominator(endpoint, protocol, data)
+    codes = stratum_codes(protocol, data, endpoint.strata)
+    if codes is not None:
+        kept &= codes >= 0
+    if endpoint.covariates:
+        _, columns = model_columns(protocol, data, endpoint.covariates, np.where(kept, 0.0, np.nan))
+        kept &= ~np.isnan(columns).any(axis=-1)
+    return kept
 
 
 def better_of(endpoint: ResponseEndpoint, protocol: Protocol) -> Better:
@@ -142,13 +155,10 @@ class ResponseModel:
     def __init__(self, endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> None:
         check_options(endpoint)
         self.endpoint, self.protocol, self.data = endpoint, protocol, data
-        self.counts = in_denominator(endpoint, protocol, data)
+        self.counts, self.kept = in_denominator(endpoint, protocol, data), analysed(endpoint, protocol, data)
         self.codes = stratum_codes(protocol, data, endpoint.strata)
         values = response_values(endpoint, protocol, data)
         self.names, self.columns = model_columns(protocol, data, endpoint.covariates, values)
-        self.kept = self.counts & ~np.isnan(self.columns).any(axis=1)
-        if self.codes is not None:
-            self.kept &= self.codes >= 0
         self.values = np.where(self.kept, values, np.nan)
         self.better: Better = better_of(endpoint, protocol)
         self.label = endpoint.label or endpoint.name
