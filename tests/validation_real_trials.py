@@ -17,8 +17,8 @@ from validation_table import COLUMNS, Section, Table, number, printed_row
 
 TEXT = """
 `equipoise analyse NAME` on the patients that installed packages carry. The median of the long programme differs by
-convention: its curve stands at exactly one half from day 200 to day 203; lifelines and the published table name the first
-day, R and we the middle of the stretch.
+convention: its curve stands at exactly one half from day 200 to day 203; lifelines and the published table name the
+first day, R and we the middle of the stretch.
 """
 
 

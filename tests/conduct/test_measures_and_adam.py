@@ -79,8 +79,10 @@ def test_faults_name_the_cell(columns, message):
 
 
 def test_a_measure_without_its_column():
+    assert "cgi" not in eq.read_data(PROTOCOL, wide().drop("cgi")).measures
+    protocol = with_measures([{"name": "cgi", "type": "ordinal", "measure": "cgi", "role": "primary"}])
     with pytest.raises(eq.DataError, match="no column 'cgi' for measure cgi"):
-        eq.read_data(PROTOCOL, wide().drop("cgi"))
+        eq.read_data(protocol, wide().drop("cgi"))
 
 
 ADSL = """USUBJID,TRT01P,TRTSDT,RFENDT,ITTFL,SITEGR1,AGE,DISCONFL

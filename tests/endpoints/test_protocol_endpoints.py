@@ -13,7 +13,7 @@ from equipoise.simulation import generator_for, virtual_trial
 from protocols import edited
 
 PROTOCOL = gallery("ptsd-ketamine")
-PRIMARY, RESPONSE, LOSS = PROTOCOL.endpoints
+PRIMARY, RESPONSE, LOSS = PROTOCOL.endpoints[:3]
 
 
 def trial(number=0, patients=40, scenario="later-trials", protocol=PROTOCOL):

@@ -22,25 +22,23 @@ UNKNOWN = "unknown"
 _YES_NO = {"1": 1, "0": 0, "yes": 1, "no": 0, "true": 1, "false": 0, "True": 1, "False": 0}
 
 
-def read_measures(
-    reader: Reader, protocol: Protocol, randomised: NDArray[np.float64], needed: bool
-) -> dict[str, Measured]:
-    """Every measure whose columns are there.
+def read_measures(reader: Reader, protocol: Protocol, randomised: NDArray[np.float64]) -> dict[str, Measured]:
+    """Every measure whose columns are there; that a column is missing is a fault where the protocol names it as the
+    data's, or the primary endpoint is of the measure.
 
     Parameters
     ----------
     randomised
         Day of the trial of each patient's randomisation, NaN without dates; a value is taken as known when its visit
         was due.
-    needed
-        Whether a measure that has no column is a fault; else it is left out.
     """
+    needed = getattr(protocol.primary, "measure", "")
     named = protocol.data.measures if protocol.data else {}
     found = {}
     for measure in protocol.measures:
         names = named.get(measure.name) or MeasureColumns(value=measure.name)
         if measure.name not in named and names.value not in reader.columns:
-            if needed:
+            if measure.name == needed:
                 reader.column(names.value, f"measure {measure.name}")
             continue
         read = _read(reader, measure, names, protocol)

@@ -58,7 +58,7 @@ def read_wide(protocol: Protocol, columns: Columns, origin: str) -> TrialData:
                     date_column,
                 )
     start, randomised = days_since_first(entered)
-    measures = read_measures(reader, protocol, randomised, needed=True)
+    measures = read_measures(reader, protocol, randomised)
     subscales = read_subscales(reader, protocol)
     reader.done()
     days = np.array([visit.day for visit in protocol.visits])

@@ -123,7 +123,11 @@ class ResponseEndpoint(_Endpoint):
         Field(description="Of g-computation: unconditional (Ye 2023), or given the covariates (Ge 2011)."),
     ] = "ye"
     interval: Annotated[
-        Literal["newcombe", "miettinen-nurminen"], Field(description="Of an unadjusted risk difference.")
+        Literal["newcombe", "miettinen-nurminen"],
+        Field(
+            description="Of a risk difference without covariates or imputation (over strata Sato's in place of "
+            "Newcombe's), and of an unadjusted ratio, where 'newcombe' leaves the interval of its logarithm."
+        ),
     ] = "newcombe"
     exact: Annotated[
         Literal["none", "fisher", "barnard"], Field(description="Exact p-value reported beside the estimate.")

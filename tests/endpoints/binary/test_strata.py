@@ -94,6 +94,24 @@ def test_exact_test_agrees_with_r(inputs, expected):
     assert 1 / found.odds_ratio == pytest.approx(1 / expected["exact_conditional_or"], abs=2.0**-13)
 
 
+def test_admissions_to_berkeley_agree_with_r():
+    """UCBAdmissions of R 4.2.2: mantelhaen.test with correct = FALSE, TRUE and exact = TRUE; men against women."""
+    men, women = np.array([512, 353, 120, 138, 53, 22]), np.array([89, 17, 202, 131, 94, 24])
+    refused = np.array([[313, 207, 205, 279, 138, 351], [19, 8, 391, 244, 299, 317]])
+    tables = men, men + refused[0], women, women + refused[1]
+    test, ratio = cochran_mantel_haenszel(*tables), stratified_estimate(*tables, "odds-ratio")
+    assert test.statistic == pytest.approx(1.5246066604434356, rel=1e-12)
+    assert test.p_value == pytest.approx(0.21692369705551837, rel=1e-12)
+    assert test.corrected_statistic == pytest.approx(1.4269462285866883, rel=1e-12)
+    limits = ratio.interval()
+    found = [math.exp(value) for value in (ratio.effect, limits.lower, limits.upper)]
+    assert found == pytest.approx([0.90469682825862308, 0.77190736175935049, 1.06032976443665561], rel=1e-12)
+    exact = stratified_exact(*tables)
+    assert exact.p_value == pytest.approx(0.22776252679820611, rel=1e-10)
+    theirs = [0.90507619363782321, 0.76971404058082626, 1.06341699278002144]
+    assert [exact.odds_ratio, exact.interval.lower, exact.interval.upper] == pytest.approx(theirs, abs=2.0**-13)
+
+
 @given(strata(12))
 def test_the_exact_law_by_enumeration_of_the_strata(tables):
     from scipy.stats import hypergeom

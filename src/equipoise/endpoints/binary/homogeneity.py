@@ -44,9 +44,7 @@ class Homogeneity:
     degrees_of_freedom: int
 
 
-def odds_ratio_homogeneity(
-    events1: ArrayLike, total1: ArrayLike, events2: ArrayLike, total2: ArrayLike
-) -> Homogeneity:
+def odds_ratio_homogeneity(events1: ArrayLike, total1: ArrayLike, events2: ArrayLike, total2: ArrayLike) -> Homogeneity:
     """Tests of one odds ratio in all strata; strata without both groups, events and patients without drop out.
 
     Parameters

@@ -42,9 +42,7 @@ class Pooled:
     missing_information: NDArray[np.float64]
 
 
-def rubins_rules(
-    estimates: ArrayLike, variances: ArrayLike, complete_degrees_of_freedom: float = np.inf
-) -> Pooled:
+def rubins_rules(estimates: ArrayLike, variances: ArrayLike, complete_degrees_of_freedom: float = np.inf) -> Pooled:
     """Estimates and variances of completed data sets, pooled (Rubin 1987, Multiple Imputation for Nonresponse in
     Surveys, chapter 3) with the degrees of freedom of Barnard & Rubin (1999, Biometrika 86:948).
 
