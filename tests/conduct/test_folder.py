@@ -39,8 +39,9 @@ def test_written_and_read_back_gives_the_identical_analysis(name, scenario, seed
     protocol = eq.gallery(name)
     result = eq.run(protocol, scenario, seed=seed)
     files = write_data(result.followed, tmp_path)
+    tables = ["patients", "assessments", "events", *(["measures"] if protocol.measures else [])]
     assert [path.name for path in files] == [
-        *(f"{table}.{suffix}" for table in ("patients", "assessments", "events") for suffix in ("csv", "parquet")),
+        *(f"{table}.{suffix}" for table in tables for suffix in ("csv", "parquet")),
         "about.json",
     ]
     for path in files:

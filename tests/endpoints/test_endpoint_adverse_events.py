@@ -1,7 +1,6 @@
 """Adverse events as an endpoint: what it reports, many trials as one, its plan, and what it refuses."""
 
 import json
-import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +13,13 @@ from equipoise.endpoints.binary.proportions import risk_difference
 from equipoise.endpoints.safety.event_table import ANY_EVENT, event_table
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
-from equipoise.protocol import gallery_text
 from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial_batch import TrialBatch
-from protocols import edited
+from protocols import edited, plain_table
 
 
 def protocol_with(role="secondary", **options):
-    found = tomllib.loads(gallery_text("ptsd-ketamine"))["endpoints"]
+    found = plain_table()["endpoints"]
     found[0]["role"] = "primary" if role == "secondary" else "secondary"
     return edited(endpoints=[*found, {"name": "safety", "type": "adverse-events", "role": role, **options}])
 

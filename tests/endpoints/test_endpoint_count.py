@@ -178,9 +178,6 @@ def test_what_cannot_be_analysed_is_said():
         endpoints.primary(endpoint, protocol, replace(data, measures={"relapses": Measured(zero)}))
     with pytest.raises(InputError, match="a measure in the data"):
         endpoints.estimate(endpoint, protocol, replace(data, measures={}))
-    robust = protocol_of(variance="robust")
-    with pytest.raises(InputError, match="but for the model 'poisson'"):
-        endpoints.primary(robust.primary, robust, data)
     lacking = edited(measures=[RELAPSES], endpoints=[ENDPOINT])
     with pytest.raises(InputError, match="a rate in each arm of the scenario"):
         endpoints.plan(lacking.primary, lacking, Truth.of(lacking, "later-trials"))

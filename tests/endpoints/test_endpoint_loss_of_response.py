@@ -1,7 +1,6 @@
 """Durable response as an endpoint: what it reports, many trials as one, its plan, and what it refuses."""
 
 import json
-import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -19,15 +18,14 @@ from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
-from equipoise.protocol import gallery_text
 from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial_batch import TrialBatch
-from protocols import edited
+from protocols import edited, plain_table
 
 
 def protocol_with(role="secondary", response=(), protocol=(), **loss):
     """The ketamine trial, its loss-of-response endpoint changed, and made the primary one if asked."""
-    found = tomllib.loads(gallery_text("ptsd-ketamine"))["endpoints"]
+    found = plain_table()["endpoints"]
     found[0]["role"] = "primary" if role == "secondary" else "secondary"
     found[1] |= dict(response)
     found[2] |= {"role": role, **loss}

@@ -75,9 +75,6 @@ def test_it_equals_the_win_probability():
     assert result.comparisons[0].interval == found.interval(protocol.confidence_level)
     assert result.interval_name == "logit"
     assert result.tables[0].note == ""
-    adjusted = protocol_of(method="win-probability", covariates=["age"])
-    with pytest.raises(InputError, match="not adjusted for covariates"):
-        endpoints.primary(adjusted.primary, adjusted, data)
 
 
 def test_of_the_rating_scale_quartiles_are_shown():

@@ -525,7 +525,7 @@ def test_many_faults_are_all_named_in_the_order_of_the_file():
 def test_more_entries_than_any_trial_has():
     text = KETAMINE + "".join(f'[[endpoints]]\nname = "e{at}"\ntype = "mean"\nvisit = "week2"\n' for at in range(200))
     fault = only_fault(text)
-    assert (fault.place, fault.message) == ("endpoints", "203: has 203 entries; expected 100 at most")
+    assert (fault.place, fault.message) == ("endpoints", "206: has 206 entries; expected 100 at most")
 
 
 def test_columns_of_the_data_are_told_apart():

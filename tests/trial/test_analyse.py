@@ -7,7 +7,7 @@ from equipoise import Decision, InputError, TrialData, analyse, gallery, run
 from equipoise.patients import Truth
 from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial import NotAnalysed, adverse_events, baseline, flow
-from protocols import edited
+from protocols import edited, plain_table
 
 PROTOCOL = gallery("ptsd-ketamine")
 
@@ -145,7 +145,7 @@ def three_arms():
         {"name": "low dose", "role": "experimental"},
         {"name": "ketamine", "role": "experimental"},
     ]
-    scenario = PROTOCOL.scenarios["as-published"].model_dump(exclude_none=True)
+    scenario = plain_table()["scenarios"]["as-published"]
     scenario["arms"]["low dose"] = scenario["arms"]["midazolam"]
     return edited(
         arms=arms,

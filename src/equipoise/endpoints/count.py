@@ -40,13 +40,6 @@ def _counts(endpoint: CountEndpoint, data: TrialData | TrialBatch) -> tuple[NDAr
     return np.where(unobserved | (data.arm < 0), np.nan, found.value), found.exposure / DAYS_PER_YEAR
 
 
-def _checked(endpoint: CountEndpoint) -> None:
-    if endpoint.variance == "robust" and endpoint.model != "poisson":
-        raise InputError(
-            f"endpoints.{endpoint.name}.variance", endpoint.variance, "'model', but for the model 'poisson'"
-        )
-
-
 def _variance(endpoint: CountEndpoint) -> PoissonVariance:
     return "HC3" if endpoint.variance == "robust" else "model"
 
@@ -59,7 +52,6 @@ def analysed(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> ND
 
 
 def _fit(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> CountFit:
-    _checked(endpoint)
     events, years = _counts(endpoint, data)
     names, values = model_columns(protocol, data, endpoint.covariates, events)
     common = {
@@ -84,7 +76,6 @@ def primary(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> tup
 
 def batch(endpoint: CountEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """`primary` of many trials."""
-    _checked(endpoint)
     events, years = _counts(endpoint, trials)
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
@@ -176,7 +167,6 @@ def plan(endpoint: CountEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
     """Log rate ratio under a scenario and the variance of its maximum likelihood estimate (see `Counts`), over the
     times for which patients are under observation. Covariates are taken to explain nothing.
     """
-    _checked(endpoint)
     rates, variances = [], []
     for arm in law.arms[:2]:
         truth = arm.measures.get(endpoint.measure)

@@ -50,12 +50,6 @@ def _label(endpoint: OrdinalEndpoint) -> str:
 
 def _by_ranks(endpoint: OrdinalEndpoint) -> bool:
     """Whether arms are compared by the win probability, which takes no covariates."""
-    if endpoint.method == "win-probability" and endpoint.covariates:
-        raise InputError(
-            f"endpoints.{endpoint.name}.covariates",
-            list(endpoint.covariates),
-            "none: a win probability is not adjusted for covariates",
-        )
     return endpoint.method == "win-probability"
 
 

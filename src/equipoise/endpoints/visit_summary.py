@@ -59,15 +59,13 @@ class VisitSummary:
         Raises
         ------
         InputError
-            For a slope over fewer than two visits, or a visit after the endpoint's own.
+            For a slope over fewer than two visits.
         """
         modelled = protocol.modelled_visits
         if endpoint.summary == "visit":
             chosen = (endpoint.visit,)
         elif endpoint.over:
             chosen = tuple(name for name in modelled if name in endpoint.over)
-            if modelled.index(chosen[-1]) > modelled.index(endpoint.visit):
-                raise InputError("over", chosen[-1], f"visits up to {endpoint.visit}, at which the endpoint is known")
         else:
             chosen = modelled[: modelled.index(endpoint.visit) + 1]
         days = np.array([float(protocol.visit(name).day) for name in chosen])
