@@ -88,6 +88,7 @@ def ancova_primary(content: dict[str, Any]) -> None:
 
 def no_response(content: dict[str, Any]) -> None:
     content["endpoints"] = content["endpoints"][:1]
+    del content["testing"]
 
 
 def three_arms(content: dict[str, Any]) -> None:

@@ -145,7 +145,7 @@ def test_captions_say_which_patients_are_counted():
     for name in ("durability-responders", "durability-randomised"):
         assert "all randomised by the deciding look, followed to the end" in captions[name]
     assert "At the deciding look" in captions["response"]
-    assert "Newcombe's" in captions["estimates"]
+    assert "(Newcombe)" in captions["estimates"]
     assert "Newcombe" not in {item.name: item.caption for item in all_figures(trial("efficacy"))}["estimates"]
 
 

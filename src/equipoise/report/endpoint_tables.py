@@ -15,6 +15,7 @@ from ..wording import (
     days,
     decimal,
     level_text,
+    listed,
     p_cell,
     percent,
     reason,
@@ -75,15 +76,21 @@ def estimates_table(result: TrialResult) -> Table | None:
         f" {phrases.experimental}. p-values are {sides}; the one as observed ignores the looks."
     )
     if kind:
-        if kind == "Newcombe":
-            note += " The interval as observed is Newcombe's, as in the table of responders."
-        note += " p-values and the other intervals rest on the standard error of the score test."
+        note += (
+            f" The interval as observed is by a method of its own ({kind}); p-values and the other intervals rest on"
+            " the standard error that the looks test with."
+        )
     return Table(
-        f"Effect at {visit_text(result.protocol, result.protocol.primary_visit)}, as observed and as corrected",
+        f"Effect{_where(result)}, as observed and as corrected",
         ("", "Estimate", f"{level} interval", "p"),
         tuple(rows),
         note,
     )
+
+
+def _where(result: TrialResult) -> str:
+    """At which visit, where the looks count patients there."""
+    return f" at {visit_text(result.protocol, result.protocol.primary_visit)}" if result.plan.unit == "patients" else ""
 
 
 def _observed_p(conclusion: Conclusion) -> float:
@@ -254,6 +261,7 @@ def comparisons_table(result: TrialResult) -> Table | None:
     ]
     several = len(result.protocol.arm_names) > 2
     level = 0.0
+    analysed = [item for item in (result.primary, *result.secondary) if not isinstance(item, NotAnalysed)]
     for item in (result.primary, *result.secondary):
         if isinstance(item, NotAnalysed):
             rows.append((clean(item.label), "not analysed", "–", "–", "–"))
@@ -264,10 +272,10 @@ def comparisons_table(result: TrialResult) -> Table | None:
             rows.append(_comparison_row(result, name, comparison, item.name))
             level = comparison.interval.level
         notes += _endpoint_notes(item)
-    if response_results(result):
-        notes.append(
-            "Of responders, SE and p are those of the score test, under no difference; intervals are Newcombe's."
-        )
+    named = {item.interval_name: clean(item.label) for item in analysed if item.interval_name}
+    if named:
+        whose = listed([f"{name} ({label})" for name, label in named.items()])
+        notes.append(f"Some intervals are by methods of their own: {whose}; SE and p are those that a look tests with.")
     if not result.secondary or not rows:
         return None
     header = ("Endpoint", "Effect (SE)", f"{level_text(level)} CI" if level else "CI", "df", "p")

@@ -6,7 +6,6 @@ from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..endpoints.results import ResponseResult
 from ..errors import InputError
 from ..wording import arm_label, clean
 from .page_figure import PageFigure
@@ -33,6 +32,7 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
         flow_figure,
         mean_result,
         means_figure,
+        observed_interval,
         path_figure,
         response_figure,
         response_results,
@@ -56,8 +56,9 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 "Effect as observed and as corrected for stopping, with intervals",
                 "The repeated interval has no point: it holds at all looks together."
                 + (
-                    " The interval as observed is Newcombe's; the others rest on the standard error of the score test."
-                    if isinstance(result.primary, ResponseResult)
+                    f" The interval as observed is by a method of its own ({name}); the others rest on the standard"
+                    " error that the looks test with."
+                    if (name := observed_interval(result, result.conclusion)[1])
                     else ""
                 ),
             )

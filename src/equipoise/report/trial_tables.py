@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..endpoints.safety.result import AdverseEventsResult
 from ..trial import adverse_events, baseline
 from ..wording import arm_label, clean, day_text, decimal, percent, reason, visit_text
 from .phrases import EffectPhrases
@@ -44,9 +45,11 @@ def looks_table(result: TrialResult) -> Table:
         if futility:
             cells.append(decimal(look.futility_bound, 3))
         rows.append((*cells, str(look.decision) if not look.failure else f"not analysed, {look.decision}"))
-    note = "z is positive in favour of the experimental arm. Due and seen are at the primary visit."
-    if result.protocol.primary.type == "response":
-        note += " Standard errors (SE) are those of the score test, under no difference."
+    note = "z is positive in favour of the experimental arm."
+    if result.plan.unit == "patients":
+        note += " Due and seen are at the primary visit."
+    if getattr(result.primary, "interval_name", ""):
+        note += " Standard errors (SE) are those that the looks test with."
     failures = [f"Look {look.number}: {reason(look.failure)}." for look in result.looks if look.failure]
     failures += [f"Look {look.number}: {reason(note)}." for look in result.looks for note in look.notes]
     return Table(
@@ -88,9 +91,11 @@ def baseline_table(result: TrialResult) -> Table:
 
 
 def safety_table(result: TrialResult) -> Table | None:
-    """Patients with at least one adverse event of each term, by arm; None where the data have no adverse events."""
+    """Patients with at least one adverse event of each term, by arm; None where the data have no adverse events, or an
+    endpoint tells of them.
+    """
     found = adverse_events(result.followed)
-    if not found:
+    if not found or any(isinstance(item, AdverseEventsResult) for item in (result.primary, *result.secondary)):
         return None
     names = tuple(arm_label(result.protocol, name) for name in result.followed.arm_names)
     rows = tuple(

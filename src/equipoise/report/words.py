@@ -257,7 +257,8 @@ def _response(result: TrialResult) -> str:
         for name in (protocol.experimental.name, protocol.control.name)
     )
     number = f"; {found.number_needed_to_treat}" if found.number_needed_to_treat is not None else ""
-    return f"Responders at the deciding look: {shown}{number}."
+    who = describe(protocol.endpoint(found.name), protocol).measured
+    return sentence(f"{clean(who)} at the deciding look: {shown}{number}")
 
 
 def corrected(result: TrialResult) -> tuple[str, ...]:
@@ -279,7 +280,8 @@ def corrected(result: TrialResult) -> tuple[str, ...]:
             f"The repeated p-value is {p_text(conclusion.repeated_p_value).removeprefix('p = ')}.",
         )
     if conclusion.design.looks == 1:
-        test = ", score test" if result.protocol.primary.type == "response" else ""
+        by_score = describe(result.protocol.primary, result.protocol).kind == "by the score test"
+        test = ", score test" if by_score else ""
         return (
             (
                 "With one planned look there is no early stopping to correct for: the interval and p-value stand as"

@@ -46,7 +46,7 @@ def describe(endpoint: ResponseEndpoint, protocol: Protocol) -> Description:
     return Description(
         method=" ".join([f"{_what(endpoint, protocol)} {comparison}", *adds]),
         kind=kind,
-        measured=_measured(endpoint, protocol),
+        measured=_who(endpoint, protocol),
         assumptions=_assumptions(endpoint, protocol),
         references=tuple(_REFERENCES[name] for name in dict.fromkeys(sources)),
         unseen=_unseen(endpoint, protocol),
@@ -55,10 +55,6 @@ def describe(endpoint: ResponseEndpoint, protocol: Protocol) -> Description:
 
 def _visit(endpoint: ResponseEndpoint, protocol: Protocol) -> str:
     return visit_text(protocol, protocol.visit_of(endpoint))
-
-
-def _measured(endpoint: ResponseEndpoint, protocol: Protocol) -> str:
-    return f"the risk of {measure_text(protocol, endpoint.measure)}" if endpoint.measure else "responders"
 
 
 def _who(endpoint: ResponseEndpoint, protocol: Protocol) -> str:

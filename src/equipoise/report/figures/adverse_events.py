@@ -41,15 +41,15 @@ def adverse_events_figure(protocol: Protocol, result: AdverseEventsResult) -> Fi
             right.plot([100 * contrast.risk_difference], [height], style.marker, color=style.colour, markersize=5)
         left.axhline(-at, color="#e3e6ea", linewidth=0.7, zorder=1)
     right.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
-    left.set_yticks([-at for at in range(len(rows))], [shorten(clean(row.term).capitalize(), 26) for row in rows])
+    left.set_yticks([-at for at in range(len(rows))], [shorten(clean(row.term).capitalize(), 20) for row in rows])
     left.tick_params(axis="y", labelsize=8.5)
     left.set_ylim(-len(rows) + 0.4, 0.6)
     left.set_xlim(left=0)
     left.set_xlabel("Patients, %")
-    right.set_xlabel("Difference, % points")
+    right.set_xlabel("Difference, %")
     handles = []
     for at, arm in enumerate(protocol.arm_names):
-        style, label = arm_style(at), shorten(arm_label(protocol, arm), 22)
+        style, label = arm_style(at), shorten(arm_label(protocol, arm), 18)
         handles += left.plot([], [], style.marker, color=style.colour, label=label)
     figure.legend(handles=handles, loc="outside upper left", ncols=min(count, 3), frameon=False, fontsize=8.5)
     return figure

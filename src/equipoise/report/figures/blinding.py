@@ -39,6 +39,6 @@ def guesses_figure(protocol: Protocol, result: BlindingResult) -> Figure:
     axes.tick_params(axis="y", labelsize=9)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     level = next((level_text(arm.bang.interval.level) for _, _, arm in rows if arm.bang is not None), "95%")
-    axes.set_xlabel(f"Bang's index ({level} interval); tick: chance")
+    axes.set_xlabel(f"Bang's index, {level} (tick: chance)")
     axes.set_title("Guesses of the arm")
     return figure

@@ -52,6 +52,6 @@ def clusters_figure(protocol: Protocol, result: ClustersResult) -> Figure:
         ]
         axes.legend(handles=handles, frameon=False, fontsize=9, loc="best")
     level = level_text(result.clusters[0].interval.level)
-    axes.set_xlabel(f"Improvement over control, in SD ({level} interval)")
+    axes.set_xlabel(f"Improvement, SD ({level} interval)")
     axes.set_title("Clusters of symptoms")
     return figure

@@ -5,9 +5,11 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from ...endpoints import describe
 from ...endpoints.results import ResponseResult
 from ...errors import InputError
 from ...figure_style import INK, arm_style, figure_function, new_figure, shorten
+from ...trial import NotAnalysed
 from ...wording import arm_label, clean, level_text, percent
 
 if TYPE_CHECKING:
@@ -28,13 +30,14 @@ def response_results(result: TrialResult) -> tuple[ResponseResult, ...]:
 def observed_interval(result: TrialResult, conclusion: Conclusion) -> tuple[Interval, str]:
     """The interval to stand beside the effect as observed, and its name where there is another to confuse it with.
 
-    For a response as primary it is Newcombe's, as in the table of responders; the looks and the corrected intervals
-    use the standard error of the score test instead, which stays only where the whole analysis failed.
+    An endpoint's own interval, as in its tables, may be of another method than the standard error that the looks and
+    the corrected intervals use; that one stays where the whole analysis failed.
     """
     primary = result.primary
-    if isinstance(primary, ResponseResult) and primary.comparisons:
+    if not isinstance(primary, NotAnalysed) and primary.comparisons and primary.interval_name:
         return primary.comparisons[0].interval, primary.interval_name
-    return conclusion.observed_interval, "score test" if result.protocol.primary.type == "response" else ""
+    by_score = describe(result.protocol.primary, result.protocol).kind == "by the score test"
+    return conclusion.observed_interval, "score test" if by_score else ""
 
 
 @figure_function
@@ -94,7 +97,8 @@ def response_figure(result: TrialResult, endpoint: str = "") -> Figure:
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     level = level_text(found.arms[0].interval.level)
-    axes.set_xlabel(f"Responders, {level} Wilson interval")
+    what = clean(describe(result.protocol.endpoint(found.name), result.protocol).measured)
+    axes.set_xlabel(shorten(f"{what[:1].upper()}{what[1:]}, {level} Wilson interval", 56))
     axes.set_title(fill(shorten(clean(found.label), 90), 40))
     number = found.number_needed_to_treat
     if number is not None:
