@@ -93,7 +93,7 @@ def test_the_observed_interval_of_a_response_is_the_one_of_the_response_table():
     for said in ("by a method of its own (Newcombe)", "standard error that the looks test with"):
         assert said in estimates.note
     assert "those that the looks test with" in looks_table(result).note
-    assert "score test" in comparisons_table(result).note
+    assert "Newcombe (Response: CAPS-5 down by at least 30% at week 2; " in comparisons_table(result).note
     assert estimates_table(trial("efficacy")).rows[0][0] == "As observed"
     assert "Newcombe" not in estimates_table(trial("efficacy")).note
 

@@ -158,8 +158,8 @@ def _others(result: TrialResult) -> list[str]:
     sentences = []
     if result.testing is not None:
         sentences.append(
-            f"Of the hypotheses tested together at {result.testing.procedure}'s error rate only those in the table of"
-            " tests may be claimed; all other comparisons are not corrected for their number."
+            f"Of the hypotheses tested together ({result.testing.procedure}) only those that the table of tests rejects"
+            " may be claimed; no other comparison is corrected for their number."
         )
     elif result.secondary:
         sentences.append(

@@ -272,9 +272,12 @@ def comparisons_table(result: TrialResult) -> Table | None:
             rows.append(_comparison_row(result, name, comparison, item.name))
             level = comparison.interval.level
         notes += _endpoint_notes(item)
-    named = {item.interval_name: clean(item.label) for item in analysed if item.interval_name}
+    named: dict[str, list[str]] = {}
+    for item in analysed:
+        if item.interval_name:
+            named.setdefault(item.interval_name, []).append(clean(item.label))
     if named:
-        whose = listed([f"{name} ({label})" for name, label in named.items()])
+        whose = listed([f"{name} ({'; '.join(labels)})" for name, labels in named.items()])
         notes.append(f"Some intervals are by methods of their own: {whose}; SE and p are those that a look tests with.")
     if not result.secondary or not rows:
         return None

@@ -41,5 +41,6 @@ def curve_figure(curve: GuessRateCurve) -> Figure:
     )
     axes.set_xlim(float(rates.min()), float(rates.max()) if rates.size > 1 else float(rates.min()) + 1e-9)
     axes.set_xlabel("Rate of correct guesses")
-    axes.set_ylabel(curve.label or str(curve.scale))
+    axes.set_ylabel(f"Difference, {curve.label}" if curve.label else str(curve.scale).capitalize())
+    axes.set_title("Effect by the rate of correct guesses")
     return figure

@@ -51,5 +51,6 @@ def adverse_events_figure(protocol: Protocol, result: AdverseEventsResult) -> Fi
     for at, arm in enumerate(protocol.arm_names):
         style, label = arm_style(at), shorten(arm_label(protocol, arm), 18)
         handles += left.plot([], [], style.marker, color=style.colour, label=label)
+    left.set_title("Adverse events")
     figure.legend(handles=handles, loc="outside upper left", ncols=min(count, 3), frameon=False, fontsize=8.5)
     return figure

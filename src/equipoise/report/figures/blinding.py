@@ -35,6 +35,7 @@ def guesses_figure(protocol: Protocol, result: BlindingResult) -> Figure:
         axes.plot([arm.bang.index], [-height], style.marker, color=style.colour, markersize=6.5, zorder=3)
         axes.plot([arm.bang.chance] * 2, [-height - 0.3, -height + 0.3], color=MUTED, linewidth=1.2, zorder=1)
     axes.set_xlim(-1, 1)
+    axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
     axes.set_yticks([-height for height in range(len(rows))], labels)
     axes.tick_params(axis="y", labelsize=9)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
