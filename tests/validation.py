@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from validation_adaptive import adaptive, delayed_response
+from validation_binary import two_by_two_tables
 from validation_bounds import stopping_bounds
 from validation_contrasts import means_and_contrasts
 from validation_disagreements import disagreements
@@ -50,6 +51,7 @@ def sections() -> list[Section]:
         delayed_response,
         mixed_model,
         proportions,
+        two_by_two_tables,
         survival,
         hazards,
         covariance_analysis,

@@ -170,7 +170,7 @@ def plan(endpoint: AdverseEventsEndpoint, protocol: Protocol, law: Law) -> Endpo
     """
     risks = []
     for arm in law.arms[:2]:
-        terms: dict[str, float] = getattr(arm, "adverse_events", {})
+        terms = arm.adverse_events
         chosen = [terms.get(endpoint.term, 0.0)] if endpoint.term else list(terms.values())
         risks.append(1 - math.prod(1 - risk for risk in chosen))
     variances = [risk * (1 - risk) for risk in risks]

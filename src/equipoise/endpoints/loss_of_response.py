@@ -263,7 +263,7 @@ def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> Endp
             seen = float(arm.staying[at])
         else:
             share *= float(arm.staying[at])
-        median = getattr(arm, "median_days_to_loss_of_response", None)
+        median = arm.median_days_to_loss_of_response
         watched = observed_for(planned, arm.staying, at, follow_up, endpoint.within)
         mean, variance = planned_time(share, median, endpoint.within, watched)
         means.append(mean)

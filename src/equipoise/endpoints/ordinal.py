@@ -115,7 +115,8 @@ def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
     if _by_ranks(endpoint):
         for at, name in enumerate(data.arm_names[1:], start=1):
             found = _wins(endpoint, protocol, data, at)
-            comparisons.append(Comparison(name, visit, found.estimate(label=_label(endpoint)), _limits(found, level)))
+            estimate, interval = found.estimate(label=_label(endpoint)), found.defined_interval(level)
+            comparisons.append(Comparison(name, visit, estimate, interval))
     else:
         for name, one in zip(data.arm_names[1:], _fit(endpoint, protocol, data).estimates, strict=True):
             comparisons.append(Comparison(name, visit, one, one.interval(level)))
@@ -131,14 +132,6 @@ def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
         tables=(_levels(endpoint, protocol, data, kept, note),),
         interval_name="logit" if _by_ranks(endpoint) else "",
     )
-
-
-def _limits(found: WinProbability, level: float):
-    """On the logit scale; Newcombe's where every pair is won, or lost, and there is no spread to go by."""
-    try:
-        return found.interval(level)
-    except InputError:
-        return found.interval(level, "score")
 
 
 def _proportionality(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> str:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..estimate import Better, Estimate, Interval
+from ..estimate import Better, Estimate
 from ..wording import arm_label, measure_text
-from .ranks.win_probability import WinProbability, win_probability
+from .ranks.win_probability import win_probability
 from .results import Cell, Column, Comparison, Description, EndpointResult, ResultTable
 
 if TYPE_CHECKING:
@@ -33,14 +32,6 @@ def rank_estimate(
     return win_probability(outcome, _against_control(arm, which), better=better).estimate(label=label)
 
 
-def _interval(found: WinProbability, level: float) -> Interval:
-    """On the logit scale; Newcombe's where every pair is won, or lost, and there is no spread to go by."""
-    try:
-        return found.interval(level)
-    except InputError:
-        return found.interval(level, "score")
-
-
 def rank_result(
     endpoint: MeanEndpoint,
     protocol: Protocol,
@@ -55,7 +46,7 @@ def rank_result(
     comparisons = []
     for at, name in enumerate(data.arm_names[1:], start=1):
         found = win_probability(outcome, _against_control(data.arm, at), better=better)
-        comparisons.append(Comparison(name, visit, found.estimate(label=label), _interval(found, level)))
+        comparisons.append(Comparison(name, visit, found.estimate(label=label), found.defined_interval(level)))
     title = f"{measure_text(protocol, endpoint.measure)} by arm"
     return EndpointResult(
         name=endpoint.name,

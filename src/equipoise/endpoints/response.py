@@ -22,7 +22,6 @@ from .response_model import (
     ResponseModel,
     analysed,
     better_of,
-    check_options,
     compare_counts,
     in_denominator,
     responded,
@@ -53,7 +52,6 @@ def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> 
 
 def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """`primary` of many trials; multiple imputation goes through them one by one."""
-    check_options(endpoint)
 
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
@@ -186,7 +184,6 @@ def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPl
     InputError
         Where all patients of a scenario respond or none does, in both arms or, for a ratio, in either.
     """
-    check_options(endpoint)
     (control, seen0), (experimental, seen1) = (_risk(endpoint, protocol, arm) for arm in law.arms[:2])
     risks, better = (control, experimental), better_of(endpoint, protocol)
     spreads = [risk * (1 - risk) for risk in risks]

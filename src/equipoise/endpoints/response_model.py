@@ -38,7 +38,6 @@ __all__ = [
     "ResponseModel",
     "analysed",
     "better_of",
-    "check_options",
     "compare_counts",
     "in_denominator",
     "responded",
@@ -153,7 +152,6 @@ class ResponseModel:
     """
 
     def __init__(self, endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> None:
-        check_options(endpoint)
         self.endpoint, self.protocol, self.data = endpoint, protocol, data
         self.counts, self.kept = in_denominator(endpoint, protocol, data), analysed(endpoint, protocol, data)
         self.codes = stratum_codes(protocol, data, endpoint.strata)
@@ -306,15 +304,6 @@ class ResponseModel:
 
 
 _METHODS = {"Newcombe": "Newcombe hybrid score"}
-
-
-def check_options(endpoint: ResponseEndpoint) -> None:
-    """Refuses options that do not go together, which a protocol that was read cannot name."""
-    where = f"endpoints.{endpoint.name}.exact"
-    if endpoint.exact != "none" and endpoint.missing == "multiple-imputation":
-        raise InputError(where, endpoint.exact, "'none': an exact test is of responses that were seen or counted")
-    if endpoint.exact == "barnard" and endpoint.strata:
-        raise InputError(where, endpoint.exact, "'fisher' or 'none' with strata")
 
 
 def _generator(arm: NDArray[np.intp], *values: NDArray[np.float64]) -> np.random.Generator:

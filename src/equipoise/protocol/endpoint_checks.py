@@ -124,8 +124,17 @@ def _response(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding
         yield Finding((*place, "points"), entry["points"], f"expected fewer points than the scale has, {width:g}")
     if entry.get("strata") and entry.get("covariates"):
         yield Finding((*place, "strata"), entry["strata"], "expected either 'strata' or 'covariates', and not both")
+    yield from _exact(place, entry, raw)
     if entry.get("missing") == "multiple-imputation" and (entry.get("strata") or entry.get("covariates")):
         yield Finding((*place, "missing"), "multiple-imputation", "is of unadjusted risks; expected no adjustment")
+
+
+def _exact(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:
+    exact = entry.get("exact", "none")
+    if exact != "none" and entry.get("missing") == "multiple-imputation":
+        yield Finding((*place, "exact"), exact, "is of responses seen or counted; expected 'none' with imputation")
+    if exact == "barnard" and entry.get("strata"):
+        yield Finding((*place, "exact"), exact, "expected 'fisher' or 'none' with strata")
 
 
 def _loss_of_response(place: Place, entry: dict[str, Any], raw: Raw) -> Iterator[Finding]:

@@ -87,9 +87,7 @@ class MeanEndpoint(_Endpoint):
     ] = "ancova"
     covariates: Annotated[
         tuple[Name, ...] | None,
-        Field(
-            description="Of ANCOVA; when absent those of [analysis], without baseline where it is of a measure."
-        ),
+        Field(description="Of ANCOVA; when absent those of [analysis], without baseline where it is of a measure."),
     ] = None
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from ...checks import any_shape
 from ...errors import InputError, NotEstimable
 from ...estimate import Estimate, Scale
-from ..regression.logistic import _Logistic
+from ..regression.logistic import LogisticLikelihood
 from ..regression.newton import climb
 from .response_curve import ResponseCurve
 from .responses import checked_horizon, checked_responses
@@ -123,7 +123,7 @@ def _expected(
     basis: NDArray[np.float64], experimental: NDArray[np.bool_], responder: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Probability of response to the experimental arm, for patients of either, by logistic regression."""
-    likelihood = _Logistic(
+    likelihood = LogisticLikelihood(
         basis.T[None] * experimental,
         responder[None].astype(float),
         experimental[None].astype(float),

@@ -36,6 +36,16 @@ class ArmLaw(Protocol):
         ...
 
     @property
+    def median_days_to_loss_of_response(self) -> float | None:
+        """Median time from response to its loss; None where response lasts."""
+        ...
+
+    @property
+    def adverse_events(self) -> Mapping[str, float]:
+        """Probability of each term in a patient."""
+        ...
+
+    @property
     def measures(self) -> Mapping[str, MeasureTruth]:
         """What the scenario says of each measure."""
         ...

@@ -199,6 +199,15 @@ class WinProbability:
         limits = self.estimate(Scale.LOG_WIN_ODDS, "unconstrained").interval(level)
         return Interval(_expit(limits.lower), _expit(limits.upper), level)
 
+    def defined_interval(self, level: float = 0.95) -> Interval:
+        """The interval on the logit scale; Newcombe's where every pair is won, or lost, and there is no spread to go
+        by.
+        """
+        try:
+            return self.interval(level)
+        except InputError:
+            return self.interval(level, "score")
+
     def __str__(self) -> str:
         return (
             f"win probability {self.probability:.4g} (SE {self.standard_error:.4g}): "

@@ -23,7 +23,7 @@ __all__ = ["LogisticFit", "climb_logistic", "logistic_batch", "logistic_regressi
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Logistic:
+class LogisticLikelihood:
     """Binomial log-likelihoods of many trials; outcome and weights are 0 where nobody is analysed."""
 
     basis: NDArray[np.float64]
@@ -42,8 +42,8 @@ class _Logistic:
         gradient = gradient_of(self.basis, self.outcome - risk * self.present)
         return value.sum(axis=1), gradient, information_of(self.basis, small * rest * rest, self.aliased)
 
-    def only(self, rows: NDArray[np.intp]) -> _Logistic:
-        return _Logistic(self.basis[rows], self.outcome[rows], self.present[rows], self.aliased[rows])
+    def only(self, rows: NDArray[np.intp]) -> LogisticLikelihood:
+        return LogisticLikelihood(self.basis[rows], self.outcome[rows], self.present[rows], self.aliased[rows])
 
 
 def climb_logistic(design: Design, outcome: NDArray[np.float64]) -> tuple[NDArray[np.intp], Climb]:
@@ -71,7 +71,7 @@ def climb_logistic(design: Design, outcome: NDArray[np.float64]) -> tuple[NDArra
     start = np.zeros((rows.size, len(design.names)))
     start[:, 0] = np.log(share / (1 - share))
     found = climb(
-        _Logistic(design.basis[rows], response[rows], present[rows].astype(float), design.aliased[rows]), start
+        LogisticLikelihood(design.basis[rows], response[rows], present[rows].astype(float), design.aliased[rows]), start
     )
     for at in np.flatnonzero(~found.converged):
         row = int(rows[at])
