@@ -123,15 +123,19 @@ def look_day(plan: Plan, data: TrialData, number: int) -> float:
     does not hasten a look. The last look waits for all patients; where it waits for events that do not come, it falls
     when the last patient's follow-up has ended.
     """
-    reached = np.sort(endpoints.reached(plan.protocol.primary, plan.protocol, data))
+    found = endpoints.reached(plan.protocol.primary, plan.protocol, data)
+    reached = np.sort(found)
     wanted = plan.units_per_look[number - 1]
     last = number == plan.design.looks
     if plan.unit == "events":
         happened = reached[np.isfinite(reached)]
+        day = math.inf
         if wanted <= len(happened):
             day = float(happened[wanted - 1])
-        else:
-            day = float(data.last_contact.max()) if last and len(data) >= plan.patients else math.inf
+        elif last and len(data) >= plan.patients:
+            visit = data.visit_names.index(plan.protocol.primary_visit)
+            ended = np.fmin(np.fmin(data.reached[:, visit], data.withdrawn), found)
+            day = float(ended.max())
         return day if day <= data.cut else math.inf
     if last and wanted <= len(reached):
         wanted = len(reached)
@@ -207,13 +211,16 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
 def walk(plan: Plan, data: TrialData) -> Iterator[Look]:
     """Look after look in calendar time, until the rule stops the trial or the patients run out.
 
-    The last look waits for every patient of the data. Non-binding futility is obeyed; the inference afterwards does not
+    The last look waits for every patient of the data; one that waits for events that never come is passed over, and the
+    last is then taken when follow-up has ended. Non-binding futility is obeyed; the inference afterwards does not
     count on it.
     """
     before: tuple[float, ...] = ()
     for number in range(1, plan.design.looks + 1):
         day = look_day(plan, data, number)
         if math.isinf(day):
+            if plan.unit == "events":
+                continue
             return
         look = look_at(plan, data.known_at(day), number, day, before)
         yield look

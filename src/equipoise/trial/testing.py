@@ -58,8 +58,8 @@ def tested(
             efficacy=stopping_rule(testing.spending.family, **testing.spending.parameters),
         )
     fractions = [*passed, *(look.fraction for look in looks)]
-    if any(after <= before for before, after in itertools.pairwise(fractions)):
-        return None, (*notes, "the last look has no more information than the one before it")
+    if any(after <= before for before, after in itertools.pairwise([0.0, *fractions])):
+        return None, (*notes, "a look has no more information than the one before it")
     found = procedure.sequential(
         z,
         np.array(fractions),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from equipoise.endpoints.survival.cox import cox_regression
 from equipoise.endpoints.survival.log_rank import log_rank
-from equipoise.errors import InputError
+from equipoise.errors import InputError, NotEstimable
 from equipoise.estimate import Scale
 from survival_reference import cases, columns, cox_columns
 
@@ -327,3 +327,9 @@ def test_many_tied_events_exactly():
     fit = cox_regression(time, event, arm, ties="exact")
     assert fit.score_chi_square == pytest.approx(log_rank(time, event, arm).chi_square, rel=1e-8)
     assert fit.null_log_likelihood == pytest.approx(-math.log(math.comb(500, 300)), rel=1e-10)
+
+
+def test_a_change_of_the_hazard_ratio_that_nobody_tells():
+    fit = cox_regression([2.0, 16.0, 3.0, 0.5], [1, 0, 1, 0], [1, 0, 0, 1])
+    with pytest.raises(NotEstimable, match="too few, or too alike in time"):
+        fit.proportional_hazards()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, NotEstimable
 from .kaplan_meier import kaplan_meier
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ProportionalHazardsTest", "concordance", "proportional_hazards"]
 
 _PAIRS = 1_000_000
+_SINGULAR = 1e-9  # of the information, below which a direction counts as told by nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def proportional_hazards(fit: CoxFit, terms: Mapping[str, Sequence[str]] | None 
     ------
     InputError
         For names the fit does not have.
+    NotEstimable
+        Where the events tell nothing of a change with time.
     """
     model = fit.model
     likelihood, back = model.likelihood, model.back[0]
@@ -107,7 +110,10 @@ def proportional_hazards(fit: CoxFit, terms: Mapping[str, Sequence[str]] | None 
     found, freedom = [], []
     for chosen in (*groups.values(), fit.names):
         at = [fit.names.index(name) for name in chosen]
-        found.append(float(score[at] @ np.linalg.solve(matrix[np.ix_(at, at)], score[at])))
+        block = matrix[np.ix_(at, at)]
+        if np.linalg.matrix_rank(block, tol=_SINGULAR * float(np.abs(plain).max())) < len(at):
+            raise NotEstimable("the events are too few, or too alike in time, to tell whether hazard ratios change")
+        found.append(float(score[at] @ np.linalg.solve(block, score[at])))
         freedom.append(len(at))
     return ProportionalHazardsTest((*groups, "all"), tuple(found), tuple(freedom))
 

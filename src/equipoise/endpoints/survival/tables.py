@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -156,11 +157,12 @@ def _hazards(item: ComparedTimes, level: float) -> list[tuple[Cell, ...]]:
     try:
         fit = item.regression()
         rows.append(_ratio(f"Cox regression{within}{adjusted}: hazard ratio", fit.estimate, level))
-        held = fit.proportional_hazards({"arm": ["arm"]}).p_values[0]
-        rows.append(("Test that the hazard ratio does not change with time", None, None, held))
     except _REFUSED:
-        rows.append((f"Cox regression{within}{adjusted}: hazard ratio", None, None, None))
-    return rows
+        return [*rows, (f"Cox regression{within}{adjusted}: hazard ratio", None, None, None)]
+    held = None
+    with contextlib.suppress(*_REFUSED):
+        held = fit.proportional_hazards({"arm": ["arm"]}).p_values[0]
+    return [*rows, ("Test that the hazard ratio does not change with time", None, None, held)]
 
 
 def _means(item: ComparedTimes, horizon: float | None, level: float) -> list[tuple[Cell, ...]]:
