@@ -173,10 +173,9 @@ def plan(endpoint: AdverseEventsEndpoint, protocol: Protocol, law: Law) -> Endpo
         terms = arm.adverse_events
         chosen = [terms.get(endpoint.term, 0.0)] if endpoint.term else list(terms.values())
         risks.append(1 - math.prod(1 - risk for risk in chosen))
-    variances = [risk * (1 - risk) for risk in risks]
-    if sum(variances) < 1e-12:
+    if sum(risk * (1 - risk) for risk in risks) < 1e-12:
         raise InputError("endpoint", endpoint.name, "an event that some but not all patients of the scenario have")
-    return EndpointPlan(risks[1] - risks[0], (variances[0], variances[1]), "lower")
+    return EndpointPlan.of_risks(risks, (1.0, 1.0), protocol.shares(), "lower")
 
 
 def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description:

@@ -212,17 +212,17 @@ def plan(endpoint: BlindingEndpoint, protocol: Protocol, law: Law) -> EndpointPl
     """
     name = endpoint.guesses[0]
     at = protocol.visit_names.index(protocol.measure(name).visit)
-    shares, variances = [], []
+    shares, seen = [], []
     for arm in law.arms[:2]:
         truth = arm.measures.get(name)
         if truth is None or truth.guesses_experimental is None:
             raise InputError(f"measures.{name}", None, "'guesses_experimental' in each arm of the scenario, to plan by")
         share = float(truth.guesses_experimental)
         shares.append(share)
-        variances.append(share * (1 - share) / float(arm.staying[at]))
-    if sum(variances) < 1e-12:
+        seen.append(float(arm.staying[at]))
+    if sum(share * (1 - share) for share in shares) < 1e-12:
         raise InputError(f"measures.{name}", shares, "guesses of the experimental arm by some but not all patients")
-    return EndpointPlan(shares[1] - shares[0], (variances[0], variances[1]), "higher")
+    return EndpointPlan.of_risks(shares, seen, protocol.shares(), "higher")
 
 
 _BANG = "Bang H, Ni L, Davis CE. Assessment of blinding in clinical trials. Controlled Clinical Trials 2004;25:143-156."

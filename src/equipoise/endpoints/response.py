@@ -189,6 +189,9 @@ def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPl
     spreads = [risk * (1 - risk) for risk in risks]
     if sum(spreads) < 1e-12:
         raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
+    scored = not endpoint.covariates and endpoint.missing != "multiple-imputation"
+    if endpoint.effect == "risk-difference" and scored:
+        return EndpointPlan.of_risks(risks, (seen0, seen1), protocol.shares(), better)
     if endpoint.effect == "risk-difference":
         return EndpointPlan(experimental - control, (spreads[0] / seen0, spreads[1] / seen1), better)
     if min(risks) <= 0 or (endpoint.effect == "odds-ratio" and max(risks) >= 1):

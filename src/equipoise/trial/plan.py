@@ -150,7 +150,10 @@ def plan(protocol: Protocol) -> Plan:
     """Boundaries, and power for the given sample size or sample size for the given power.
 
     Power is on the z scale with the standard error taken as known (Jennison & Turnbull 2000, chapter 3); small
-    trials have a little less, which simulation shows.
+    trials have a little less, which simulation shows. Where the test takes its standard error under no difference, the
+    statistic spreads more or less than a standard normal one; the drift is then the one that gives the power of the
+    last look's bound, as in the sample size formula of two proportions (Fleiss 1981, Statistical Methods for Rates and
+    Proportions, section 3.2).
 
     Raises
     ------
@@ -162,7 +165,7 @@ def plan(protocol: Protocol) -> Plan:
     law = Truth.of(protocol, protocol.sample_size.scenario)
     promised = endpoints.plan(protocol.primary, protocol, law)
     shares = protocol.shares()
-    favourable = promised.favourable
+    favourable, spread = promised.favourable, promised.spread_of_z(shares)
     patients, exact = protocol.sample_size.patients, None
     if patients is None:
         power = protocol.sample_size.power or 0.0
@@ -180,7 +183,8 @@ def plan(protocol: Protocol) -> Plan:
                 f"more than the one-sided alpha, {protocol.stopping.alpha / protocol.stopping.sided:g}",
             )
         design = _design(protocol, protocol.stopping.fractions, 1 - power)
-        exact = design.drift**2 / (favourable**2 * promised.information(1.0, shares))
+        asked = spread * (design.drift - design.efficacy_bounds[-1]) + design.efficacy_bounds[-1]
+        exact = float(asked**2 / (favourable**2 * spread**2 * promised.information(1.0, shares)))
         unit = _allocation_unit(protocol)
         patients = max(unit, unit * math.ceil(exact / unit - 1e-9))
         if patients > 1_000_000:
@@ -192,6 +196,8 @@ def plan(protocol: Protocol) -> Plan:
     beta = protocol.stopping.beta if protocol.stopping.futility else None
     design = _design(protocol, tuple(count / per_look[-1] for count in per_look), beta)
     standard_error = (promised.information(patients, shares) * per_look[-1] / total) ** -0.5
+    bound = float(design.efficacy_bounds[-1])
+    drift = favourable / (standard_error / spread)
     return Plan(
         protocol=protocol,
         design=design,
@@ -201,7 +207,7 @@ def plan(protocol: Protocol) -> Plan:
         unit=promised.unit,
         effect=promised.effect,
         standard_error=standard_error,
-        drift=favourable / standard_error,
+        drift=bound + (drift - bound) / spread,
         scenario=protocol.sample_size.scenario,
         null_value=promised.null_value,
     )

@@ -82,6 +82,9 @@ class EndpointPlan:
     units_per_patient, unit
         What looks count, and how much of it a randomised patient brings: patients who have reached the visit, or
         events.
+    tested
+        Variances as `variances` that the test takes its standard error from, where these are others (those that hold
+        under no difference); None where they are the same.
     """
 
     effect: float
@@ -90,6 +93,26 @@ class EndpointPlan:
     null_value: float = 0.0
     units_per_patient: float = 1.0
     unit: str = "patients"
+    tested: tuple[float, float] | None = None
+
+    @classmethod
+    def of_risks(
+        cls, risks: Sequence[float], seen: Sequence[float], shares: Sequence[float], better: Better
+    ) -> EndpointPlan:
+        """A difference of risks that is tested with the risk of both arms pooled (score test).
+
+        Parameters
+        ----------
+        risks, seen
+            Of control and the experimental arm: the risk, and the share of the randomised of whom it is known.
+        shares
+            Allocation of the two arms.
+        """
+        counted = [share * known for share, known in zip(shares, seen, strict=False)]
+        pooled = sum(size * risk for size, risk in zip(counted, risks, strict=True)) / sum(counted)
+        spreads = [risk * (1 - risk) / known for risk, known in zip(risks, seen, strict=True)]
+        tested = [pooled * (1 - pooled) / known for known in seen]
+        return cls(risks[1] - risks[0], (spreads[0], spreads[1]), better, tested=(tested[0], tested[1]))
 
     @property
     def favourable(self) -> float:
@@ -102,3 +125,10 @@ class EndpointPlan:
         experimental's.
         """
         return patients / sum(variance / share for variance, share in zip(self.variances, shares, strict=False))
+
+    def spread_of_z(self, shares: Sequence[float]) -> float:
+        """Standard deviation of the test statistic if the effect is true: 1 unless the test takes another variance."""
+        if self.tested is None:
+            return 1.0
+        tested = sum(variance / share for variance, share in zip(self.tested, shares, strict=False))
+        return (1 / self.information(1.0, shares) / tested) ** 0.5
