@@ -42,6 +42,8 @@ def test_a_look_falls_on_the_day_of_its_event(number):
 
 def test_events_that_never_come():
     protocol = protocol_with([39, 40])
+    with pytest.raises(eq.InputError, match="40 events at most"):
+        plan(protocol_with([20, 60]))
     data = drawn(protocol)
     happened = int(data.measure("relapse").observed.sum())
     assert happened < 39
@@ -82,3 +84,17 @@ def test_the_plan_counts_events():
     assert planned.units_per_look[-1] < planned.patients
     assert "events expected" in str(planned)
     assert planned.to_dict()["events_per_look"] == list(planned.units_per_look)
+
+
+def test_a_last_look_that_sees_nothing_new_takes_the_place_of_the_one_before():
+    data = drawn(protocol_with([8, 40]))
+    happened = int(data.measure("relapse").observed.sum())
+    protocol = protocol_with([happened, 40])
+    result = eq.analyse(protocol, data)
+    assert [look.number for look in result.looks] == [1, 2]
+    assert result.looks[0].fraction == result.looks[1].fraction
+    if not result.looks[0].decision.stops:
+        assert result.last_look.z == result.looks[0].z
+        assert result.last_look.efficacy_bound < result.looks[0].efficacy_bound
+        assert len(result.conclusion.information) == 1
+    assert result.conclusion.decision is not None

@@ -161,6 +161,8 @@ class Description:
         Sources of the methods.
     unit
         Of the effect, where it is not the usual one of its scale: "points a week", "mmHg".
+    test
+        The test's name where it takes another standard error than the interval: "score test".
     unseen
         What the analysis makes of patients not seen, as a clause.
     """
@@ -171,6 +173,7 @@ class Description:
     assumptions: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     unit: str = ""
+    test: str = ""
     unseen: str = "they are left out, as if they did not differ from those seen"
 
 

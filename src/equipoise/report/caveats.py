@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..endpoints import describe
 from ..endpoints.guesses.result import BlindingResult
 from ..sequential import Decision
+from ..trial import NotAnalysed
 from ..wording import arm_text, clean, counted, days, decimal, level_text, listed, measure_text, visit_text
 from .figures.durability import durability_result, without_follow_up
 from .figures.response import observed_interval
@@ -98,7 +99,7 @@ def _censored(result: TrialResult) -> list[str]:
 
 
 def _blinding(result: TrialResult) -> list[str]:
-    found = next((item for item in result.secondary if isinstance(item, BlindingResult)), None)
+    found = next((item for item in (result.primary, *result.secondary) if isinstance(item, BlindingResult)), None)
     if found is not None:
         told = []
         for guess in found.guesses:
@@ -169,7 +170,7 @@ def _others(result: TrialResult) -> list[str]:
     if len(protocol.arm_names) > 2:
         pair = f"{arm_text(protocol, protocol.experimental.name)} against {arm_text(protocol, protocol.control.name)}"
         sentences.append(f"The stopping rule speaks of {pair} alone; other arms are reported without correction.")
-    failed = [clean(item.label) for item in result.secondary if hasattr(item, "reason")]
+    failed = [clean(item.label) for item in result.secondary if isinstance(item, NotAnalysed)]
     if failed:
         sentences.append(f"Could not be analysed: {listed(failed)}; the tables say why.")
     return sentences

@@ -280,8 +280,8 @@ def corrected(result: TrialResult) -> tuple[str, ...]:
             f"The repeated p-value is {p_text(conclusion.repeated_p_value).removeprefix('p = ')}.",
         )
     if conclusion.design.looks == 1:
-        by_score = describe(result.protocol.primary, result.protocol).kind == "by the score test"
-        test = ", score test" if by_score else ""
+        name = describe(result.protocol.primary, result.protocol).test
+        test = f", {name}" if name else ""
         return (
             (
                 "With one planned look there is no early stopping to correct for: the interval and p-value stand as"

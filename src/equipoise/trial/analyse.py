@@ -235,7 +235,9 @@ def _conclude(planned: Plan, looks: list[Look], passed: tuple[float, ...]) -> Co
     last = looks[-1]
     if last.estimate is None:
         return None
-    analysed = [found for found in looks if found.estimate is not None]
+    analysed = [
+        found for found in looks if found is last or (found.estimate is not None and found.fraction < last.fraction)
+    ]
     estimates = [found.estimate for found in analysed if found.estimate is not None]
     information = [*passed, *(found.fraction for found in analysed)]
     conclusion = planned.design.conclude(

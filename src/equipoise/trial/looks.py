@@ -166,7 +166,8 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
     ----------
     before
         Information fractions of the earlier looks that were taken. The bounds are found again at the fractions
-        observed; a look that could not be analysed has spent nothing.
+        observed; a look that could not be analysed has spent nothing. A last look that has seen nothing new takes the
+        place of the one before it.
     """
     primary, design = plan.protocol.primary, plan.design
     due = endpoints.accrued(primary, plan.protocol, data)
@@ -175,6 +176,8 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
     estimate, failure, notes, z, observed = None, "", (), None, 0
     efficacy, futility = math.inf, None
     try:
+        if last and before and fraction <= before[-1]:
+            before = before[:-1]
         if fraction <= (before[-1] if before else 0.0):
             raise InputError(plan.unit, due, "more than at the look before")
         bounds = design.bounds_at([*before, fraction], last)

@@ -193,9 +193,14 @@ def plan(protocol: Protocol) -> Plan:
             )
     total = max(round(patients * promised.units_per_patient), 1)
     per_look = _looks(protocol, promised.unit, total)
+    compared = patients * sum(shares[:2])
+    if promised.unit == "events" and per_look[-1] > compared:
+        raise InputError(
+            "stopping.events", list(per_look), f"{math.floor(compared)} events at most, one a patient of the two arms"
+        )
     beta = protocol.stopping.beta if protocol.stopping.futility else None
     design = _design(protocol, tuple(count / per_look[-1] for count in per_look), beta)
-    standard_error = (promised.information(patients, shares) * per_look[-1] / total) ** -0.5
+    standard_error = (promised.information(patients, shares) * min(per_look[-1], total) / total) ** -0.5
     bound = float(design.efficacy_bounds[-1])
     drift = favourable / (standard_error / spread)
     return Plan(

@@ -58,6 +58,9 @@ def tested(
             efficacy=stopping_rule(testing.spending.family, **testing.spending.parameters),
         )
     fractions = [*passed, *(look.fraction for look in looks)]
+    if len(fractions) > 1 and looks[-1].last and fractions[-1] == fractions[-2]:
+        del fractions[-2]
+        z = np.delete(z, -2, axis=0)
     if any(after <= before for before, after in itertools.pairwise([0.0, *fractions])):
         return None, (*notes, "a look has no more information than the one before it")
     found = procedure.sequential(

@@ -49,6 +49,7 @@ def describe(endpoint: ResponseEndpoint, protocol: Protocol) -> Description:
         measured=_who(endpoint, protocol),
         assumptions=_assumptions(endpoint, protocol),
         references=tuple(_REFERENCES[name] for name in dict.fromkeys(sources)),
+        test="score test" if kind == "by the score test" else "",
         unseen=_unseen(endpoint, protocol),
     )
 

@@ -36,8 +36,7 @@ def observed_interval(result: TrialResult, conclusion: Conclusion) -> tuple[Inte
     primary = result.primary
     if not isinstance(primary, NotAnalysed) and primary.comparisons and primary.interval_name:
         return primary.comparisons[0].interval, primary.interval_name
-    by_score = describe(result.protocol.primary, result.protocol).kind == "by the score test"
-    return conclusion.observed_interval, "score test" if by_score else ""
+    return conclusion.observed_interval, describe(result.protocol.primary, result.protocol).test
 
 
 @figure_function
