@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from .errors import InputError
 
-__all__ = ["any_shape", "choice", "flag", "instance", "number", "numbers", "whole"]
+__all__ = [
+    "any_shape",
+    "choice",
+    "confidence_level",
+    "flag",
+    "instance",
+    "normal_quantile",
+    "number",
+    "numbers",
+    "whole",
+]
 
 T = TypeVar("T")
 
@@ -141,6 +151,34 @@ def whole(field: str, value: Any, expected: str = "a whole number") -> int:
     if found != int(found):
         raise InputError(field, value, expected)
     return int(found)
+
+
+def confidence_level(level: Any) -> float:
+    """A confidence level as a float.
+
+    Raises
+    ------
+    InputError
+        When it is not a number between 0 and 1.
+    """
+    expected = "a confidence level between 0 and 1"
+    found = number("level", level, expected)
+    if not 0 < found < 1:
+        raise InputError("level", level, expected)
+    return found
+
+
+def normal_quantile(level: Any) -> float:
+    """How many standard errors a two-sided normal interval of that level reaches to either side.
+
+    Raises
+    ------
+    InputError
+        When the level is not a number between 0 and 1.
+    """
+    from scipy.special import ndtri
+
+    return -float(ndtri((1 - confidence_level(level)) / 2))
 
 
 def instance(field: str, value: Any, kind: type[T] | tuple[type[T], ...], expected: str) -> T:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from .checks import number
+from .checks import confidence_level, number
 from .errors import InputError
 
 __all__ = ["Better", "Estimate", "Interval", "Scale"]
@@ -222,9 +222,7 @@ class Estimate:
         """Fixed-sample confidence interval, as if there had been no interim look."""
         from scipy.special import ndtri
 
-        if not 0 < level < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
-        half = -self.quantile(float(ndtri((1 - level) / 2))) * self.standard_error
+        half = -self.quantile(float(ndtri((1 - confidence_level(level)) / 2))) * self.standard_error
         return Interval(self.possible(self.effect - half), self.possible(self.effect + half), level)
 
     def possible(self, effect: float) -> float:

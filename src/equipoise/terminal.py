@@ -48,6 +48,10 @@ def _listed(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
+def _told(value: object) -> str:
+    return _listed(value) if isinstance(value, tuple) else f"{value:g}"
+
+
 def _scale(protocol: Protocol) -> str:
     if protocol.outcome is None:
         return "–"
@@ -67,6 +71,9 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         if given := getattr(stopping, unit):
             looks = f"{_listed(given)} {unit}"
     size = protocol.sample_size
+    model = (
+        f"{analysis.covariance_described}, {analysis.method.upper()}, {analysis.degrees_of_freedom} degrees of freedom"
+    )
     what = f"{analysis.outcome} in {protocol.scale_name}" if protocol.outcome else "of each endpoint"
     sides = "two" if stopping.sided == 2 else "one"
     about = [
@@ -82,11 +89,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
             "analysis",
             f"{what}; covariates {', '.join(analysis.covariates) or 'none'}",
         ],
-        [
-            "",
-            f"{analysis.covariance_described}, {analysis.method.upper()}, "
-            f"{analysis.degrees_of_freedom} degrees of freedom",
-        ],
+        *([["", model]] if any(item.type == "longitudinal" for item in protocol.endpoints) else []),
         ["looks at", looks],
         [
             "efficacy",
@@ -106,7 +109,18 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
     visits = [
         [visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits
     ]
-    measures = [[item.name, item.kind, item.visit, item.label] for item in protocol.measures]
+    measures = [[item.name, item.kind, item.visit, item.better, item.label] for item in protocol.measures]
+    truths = [
+        [
+            name,
+            arm,
+            measure,
+            ", ".join(f"{key} {_told(value)}" for key, value in law.model_dump(exclude_defaults=True).items()),
+        ]
+        for name, scenario in protocol.scenarios.items()
+        for arm in protocol.arm_names
+        for measure, law in scenario.arms[arm].measures.items()
+    ]
     endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
     scenarios = []
     for name, scenario in protocol.scenarios.items():
@@ -127,9 +141,10 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         (trial.name, ["", ""], about),
         ("Arms", ["arm", "role", "drug", "dose", "given on days"], arms),
         ("Visits", ["visit", "day", "window"], visits),
-        *([("Measures", ["measure", "kind", "visit", "label"], measures)] if measures else []),
+        *([("Measures", ["measure", "kind", "visit", "better", "label"], measures)] if measures else []),
         ("Endpoints", ["endpoint", "role", "type", "label"], endpoints),
         ("Scenarios", ["scenario", "arm", "mean at each visit", "SD", "dropout", "median days to loss"], scenarios),
+        *([("Measures in the scenarios", ["scenario", "arm", "measure", "truth"], truths)] if truths else []),
     ]
 
 

@@ -39,6 +39,8 @@ class TrialBatch:
         Days from randomisation to each assessment, NaN where there was none, shape (trials, patients, visits).
     followed
         Days from randomisation to the last contact, NaN without a patient, shape (trials, patients).
+    has_dates, has_events
+        As of one trial, shape (trials,).
     covariates
         By name, shape (trials, patients): float (NaN missing) or str ("" missing).
     measures, subscales
@@ -55,6 +57,8 @@ class TrialBatch:
     due: NDArray[np.bool_]
     assessed: NDArray[np.float64]
     followed: NDArray[np.float64]
+    has_dates: NDArray[np.bool_]
+    has_events: NDArray[np.bool_]
     covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     measures: Mapping[str, Measured] = field(default_factory=dict)
     subscales: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -62,9 +66,16 @@ class TrialBatch:
 
     @classmethod
     def of(cls, trials: Sequence[TrialData]) -> TrialBatch:
-        """Trials of one protocol side by side, each padded to the largest; raises `InputError` for none."""
+        """Trials of one protocol side by side, each padded to the largest.
+
+        Raises
+        ------
+        InputError
+            For no trials, or trials that do not hold the same.
+        """
         if not trials:
             raise InputError("trials", 0, "at least one trial")
+        _check_alike(trials)
         first, size = trials[0], max(len(trial) for trial in trials)
 
         def stacked(values: Sequence[NDArray[Any]], empty: Any) -> NDArray[Any]:
@@ -92,6 +103,8 @@ class TrialBatch:
             stacked([np.stack([trial.is_due(name) for name in first.visit_names], axis=1) for trial in trials], False),
             stacked([trial.assessed - trial.randomised[:, None] for trial in trials], np.nan),
             stacked([trial.followed for trial in trials], np.nan),
+            np.array([trial.has_dates for trial in trials]),
+            np.array([trial.has_events for trial in trials]),
             {
                 name: stacked([trial.covariates[name] for trial in trials], "" if values.dtype.kind == "U" else np.nan)
                 for name, values in first.covariates.items()
@@ -138,3 +151,32 @@ class TrialBatch:
     def first_event(self, kind: str, term: str = "") -> NDArray[np.float64]:
         """Days from randomisation to the first event, infinite where there was none, shape (trials, patients)."""
         return self.first_events.get((kind, term), np.full(self.arm.shape, np.inf))
+
+
+def _check_alike(trials: Sequence[TrialData]) -> None:
+    """Raises `InputError` for the first trial that does not hold what the first one does."""
+    wanted = _held(trials[0])
+    for number, trial in enumerate(trials[1:], start=1):
+        found = _held(trial)
+        for what, names in wanted.items():
+            if found[what] != names:
+                expected = f"{', '.join(names) or 'none'}, as in trial 0"
+                raise InputError(f"{what} of trial {number}", ", ".join(found[what]) or "none", expected)
+
+
+def _held(trial: TrialData) -> dict[str, tuple[str, ...]]:
+    """What a trial holds, in words: names in their order where it matters, and what is known of each."""
+
+    def parts(name: str, item: Measured) -> str:
+        told = (("with events", item.observed), ("with exposure", item.exposure), ("with days", item.known))
+        return " ".join([name, *(word for word, part in told if part is not None)])
+
+    return {
+        "arms": trial.arm_names,
+        "visits": trial.visit_names,
+        "covariates": tuple(
+            f"{name} (words)" if values.dtype.kind == "U" else name for name, values in sorted(trial.covariates.items())
+        ),
+        "measures": tuple(parts(name, item) for name, item in sorted(trial.measures.items())),
+        "clusters": tuple(sorted(trial.subscales)),
+    }

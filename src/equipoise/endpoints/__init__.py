@@ -192,6 +192,9 @@ def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.b
 
 def seen(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who was seen where the endpoint is known: has its measure, or a score at its visit; shape (patients,)."""
+    own = getattr(_file(endpoint), "seen", None)
+    if own is not None:
+        return own(endpoint, protocol, data)
     name = getattr(endpoint, "measure", "")
     if name:
         return np.asarray(~np.isnan(data.measure(name).value))

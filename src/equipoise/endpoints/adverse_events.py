@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import ADVERSE_EVENT
+from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE
 from ..errors import InputError
 from ..estimate import Estimate, Interval
 from ..wording import counted, percent, visit_text
+from .against_control import compared_arms
 from .batch import BatchEstimates
 from .binary.comparisons import SCALES, compare_tables, compared
 from .binary.proportions import newcombe_limits
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 
     Tables = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
-__all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
 
 NEEDS_FOLLOW_UP = True
-_EARLY = "an event before randomisation"
 
 
 def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
@@ -41,21 +41,49 @@ def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
     return data.is_due(protocol.visit_of(endpoint))
 
 
+def seen(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who was observed for events: those whose visit was due; shape (patients,)."""
+    return analysed(endpoint, protocol, data)
+
+
 def _tables(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch, at: int = 1) -> Tables:
     """Patients with the event and all who are counted, of an experimental arm and of control, each of shape (trials,);
-    of one trial (1,).
+    of one trial (1,). Trials that `_refused` names are not to be read.
     """
     arm = np.where(data.is_due(protocol.visit_of(endpoint)), data.arm, -1)
-    first = data.first_event(ADVERSE_EVENT, endpoint.term)
-    if np.any(first < 0):
-        raise InputError("adverse events", _EARLY, "events from randomisation on")
+    first = np.maximum(data.first_event(ADVERSE_EVENT, endpoint.term), 0.0)
     found = tally(np.atleast_2d(arm), len(data.arm_names), np.atleast_2d(first))
     events, total = found.with_event, found.patients
     return events[:, at], total[:, at], events[:, 0], total[:, 0]
 
 
+def _refused(endpoint: AdverseEventsEndpoint, data: TrialData | TrialBatch) -> dict[int, InputError]:
+    """What is wrong with the events of trials, by number; of one trial its number is 0.
+
+    Tables without dates hold no events, whether or not there were any.
+    """
+    some = [np.atleast_2d(data.first_event(kind)) < np.inf for kind in (ADVERSE_EVENT, LOSS_OF_RESPONSE)]
+    unknown = [np.atleast_2d(np.isnan(data.first_event(kind))) for kind in (ADVERSE_EVENT, LOSS_OF_RESPONSE)]
+    recorded = np.any([*some, *unknown], axis=(0, -1))
+    without = ~np.atleast_1d(data.has_events) | ~(np.atleast_1d(data.has_dates) | recorded)
+    early = np.any(np.atleast_2d(data.first_event(ADVERSE_EVENT, endpoint.term)) < 0, axis=-1)
+    return {
+        at: _no_events() if without[at] else _too_early() for at in np.flatnonzero(without | early).tolist()
+    }
+
+
+def _no_events() -> InputError:
+    return InputError("adverse events", "data without events", "a table of events, in which no event means none")
+
+
+def _too_early() -> InputError:
+    return InputError("adverse events", "an event before randomisation", "events from randomisation on")
+
+
 def _compared(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData, at: int) -> tuple[Estimate, Tables]:
     """The risk difference of one trial and the table it is of; raises `InputError` where there is none."""
+    if refused := _refused(endpoint, data):
+        raise refused[0]
     tables = _tables(endpoint, protocol, data, at)
     effect, error, failures = compared(tables, "score")
     if failures:
@@ -66,12 +94,6 @@ def _compared(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDa
     return found, tables
 
 
-def _check(data: TrialData) -> None:
-    """Tables without dates hold no events, whether or not there were any."""
-    if not data.has_events or not (data.has_dates or len(data.events.kind)):
-        raise InputError("adverse events", "data without events", "a table of events, in which no event means none")
-
-
 def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """Risk difference of any event or of the term named, with the standard error of the score test; lower is better.
 
@@ -80,13 +102,15 @@ def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData
     InputError
         Without a table of events or patients in an arm, and where nobody, or everybody, had the event.
     """
-    _check(data)
     return _compared(endpoint, protocol, data, 1)[0], ()
 
 
 def batch(endpoint: AdverseEventsEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """What `primary` gives, of many trials."""
-    return compare_tables(*_tables(endpoint, protocol, trials), "score")
+    found = compare_tables(*_tables(endpoint, protocol, trials), "score")
+    refused = {at: str(why) for at, why in _refused(endpoint, trials).items()}
+    failures = dict(sorted((found.failures | refused).items()))
+    return BatchEstimates.of(found.effect, found.standard_error, found.degrees_of_freedom, failures)
 
 
 def _rows(
@@ -101,7 +125,7 @@ def _rows(
     if data.has_dates:
         day = events.day - data.randomised[events.patient]
     if np.any(day < 0):
-        raise InputError("adverse events", _EARLY, "events from randomisation on")
+        raise _too_early()
     return event_table(
         np.where(analysed(endpoint, protocol, data), data.arm, -1),
         len(data.arm_names),
@@ -122,7 +146,8 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
     InputError
         When the data have no table of events.
     """
-    _check(data)
+    if refused := _refused(endpoint, data):
+        raise refused[0]
     level = protocol.confidence_level
     rows = _rows(endpoint, protocol, data)
     tables = event_tables(protocol, rows, level)
@@ -131,17 +156,16 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
         serious = _rows(endpoint, protocol, data, serious=True)
         tables += event_tables(protocol, serious, level, "serious adverse events")
     visit = protocol.visit_of(endpoint)
-    comparisons, notes = [], []
+
+    def one(at: int) -> tuple[Estimate, Interval]:
+        found, table = _compared(endpoint, protocol, data, at)
+        lower, upper = newcombe_limits(*table, level=level)
+        return found, Interval(float(lower[0]), float(upper[0]), level)
+
+    comparisons: tuple[Comparison, ...] = ()
+    notes: list[str] = []
     if endpoint.role == "primary" or endpoint.term:
-        for at in range(1, len(data.arm_names)):
-            name = data.arm_names[at]
-            try:
-                found, table = _compared(endpoint, protocol, data, at)
-            except InputError as error:
-                notes.append(f"{name}: no test of the difference: {error}")
-                continue
-            lower, upper = newcombe_limits(*table, level=level)
-            comparisons.append(Comparison(name, visit, found, Interval(float(lower[0]), float(upper[0]), level)))
+        comparisons, notes = compared_arms(protocol, data, visit, one)
     waiting = int((~analysed(endpoint, protocol, data)).sum())
     if waiting:
         notes.append(f"{counted(waiting, 'patient')} not yet due at {visit_text(protocol, visit)}: not counted")
@@ -151,10 +175,11 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
         name=endpoint.name,
         label=endpoint.label or endpoint.name,
         kind=endpoint.type,
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         patients=int(analysed(endpoint, protocol, data).sum()),
         notes=tuple(notes),
         tables=tables,
+        interval_name="Newcombe",
         events=rows,
         serious=serious,
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, NotEstimable
-from ..estimate import Estimate, Scale
+from ..estimate import Estimate, Interval, Scale
 from ..wording import arm_label, arm_text, counted, listed, measure_label, measure_text, reason, visit_text
+from .against_control import compared_arms
 from .batch import BatchEstimates
 from .binary.comparisons import compared
 from .binary.proportions import risk_difference
@@ -21,7 +22,7 @@ from .guesses.james import JamesIndex, james_index
 from .guesses.result import ArmGuesses, BlindingResult, GuessResult
 from .guesses.tables import curve_table, guesses_table, indices_table
 from .planning.law import EndpointPlan, Law
-from .results import Comparison, Description
+from .results import Description
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
 
 
 def _guess(data: TrialData | TrialBatch, name: str) -> Array:
@@ -43,6 +44,11 @@ def _guess(data: TrialData | TrialBatch, name: str) -> Array:
 def analysed(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who enters the analysis: patients of whom a guess was recorded; shape (patients,)."""
     return np.any([~np.isnan(_guess(data, name)) for name in endpoint.guesses], axis=0)
+
+
+def seen(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who was asked and answered; shape (patients,)."""
+    return analysed(endpoint, protocol, data)
 
 
 def _named(guess: Array, arm: NDArray[np.intp], at: int) -> tuple[Array, Array, Array, Array]:
@@ -111,17 +117,12 @@ def estimate(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) ->
     in control, with Newcombe's interval.
     """
     level, first = protocol.confidence_level, endpoint.guesses[0]
-    notes: list[str] = []
-    comparisons = []
-    for at, arm in enumerate(data.arm_names[1:], start=1):
-        events1, total1, events2, total2 = (int(count) for count in _named(_guess(data, first), data.arm, at))
-        try:
-            found = _difference(endpoint, first, data, at)
-        except InputError as error:
-            notes.append(f"{arm}: no comparison of guesses; {reason(str(error))}")
-        else:
-            interval = risk_difference(events1, total1, events2, total2, level).interval
-            comparisons.append(Comparison(arm, protocol.measure(first).visit, found, interval))
+
+    def one(at: int) -> tuple[Estimate, Interval]:
+        found = _difference(endpoint, first, data, at)
+        return found, risk_difference(*(int(count) for count in _named(_guess(data, first), data.arm, at)), level).interval
+
+    comparisons, notes = compared_arms(protocol, data, protocol.measure(first).visit, one)
     kept = analysed(endpoint, protocol, data)
     if not kept.any():
         raise InputError(f"answers to {listed(endpoint.guesses)}", 0, "at least one")
@@ -138,7 +139,7 @@ def estimate(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) ->
         name=endpoint.name,
         label=endpoint.label or endpoint.name,
         kind=endpoint.type,
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         patients=int(kept.sum()),
         notes=tuple(notes),
         tables=tuple(tables),

@@ -10,24 +10,23 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Estimate, Interval, Scale
 from ..wording import (
-    arm_label,
     arm_text,
     clean,
     counted,
     listed,
     measure_label,
     measure_text,
-    reason,
     visit_label,
     visit_text,
 )
+from .against_control import against_control, compared_arms
 from .batch import BatchEstimates
 from .hierarchical_law import complete_after, patient_classes
 from .planning.law import EndpointPlan, Law
 from .ranks.win_components import WinComponent
 from .ranks.win_planning import promised_wins
 from .ranks.win_statistics import WinStatistics, win_statistics, win_statistics_batch
-from .results import Cell, Column, Comparison, Description, EndpointResult, ResultTable
+from .results import Cell, Column, Description, EndpointResult, ResultTable
 from .some_trials import fill_singly
 from .strata import stratum_codes, with_unknown_levels
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from ..protocol import Component, HierarchicalEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
 
 _SCALES = {
     "win-odds": Scale.LOG_WIN_ODDS,
@@ -97,11 +96,6 @@ def _members(
     return kept if strata is None else kept & (strata >= 0)
 
 
-def _pair(arm: NDArray[np.intp], at: int, kept: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """1 for the experimental arm of that index, 0 for control, -1 for others."""
-    return np.where(kept & (arm == at), 1, np.where(kept & (arm == 0), 0, -1))
-
-
 def _label(endpoint: HierarchicalEndpoint) -> str:
     return endpoint.label or endpoint.name
 
@@ -110,7 +104,7 @@ def _wins(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData, a
     """An arm against control; raises `InputError` where there are no pairs."""
     values, observed, followed = _columns(endpoint, protocol, data)
     strata = stratum_codes(protocol, data, endpoint.strata)
-    pair = _pair(data.arm, at, _members(endpoint, protocol, data, values, strata))
+    pair = against_control(data.arm, at, _members(endpoint, protocol, data, values, strata))
     components = _components(endpoint, protocol)
     return win_statistics(values, pair, components, observed=observed, followed=followed, strata=strata)
 
@@ -133,7 +127,7 @@ def batch(endpoint: HierarchicalEndpoint, protocol: Protocol, trials: TrialBatch
     kept = _members(endpoint, protocol, trials, values, strata)
     part = win_statistics_batch(
         values[rows],
-        _pair(trials.arm, 1, kept)[rows],
+        against_control(trials.arm, 1, kept)[rows],
         components,
         observed=observed[rows],
         followed=followed[rows],
@@ -151,29 +145,31 @@ def analysed(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData
     return _members(endpoint, protocol, data, values, stratum_codes(protocol, data, endpoint.strata))
 
 
+def seen(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+    """Who was seen: those who are compared; shape (patients,)."""
+    return analysed(endpoint, protocol, data)
+
+
 def estimate(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
     """The whole result: every arm against control, the component that decides, and all three win statistics."""
     level, visit, scale = protocol.confidence_level, protocol.visit_of(endpoint), _SCALES[endpoint.statistic]
     kept = analysed(endpoint, protocol, data)
-    notes, comparisons, tables = _left_out(endpoint, protocol, data, kept), [], []
-    for at, name in enumerate(data.arm_names[1:], start=1):
-        try:
-            found = _wins(endpoint, protocol, data, at)
-            tested = found.estimate(scale, label=_label(endpoint))
-        except InputError as error:
-            notes.append(f"{arm_label(protocol, name)}: not compared; {reason(str(error))}")
-            if at == 1:
-                break
-            continue
-        comparisons.append(Comparison(name, visit, tested, _interval(found, scale, level)))
-        tables += [_decided(endpoint, protocol, name, found), _statistics(protocol, name, found, level)]
+    tables: list[ResultTable] = []
+
+    def one(at: int) -> tuple[Estimate, Interval]:
+        name, found = data.arm_names[at], _wins(endpoint, protocol, data, at)
+        tested = found.estimate(scale, label=_label(endpoint))
+        tables.extend([_decided(endpoint, protocol, name, found), _statistics(protocol, name, found, level)])
+        return tested, _interval(found, scale, level)
+
+    comparisons, uncompared = compared_arms(protocol, data, visit, one)
     return EndpointResult(
         name=endpoint.name,
         label=_label(endpoint),
         kind=endpoint.type,
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         patients=int(kept.sum()),
-        notes=tuple(notes),
+        notes=(*_left_out(endpoint, protocol, data, kept), *uncompared),
         tables=tuple(tables),
         interval_name="U-statistic",
     )

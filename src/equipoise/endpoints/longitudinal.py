@@ -235,6 +235,7 @@ def describe(endpoint: LongitudinalEndpoint, protocol: Protocol) -> Description:
         ),
         unit=summary.unit("points"),
         unseen="the model takes their scores as missing at random",
+        flow="Those seen at an earlier visit are analysed too.",
     )
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..data import LOSS_OF_RESPONSE
 from ..errors import InputError, NotEstimable
-from ..estimate import Estimate
+from ..estimate import Estimate, Interval
 from ..wording import arm_text, counted, days, visit_text
+from .against_control import against_control, compared_arms
 from .batch import BatchEstimates
 from .covariates import covariate_columns
 from .durations.estimands import Estimand, durability_estimands
@@ -25,11 +26,11 @@ from .durations.principal_ignorability import principal_ignorability
 from .durations.principal_stratum import principal_stratum
 from .durations.result import DurationResult, Durations
 from .durations.tables import duration_tables
-from .durations.time_in_response import time_in_response, time_in_response_batch
+from .durations.time_in_response import TimeInResponse, time_in_response, time_in_response_batch
 from .planning.law import EndpointPlan, Law
 from .response import analysed as in_denominator
 from .response import responded
-from .results import Comparison, Description, Durability
+from .results import Description, Durability
 from .survival.kaplan_meier import KaplanMeier, kaplan_meier
 
 if TYPE_CHECKING:
@@ -61,17 +62,10 @@ def _durations(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: Trial
     counts = np.asarray(in_denominator(rule, protocol, data))  # type: ignore[arg-type]
     response = np.asarray(responded(rule, protocol, data))  # type: ignore[arg-type]
     followed, first = data.followed, data.first_event(LOSS_OF_RESPONSE)
-    if np.isnan(followed[data.arm >= 0]).any():
-        raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
     lost = first <= followed
     time = np.minimum(first, followed) - data.since_randomisation(rule.visit)
     status = np.where(counts, response, np.nan).astype(np.float64)
     return status, np.asarray(np.round(np.maximum(time, 0.0), 9), dtype=np.float64), lost
-
-
-def _pair(arm: NDArray[np.intp], at: int) -> NDArray[np.intp]:
-    """Arms with 1 for the experimental arm of that index, 0 for control and -1 for others."""
-    return np.where(arm == at, 1, np.where(arm == 0, 0, -1))
 
 
 def _label(endpoint: LossOfResponseEndpoint) -> str:
@@ -90,21 +84,41 @@ def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDat
     """
     _check(data)
     response, time, lost = _durations(endpoint, protocol, data)
-    found = time_in_response(_pair(data.arm, 1), response, time, lost, endpoint.within)
+    found = time_in_response(against_control(data.arm), response, time, lost, endpoint.within)
     return replace(found.difference, label=_label(endpoint)), ()
 
 
 def batch(endpoint: LossOfResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
-    """What `primary` gives, of many trials; raises `InputError` for trials without dates."""
+    """What `primary` gives, of many trials."""
     response, time, lost = _durations(endpoint, protocol, trials)
-    return time_in_response_batch(_pair(trials.arm, 1), response, time, lost, endpoint.within)
+    pair, failures = against_control(trials.arm), {at: str(why) for at, why in _refused(trials).items()}
+    response[list(failures)] = np.nan
+    for at in np.flatnonzero(((response == 1) & np.isnan(time)).any(axis=1)).tolist():
+        try:
+            time_in_response(pair[at], response[at], time[at], lost[at], endpoint.within)
+        except (InputError, NotEstimable) as error:
+            failures[at] = str(error)
+            response[at] = np.nan
+    found = time_in_response_batch(pair, response, time, lost, endpoint.within)
+    reasons = dict(sorted((found.failures | failures).items()))
+    return BatchEstimates.of(found.effect, found.standard_error, found.degrees_of_freedom, reasons)
+
+
+def _refused(data: TrialData | TrialBatch) -> dict[int, InputError]:
+    """What trials lack for losses to be told, by number; of one trial its number is 0."""
+    dated, events = np.atleast_1d(data.has_dates), np.atleast_1d(data.has_events)
+    unfollowed = np.atleast_2d((data.arm >= 0) & np.isnan(data.followed)).any(axis=-1)
+    dates = ("data without dates", "data with dates of randomisation and of events")
+    table = ("data without events", "a table of events, from which losses are known")
+    return {
+        at: InputError("loss of response", *(table if dated[at] and not events[at] else dates))
+        for at in np.flatnonzero(~dated | ~events | unfollowed).tolist()
+    }
 
 
 def _check(data: TrialData) -> None:
-    if not data.has_dates:
-        raise InputError("loss of response", "data without dates", "data with dates of randomisation and of events")
-    if not data.has_events:
-        raise InputError("loss of response", "data without events", "a table of events, from which losses are known")
+    if refused := _refused(data):
+        raise refused[0]
 
 
 def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> DurationResult:
@@ -120,14 +134,18 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
     """
     _check(data)
     response, time, lost = _durations(endpoint, protocol, data)
-    compared = [_compared(endpoint, protocol, data, at, (response, time, lost)) for at in range(1, len(data.arm_names))]
-    visit = protocol.visit_of(endpoint)
-    comparisons = tuple(
-        Comparison(item.arm, visit, effect, effect.interval(protocol.confidence_level))
-        for item in compared
-        if item.time is not None
-        for effect in (replace(item.time.difference, label=_label(endpoint)),)
-    )
+    arrays, visit = (response, time, lost), protocol.visit_of(endpoint)
+    times: dict[int, TimeInResponse] = {}
+
+    def one(at: int) -> tuple[Estimate, Interval]:
+        times[at] = time_in_response(against_control(data.arm, at), *arrays, endpoint.within, endpoint.level)
+        effect = replace(times[at].difference, label=_label(endpoint))
+        return effect, effect.interval(protocol.confidence_level)
+
+    comparisons, notes = compared_arms(protocol, data, visit, one)
+    compared = [
+        _durations_of(endpoint, protocol, data, at, arrays, times.get(at)) for at in range(1, len(data.arm_names))
+    ]
     estimands = _estimands(endpoint, protocol, next((item.time.horizon for item in compared if item.time), None))
     return DurationResult(
         name=endpoint.name,
@@ -135,9 +153,9 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int((~np.isnan(response)).sum()),
-        notes=_notes(protocol, data, visit, compared),
+        notes=(*_notes(protocol, data, visit), *notes, *(why for item in compared for why in item.reasons)),
         tables=duration_tables(protocol, compared, estimands, endpoint.level, visit),
-        arms=_curves(endpoint, data, (response, time, lost)),
+        arms=_curves(endpoint, data, arrays),
         durations=tuple(compared),
         estimands=estimands,
     )
@@ -164,12 +182,17 @@ def _curves(endpoint: LossOfResponseEndpoint, data: TrialData, arrays: Arrays) -
     return tuple(arms)
 
 
-def _compared(
-    endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData, at: int, arrays: Arrays
+def _durations_of(
+    endpoint: LossOfResponseEndpoint,
+    protocol: Protocol,
+    data: TrialData,
+    at: int,
+    arrays: Arrays,
+    time: TimeInResponse | None,
 ) -> Durations:
     """One experimental arm against control; what cannot be estimated is left out and said."""
     name = data.arm_names[at]
-    given = (_pair(data.arm, at), *arrays)
+    given = (against_control(data.arm, at), *arrays)
     reasons: list[str] = []
 
     def held(day: float) -> InResponse | None:
@@ -180,10 +203,8 @@ def _compared(
             return None
 
     shown = tuple(found for day in endpoint.horizons if (found := held(day)) is not None)
-    try:
-        time = time_in_response(*given, endpoint.within, endpoint.level)
-    except NotEstimable as error:
-        return Durations(name, shown, reasons=(*reasons, f"{name}, mean time in response: {error}"))
+    if time is None:
+        return Durations(name, shown, reasons=tuple(reasons))
     stratum = ignorable = None
     try:
         stratum = principal_stratum(*given, time.horizon, endpoint.level)
@@ -202,12 +223,12 @@ def _compared(
     return Durations(name, shown, time, stratum, ignorable, tuple(reasons))
 
 
-def _notes(protocol: Protocol, data: TrialData, visit: str, compared: list[Durations]) -> tuple[str, ...]:
+def _notes(protocol: Protocol, data: TrialData, visit: str) -> list[str]:
     notes = ["Times among responders describe; they are no randomised comparison."]
     waiting = int((~data.is_due(visit)).sum())
     if waiting:
         notes.append(f"{counted(waiting, 'patient')} not yet due at {visit_text(protocol, visit)}: not counted")
-    return (*notes, *(reason for item in compared for reason in item.reasons))
+    return notes
 
 
 def _missed(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> str:

@@ -161,6 +161,8 @@ class Description:
         Sources of the methods.
     unit
         Of the effect, where it is not the usual one of its scale: "points a week", "mmHg".
+    flow
+        Who is analysed besides those seen at the visit, as a sentence.
     test
         The test's name where it takes another standard error than the interval: "score test".
     unseen
@@ -174,6 +176,7 @@ class Description:
     references: tuple[str, ...] = ()
     unit: str = ""
     test: str = ""
+    flow: str = ""
     unseen: str = "they are left out, as if they did not differ from those seen"
 
 

@@ -37,6 +37,8 @@ def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
         due=trials.due[rows],
         assessed=trials.assessed[rows],
         followed=trials.followed[rows],
+        has_dates=trials.has_dates[rows],
+        has_events=trials.has_events[rows],
         covariates={name: values[rows] for name, values in trials.covariates.items()},
         measures={name: _measured(item, rows) for name, item in trials.measures.items()},
         subscales={name: values[rows] for name, values in trials.subscales.items()},

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, NotEstimable
-from ..estimate import Better, Estimate, Scale
-from ..wording import arm_label, clean, days, listed, measure_text, reason, visit_text
+from ..estimate import Better, Estimate, Interval, Scale
+from ..wording import clean, days, listed, measure_text, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
+from .against_control import against_control, compared_arms
 from .batch import BatchEstimates
 from .planning.law import EndpointPlan, Law
-from .results import Comparison, Description
+from .results import Description
 from .strata import stratum_codes, with_unknown_levels
 from .survival.cox_batch import cox_trials
 from .survival.cox_two_arms import hazard_ratio_trials
@@ -67,11 +68,6 @@ def _outcome(
     return np.where(known, time, np.nan), event, codes
 
 
-def _pair(arm: NDArray[np.intp], at: int) -> NDArray[np.intp]:
-    """Arms with 1 for the experimental arm of that index, 0 for control and -1 for others."""
-    return np.where(arm == at, 1, np.where(arm == 0, 0, -1))
-
-
 def _scale(endpoint: TimeToEventEndpoint) -> Scale:
     return Scale.TIME_DIFFERENCE if _by_means(endpoint) else Scale.LOG_HAZARD_RATIO
 
@@ -111,7 +107,7 @@ def _covariates(endpoint: TimeToEventEndpoint) -> tuple[str, ...]:
 def _one(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData, at: int) -> Estimate:
     """One experimental arm against control; raises `InputError` or `NotEstimable` with the reason why not."""
     time, event, strata = _outcome(endpoint, protocol, data)
-    pair = _pair(data.arm, at)
+    pair = against_control(data.arm, at)
     time = np.where(pair < 0, np.nan, time)
     names, values = model_columns(protocol, data, _covariates(endpoint), time)
     codes = None if strata is None else strata[None]
@@ -137,7 +133,7 @@ def primary(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData) 
 def batch(endpoint: TimeToEventEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """`primary` of many trials."""
     time, event, strata = _outcome(endpoint, protocol, trials)
-    pair = _pair(trials.arm, 1)
+    pair = against_control(trials.arm)
     time = np.where(pair < 0, np.nan, time)
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
@@ -183,18 +179,14 @@ def estimate(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData)
     """The whole result: every arm against control by the endpoint's test, curves, and the other analyses beside it."""
     level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
     kept = analysed(endpoint, protocol, data)
-    notes = list(left_out(kept, _why_left_out(endpoint), _covariates(endpoint)))
+    notes = left_out(kept, _why_left_out(endpoint), _covariates(endpoint))
     arms = _arms(protocol, endpoint, data)
-    comparisons = []
-    for at, name in enumerate(data.arm_names[1:], start=1):
-        try:
-            found = _one(endpoint, protocol, data, at)
-        except (InputError, NotEstimable) as error:
-            notes.append(f"{arm_label(protocol, name)}: not compared; {reason(str(error))}")
-            if at == 1:
-                break
-        else:
-            comparisons.append(Comparison(name, visit, found, found.interval(level)))
+
+    def one(at: int) -> tuple[Estimate, Interval]:
+        found = _one(endpoint, protocol, data, at)
+        return found, found.interval(level)
+
+    comparisons, uncompared = compared_arms(protocol, data, visit, one)
     sides = [_side_by_side(endpoint, protocol, data, arms, at) for at in range(1, len(data.arm_names))]
     tables = [arms_table(protocol, endpoint.measure, arms, endpoint.horizon, level)]
     if endpoint.show:
@@ -204,9 +196,9 @@ def estimate(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData)
         name=endpoint.name,
         label=_label(endpoint),
         kind=endpoint.type,
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         patients=int(kept.sum()),
-        notes=tuple(notes),
+        notes=(*notes, *uncompared),
         tables=tuple(tables),
         arms=arms,
         show=endpoint.show,
@@ -235,7 +227,7 @@ def _side_by_side(
     endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData, arms: tuple[ArmSurvival, ...], at: int
 ) -> ComparedTimes:
     time, event, strata = _outcome(endpoint, protocol, data)
-    pair = _pair(data.arm, at)
+    pair = against_control(data.arm, at)
     chosen = (pair >= 0) & ~np.isnan(time)
     names, values = model_columns(protocol, data, endpoint.covariates, np.where(chosen, time, np.nan))
     return ComparedTimes(

@@ -7,21 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import number
-from ..errors import InputError
+from ..checks import confidence_level
 
 __all__ = ["confidence_level", "t_quantiles"]
 
 Array = NDArray[np.floating[Any]]
-
-
-def confidence_level(level: Any) -> float:
-    """A confidence level, checked."""
-    expected = "a confidence level between 0 and 1"
-    found = number("level", level, expected)
-    if not 0 < found < 1:
-        raise InputError("level", level, expected)
-    return found
 
 
 def t_quantiles(degrees_of_freedom: Array, level: float) -> Array:

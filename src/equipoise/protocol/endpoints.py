@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, Strict
 
 from .parts import Name, Number, Part, Positive, Whole
+
+if TYPE_CHECKING:
+    from .protocol import Protocol
 
 __all__ = [
     "ENDPOINT_TYPES",
@@ -49,6 +52,13 @@ class _Endpoint(Part):
     name: Name
     label: str = ""
     role: Literal["primary", "secondary"] = "secondary"
+
+    def known_at(self, protocol: Protocol) -> tuple[str, ...]:
+        """Visits at which what is compared becomes known: its own, or else its measure's, or else the last one."""
+        own, measure = getattr(self, "visit", ""), getattr(self, "measure", "")
+        if own:
+            return (own,)
+        return (protocol.measure(measure).visit if measure else protocol.visit_names[-1],)
 
 
 class LongitudinalEndpoint(_Endpoint):
@@ -186,6 +196,10 @@ class HierarchicalEndpoint(_Endpoint):
     statistic: Literal["win-odds", "win-ratio", "net-benefit"] = "win-odds"
     strata: Strata = ()
 
+    def known_at(self, protocol: Protocol) -> tuple[str, ...]:
+        """Visits of its components."""
+        return tuple(item.visit or protocol.measure(item.measure).visit for item in self.components)
+
 
 class ClustersEndpoint(_Endpoint):
     """The scale's clusters of symptoms at one visit, from one model."""
@@ -222,6 +236,10 @@ class LossOfResponseEndpoint(_Endpoint):
         ),
     ] = ()
 
+    def known_at(self, protocol: Protocol) -> tuple[str, ...]:
+        """Visits of the response it follows."""
+        return protocol.response_rule(self.response).known_at(protocol)
+
 
 class AdverseEventsEndpoint(_Endpoint):
     """Adverse events by term and arm."""
@@ -242,6 +260,10 @@ class BlindingEndpoint(_Endpoint):
     visit: Annotated[
         str, Field(description="Visit whose score the correct-guess-rate curve is of; none when empty.")
     ] = ""
+
+    def known_at(self, protocol: Protocol) -> tuple[str, ...]:
+        """Visits of the guesses, whatever visit the curve is of."""
+        return tuple(protocol.measure(name).visit for name in self.guesses)
 
 
 Endpoint = Annotated[

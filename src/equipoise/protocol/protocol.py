@@ -180,19 +180,8 @@ class Protocol(Part):
         raise InputError("measure", name, f"a measure of the protocol; it has {known}")
 
     def visit_of(self, endpoint: Any) -> str:
-        """The visit at which an endpoint is known of a patient: its own, its measure's, or the last one."""
-        if getattr(endpoint, "visit", ""):
-            return endpoint.visit
-        if endpoint.type == "loss-of-response":
-            return self.visit_of(self.response_rule(endpoint.response))
-        if endpoint.type == "hierarchical":
-            visits = [item.visit or self.measure(item.measure).visit for item in endpoint.components]
-        elif endpoint.type == "blinding":
-            visits = [self.measure(name).visit for name in endpoint.guesses]
-        else:
-            name = getattr(endpoint, "measure", "")
-            visits = [self.measure(name).visit if name else self.visit_names[-1]]
-        return max(visits, key=self.visit_names.index)
+        """The visit at which an endpoint is known of a patient: the latest that it needs."""
+        return max(endpoint.known_at(self), key=self.visit_names.index)
 
     def visit(self, name: str) -> Visit:
         """The visit of that name."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..endpoints import describe
 from ..endpoints.guesses.result import BlindingResult
 from ..sequential import Decision
@@ -42,9 +44,7 @@ def _size(result: TrialResult) -> list[str]:
     phrases = EffectPhrases.of(result, conclusion.observed)
     few = "Only " if analysed < 100 else ""
     text = f"{few}{counted(analysed, 'patient')} {'was' if analysed == 1 else 'were'} analysed in the two arms compared"
-    sentences = [
-        f"{text}: effects {_span(phrases, interval)} are compatible with the data at {level_text(interval.level)}."
-    ]
+    sentences = [f"{text}: {_span(phrases, interval)} are compatible with the data at {level_text(interval.level)}."]
     decision = conclusion.decision
     if decision in (Decision.NOT_REJECTED, Decision.FUTILITY):
         sentences.append("Not having shown a difference is not having shown that there is none.")
@@ -57,7 +57,12 @@ def _size(result: TrialResult) -> list[str]:
 
 def _span(phrases: EffectPhrases, interval: Interval) -> str:
     said = phrases.between(interval)
-    return said if said.startswith("from ") else f"of {said}"
+    if not phrases.is_directed:
+        name = phrases.scale.natural_name
+        return (
+            f"{name.removesuffix('y')}ies of {said}" if name.endswith("y") else f"{name.removesuffix('s')}s of {said}"
+        )
+    return f"effects {said}" if said.startswith("from ") else f"effects of {said}"
 
 
 def _missing(result: TrialResult) -> list[str]:
@@ -122,11 +127,10 @@ def _blinding(result: TrialResult) -> list[str]:
 def _follow_up(result: TrialResult) -> list[str]:
     protocol = result.protocol
     primary_day = protocol.visit(protocol.primary_visit).day - protocol.visits[0].day
-    what = (
-        f"follows patients for {days(primary_day)} days"
-        if result.plan.unit == "events"
-        else f"is {days(primary_day)} days after baseline"
-    )
+    what = f"is {days(primary_day)} days after baseline"
+    if result.plan.unit == "events":
+        longest = float(np.nanmax(result.data.measure(protocol.primary.measure).value))
+        what = f"follows patients for up to {days(longest)} days"
     sentences = [f"The primary comparison {what} and says nothing of later days."]
     found = durability_result(result)
     if found is None:

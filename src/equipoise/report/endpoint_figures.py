@@ -10,7 +10,7 @@ from ..endpoints.guesses.result import BlindingResult
 from ..endpoints.safety.result import AdverseEventsResult
 from ..endpoints.survival.result import TimeToEventResult
 from ..figure_style import figure_function
-from ..wording import arm_text, clean, days, measure_text, visit_text
+from ..wording import arm_text, clean, decimal, measure_text, visit_text
 from .figures.adverse_events import adverse_events_figure
 from .figures.blinding import guesses_figure
 from .figures.clusters import clusters_figure
@@ -47,8 +47,8 @@ def endpoint_figures(result: TrialResult) -> list[PageFigure]:
 def _times(protocol: Protocol, item: TimeToEventResult, name: str) -> Iterator[PageFigure]:
     arms = []
     for arm in item.arms:
-        reached = arm.curve is not None and math.isfinite(arm.curve.median)
-        said = f"median {days(arm.curve.median)} days" if reached and arm.curve is not None else "median not reached"
+        median = math.inf if arm.curve is None else arm.curve.median
+        said = f"median {decimal(median, 0)} days" if math.isfinite(median) else "median not reached"
         arms.append(ArmCurve(arm.arm, arm.curve, said if arm.patients else "nobody"))
     what = measure_text(protocol, protocol.endpoint(item.name).measure)
     yield PageFigure(

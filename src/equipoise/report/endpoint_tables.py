@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..endpoints import describe
 from ..endpoints.results import Comparison, DurabilityResult, EndpointResult, ResponseResult
 from ..trial import NotAnalysed
 from ..wording import (
@@ -86,6 +87,10 @@ def estimates_table(result: TrialResult) -> Table | None:
         tuple(rows),
         note,
     )
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _where(result: TrialResult) -> str:
@@ -190,6 +195,8 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
         )
         for arm in found.arms
     ]
+    who = clean(describe(protocol.endpoint(found.name), protocol).measured)
+    who = clean(describe(protocol.endpoint(found.name), protocol).measured)
     difference, number = found.difference, found.number_needed_to_treat
     if difference is not None:
         limits = f"{decimal(100 * difference.interval.lower)} to {decimal(100 * difference.interval.upper)}"
@@ -198,7 +205,13 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
         rows.append(("Number needed to treat", "", "", str(number).split(" (")[0], number.interval_text))
     return Table(
         clean(found.label),
-        ("Arm", "Responders", "Seen", "Risk", f"{level} interval"),
+        (
+            "Arm",
+            _capital(who),
+            "Seen",
+            "Risk",
+            f"{level} interval",
+        ),
         tuple(rows),
         " ".join(["Counted at the deciding look.", *_sentences(found.notes)]),
     )
@@ -264,12 +277,13 @@ def comparisons_table(result: TrialResult) -> Table | None:
     analysed = [item for item in (result.primary, *result.secondary) if not isinstance(item, NotAnalysed)]
     for item in (result.primary, *result.secondary):
         if isinstance(item, NotAnalysed):
-            rows.append((clean(item.label), "not analysed", "–", "–", "–"))
+            rows.append((clean(item.label), "not analysed", "–", "–", "–", "–"))
             notes.append(f"{clean(item.label)}: {reason(item.reason)}.")
             continue
         for comparison in item.comparisons:
             name = clean(item.label) + (f", {arm_label(result.protocol, comparison.arm)}" if several else "")
-            rows.append(_comparison_row(result, name, comparison, item.name))
+            first, *others = _comparison_row(result, name, comparison, item.name)
+            rows.append((first, EffectPhrases.of(result, comparison.estimate, endpoint=item.name).kind, *others))
             level = comparison.interval.level
         notes += _endpoint_notes(item)
     named: dict[str, list[str]] = {}
@@ -281,7 +295,7 @@ def comparisons_table(result: TrialResult) -> Table | None:
         notes.append(f"Some intervals are by methods of their own: {whose}; SE and p are those that a look tests with.")
     if not result.secondary or not rows:
         return None
-    header = ("Endpoint", "Effect (SE)", f"{level_text(level)} CI" if level else "CI", "df", "p")
+    header = ("Endpoint", "Effect is", "Effect (SE)", f"{level_text(level)} CI" if level else "CI", "df", "p")
     return Table("All comparisons with control", header, tuple(rows), " ".join(notes))
 
 

@@ -6,6 +6,7 @@ from functools import cache
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from ..endpoints import describe
 from ..errors import InputError
 from ..wording import arm_label, clean
 from .page_figure import PageFigure
@@ -101,19 +102,15 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
             ),
         ]
     found += endpoint_figures(result)
-    found.append(
-        PageFigure(
-            "flow",
-            flow_figure(result),
-            "Flow of patients by arm to the primary visit",
-            "Patients randomised by the deciding look."
-            + (
-                " Those seen at an earlier visit are analysed too."
-                if result.protocol.primary.type == "longitudinal"
-                else ""
-            ),
+    if result.plan.unit == "patients":
+        found.append(
+            PageFigure(
+                "flow",
+                flow_figure(result),
+                "Flow of patients by arm to the primary visit",
+                f"Patients randomised by the deciding look. {describe(result.protocol.primary, result.protocol).flow}",
+            )
         )
-    )
     if could_stop:
         found.append(
             PageFigure(

@@ -72,8 +72,8 @@ def _rule(result: TrialResult) -> str:
     sides = "one-sided" if design.sided == 1 else "two-sided"
     if design.looks == 1:
         return (
-            f"One analysis at {sides} alpha {design.alpha:g}, after {counted(plan.patients, 'patient')}; no interim"
-            " look is planned."
+            f"One analysis at {sides} alpha {design.alpha:g}, after {plan.total_units:,} {plan.unit}; no interim look"
+            " is planned."
         )
     when = listed([str(count) for count in plan.units_per_look])
     happened = "patients have reached the primary visit, seen or not" if plan.unit == "patients" else "events are known"

@@ -80,16 +80,22 @@ class EffectPhrases:
         return self.own_unit or _UNITS.get(self.scale, "")
 
     @property
+    def kind(self) -> str:
+        """What a printed effect is: "mean difference, points", "hazard ratio"."""
+        name = self.scale.natural_name
+        return f"{name}, {self.unit}" if self.unit else name
+
+    @property
     def axis(self) -> str:
         """Label of an axis of effects, with its unit."""
         if self.scale is Scale.RISK_DIFFERENCE:
             return f"Difference in {self.measure} (% points)"
-        if self._is_directed and self.unit:
+        if self.is_directed and self.unit:
             return f"Difference in {self.measure} ({self.unit})"
         return f"{self.scale.natural_name.capitalize()}{f' ({self.unit})' if self.unit else ''}"
 
     @property
-    def _is_directed(self) -> bool:
+    def is_directed(self) -> bool:
         """Whether the effect is a difference, said as so much higher or lower."""
         return not self.scale.is_logarithmic and self.scale not in _UNDIRECTED
 
@@ -116,7 +122,7 @@ class EffectPhrases:
 
     def size(self, effect: float) -> str:
         """How large an effect is, without its direction: "11.9 points"; with more decimals where it would else be 0."""
-        if not self._is_directed:
+        if not self.is_directed:
             percent = "%" if self.scale in _PERCENT else ""
             return f"{self.scale.natural_name} {self.value(effect)}{percent}"
         return f"{self._magnitude(effect)} {self.unit}".rstrip()
@@ -135,13 +141,13 @@ class EffectPhrases:
 
     def said(self, effect: float) -> str:
         """An effect with its direction: "11.9 points lower"."""
-        if not self._is_directed:
+        if not self.is_directed:
             return self.size(effect)
         return f"{self.size(effect)} {self._direction(effect)}".rstrip()
 
     def compared(self, effect: float) -> str:
         """An effect in full: "11.9 points lower on CAPS-5 with ketamine than with midazolam"."""
-        if not self._is_directed:
+        if not self.is_directed:
             return f"{self.size(effect)} for {self.measure}, {self.experimental} against {self.control}"
         of = {Scale.RISK_DIFFERENCE: "in the proportion of ", Scale.TIME_DIFFERENCE: "in mean "}.get(self.scale, "on ")
         if not self._direction(effect):
@@ -151,7 +157,7 @@ class EffectPhrases:
     def between(self, interval: Interval) -> str:
         """An interval with its direction: "5.8 to 19.2 points lower", "from 3.1 points lower to 4.0 points higher"."""
         lower, upper = interval.lower, interval.upper
-        if not self._is_directed:
+        if not self.is_directed:
             return self.limits(interval) + ("%" if self.scale in _PERCENT else "")
         if lower * upper > 0 and self._direction(lower) and self._direction(upper):
             near, far = sorted((abs(lower), abs(upper)))

@@ -24,6 +24,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether the rows are wider than a page, so that their cells are broken into lines."""
+        longest = [max((len(row[at]) for row in self.rows), default=0) for at in range(len(self.header))]
+        return len(self.header) > 9 or sum(longest) > 140
+
     def __str__(self) -> str:
         widths = [max(len(row[at]) for row in (self.header, *self.rows)) for at in range(len(self.header))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..endpoints import describe
 from ..endpoints.safety.result import AdverseEventsResult
 from ..trial import adverse_events, baseline
 from ..wording import arm_label, clean, day_text, decimal, percent, reason, visit_text
@@ -24,8 +25,8 @@ def looks_table(result: TrialResult) -> Table:
         "Look",
         *(["Date"] if dated else []),
         "Randomised",
-        "Due",
-        "Seen",
+        "Due" if result.plan.unit == "patients" else result.plan.unit.capitalize(),
+        "Seen" if result.plan.unit == "patients" else "Patients",
         "Information",
         "Effect (SE)",
         "z",
@@ -64,22 +65,20 @@ def flow_table(result: TrialResult) -> Table:
     """Patients randomised, lost, waiting, seen and analysed, by arm."""
     rows = result.flow
     visit = visit_text(result.protocol, result.protocol.primary_visit)
-    lines = (
+    lines: tuple[tuple[str, str], ...] = (
         ("Randomised", "randomised"),
         (f"Withdrew before or missed {visit}", "withdrew_before_primary"),
         (f"Not yet due at {visit}", "not_yet_due"),
         (f"Seen at {visit}", "seen_at_primary"),
         ("In the primary analysis", "analysed"),
     )
+    if result.plan.unit == "events":
+        lines = (lines[0], lines[-1])
     return Table(
         "Participant flow",
         ("", *(arm_label(result.protocol, row.arm) for row in rows)),
         tuple((name, *(str(getattr(row, field)) for row in rows)) for name, field in lines),
-        (
-            "A patient seen at an earlier visit enters a mixed model without having been seen at the last."
-            if result.protocol.primary.type == "longitudinal"
-            else ""
-        ),
+        describe(result.protocol.primary, result.protocol).flow,
     )
 
 
@@ -120,7 +119,7 @@ def _nominal(p_value: float) -> str:
 def design_table(plan: Plan) -> Table:
     """The planned looks: patients, information, bounds, error spent, and the probability of ending there."""
     design = plan.design
-    header = ["Look", "Patients", "Information", "Efficacy bound", "Nominal p", "Alpha spent"]
+    header = ["Look", plan.unit.capitalize(), "Information", "Efficacy bound", "Nominal p", "Alpha spent"]
     futility = design.futility_bounds
     header += ["Futility bound"] if futility is not None else []
     header += ["Ends here, assumed effect", "Ends here, no effect"]
@@ -139,7 +138,7 @@ def design_table(plan: Plan) -> Table:
     sides = "one-sided" if design.sided == 1 else "two-sided"
     note = (
         f"{sides[0].upper()}{sides[1:]} alpha {design.alpha:g}; {design.efficacy.name}. Power"
-        f" {percent(plan.under_effect.power, 1)} at the assumed effect; expected patients"
+        f" {percent(plan.under_effect.power, 1)} at the assumed effect; expected {plan.unit}"
         f" {decimal(plan.under_effect.units)} there and {decimal(plan.under_no_effect.units)} without effect."
     )
     return Table("Planned looks", tuple(header), tuple(rows), note)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance
+from ..checks import confidence_level, instance
 from ..errors import InputError
 from .conditional import (
     Given,
@@ -27,7 +27,7 @@ from .conditional import (
 from .orderings import LikelihoodRatio, Ordering, SampleMean, StageWise
 from .region import Region
 from .root_arrays import rising_roots
-from .sample_space import Exit, SampleSpace, Stop, checked_level, sample_space
+from .sample_space import Exit, SampleSpace, Stop, sample_space
 from .unbiased import unbiased_estimate
 
 __all__ = [
@@ -92,7 +92,7 @@ class MaximumLikelihood(Estimator):
         from scipy.special import ndtri
 
         look, z = _outcomes(space, look, z)
-        level = checked_level(level)
+        level = confidence_level(level)
         root, half = math.sqrt(space.information[look - 1]), float(ndtri(0.5 + 0.5 * level))
         return (z - half) / root, (z + half) / root
 
@@ -219,7 +219,7 @@ class ConditionalMedian(_GivenStop):
     def with_interval(self, space: SampleSpace, look: int, z: Array, level: float) -> tuple[Array, Array, Array]:
         """Estimates and limits, found together, for each z (z,)."""
         look, z = _outcomes(space, look, z)
-        level = checked_level(level)
+        level = confidence_level(level)
         return conditional_estimate_and_interval(space, look, z, level, self.given)
 
 
@@ -307,7 +307,7 @@ def estimates(
         and 1.
     """
     space, at = sample_space(region, look, z), np.array([z])
-    level, right = checked_level(level), "estimators such as MaximumLikelihood()"
+    level, right = confidence_level(level), "estimators such as MaximumLikelihood()"
     if isinstance(estimators, Estimator):
         estimators = (estimators,)
     if isinstance(estimators, str | type) or not isinstance(estimators, Iterable):

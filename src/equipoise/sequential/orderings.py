@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import any_shape, instance, number, whole
+from ..checks import any_shape, confidence_level, instance, number, whole
 from ..errors import InputError
 from .root_arrays import rising_roots
-from .sample_space import SampleSpace, checked_level
+from .sample_space import SampleSpace
 
 __all__ = ["LikelihoodRatio", "Ordering", "SampleMean", "ScoreTest", "StageWise"]
 
@@ -132,7 +132,7 @@ class Ordering(ABC):
             When an argument is of another kind, or the level not between 0 and 1.
         """
         look, z = _outcomes(space, look, z)
-        level = checked_level(level)
+        level = confidence_level(level)
         tail = 0.5 * (1.0 - level)
         probability = np.repeat((0.5, tail, 1.0 - tail), z.size)
         drifts = self.drift_at(space, look, np.tile(z, 3), probability)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import instance, number, numbers, whole
+from ..checks import confidence_level, instance, number, numbers, whole
 from ..errors import InputError
 from .estimators import Estimator
 from .region import Region
 from .root_arrays import rising_roots
-from .sample_space import Exit, SampleSpace, Stop, checked_level
+from .sample_space import Exit, SampleSpace, Stop
 
 __all__ = ["EstimatorProperties", "StopProperties", "coverage", "estimator_properties", "probability_above"]
 
@@ -155,7 +155,7 @@ def coverage(region: Region, estimator: Estimator, drifts: npt.ArrayLike, level:
         not between 0 and 1.
     """
     space, at = _checked(region, estimator, drifts)
-    level = checked_level(level)
+    level = confidence_level(level)
     if estimator.interval(space, space.looks, np.zeros(1), level) is None:
         raise InputError("estimator", estimator.name, "one that brings an interval")
 

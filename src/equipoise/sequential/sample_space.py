@@ -16,7 +16,7 @@ from ..errors import InputError
 from .integration import DEFAULT_GRID, SubDensity
 from .region import Region
 
-__all__ = ["Block", "Exit", "SampleSpace", "Stop", "checked_level", "log_mass", "sample_space"]
+__all__ = ["Block", "Exit", "SampleSpace", "Stop", "log_mass", "sample_space"]
 
 Array = npt.NDArray[np.float64]
 Chosen = npt.NDArray[np.intp]
@@ -285,19 +285,6 @@ class SampleSpace:
 def log_mass(state: SubDensity) -> Array:
     """Logarithm of the mass at the nodes; what has underflowed is as good as nothing."""
     return np.log(np.maximum(state.mass, 1e-320))
-
-
-def checked_level(level: float) -> float:
-    """A confidence level.
-
-    Raises
-    ------
-    InputError
-        When it is not a number between 0 and 1.
-    """
-    if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
-    return float(level)
 
 
 def sample_space(region: Region | SampleSpace, look: int, z: float) -> SampleSpace:

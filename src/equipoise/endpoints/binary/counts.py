@@ -11,16 +11,7 @@ from ...errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["counts_of", "normal_quantile", "one_table", "tables_of", "tables_text"]
-
-
-def normal_quantile(level: float) -> float:
-    """Half-width, in standard errors, of a two-sided interval; raises `InputError` for a level that is none."""
-    from scipy.special import ndtri
-
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
-    return -float(ndtri((1 - level) / 2))
+__all__ = ["counts_of", "one_table", "tables_of", "tables_text"]
 
 
 def counts_of(

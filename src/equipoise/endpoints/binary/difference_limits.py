@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .counts import normal_quantile, tables_of
+from ...checks import normal_quantile
+from .counts import tables_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

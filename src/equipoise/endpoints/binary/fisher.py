@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ...checks import choice, flag
+from ...checks import choice, confidence_level, flag
 from ...estimate import Interval
 from .conditional import ConditionalLaw, tail_p_values, two_sided_p_values
-from .counts import normal_quantile, one_table, tables_of
+from .counts import one_table, tables_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -111,7 +111,7 @@ def fisher_exact(events1: int, total1: int, events2: int, total2: int, level: fl
     InputError
         For counts that are not whole, negative or above their total.
     """
-    normal_quantile(level)
+    confidence_level(level)
     table = one_table(events1, total1, events2, total2)
     two_sided, greater, less = (float(fisher_p_values(*table, alternative)) for alternative in ALTERNATIVES)
     law = ConditionalLaw((table,))

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...checks import choice
+from ...checks import choice, confidence_level
 from ...errors import InputError
 from ...estimate import Better, Estimate, Interval
 from ..regression.logistic import logistic_regression
 from .comparisons import SCALES, Comparison, compared
 from .counting import count_tables
-from .counts import normal_quantile
 from .proportions import wilson_from
 from .rubin import rubins_rules
 
@@ -153,7 +152,7 @@ def pooled_risk(
     """
     from scipy.special import stdtrit
 
-    normal_quantile(level)
+    confidence_level(level)
     members = responses[:, arm == chosen]
     size = members.shape[1]
     if size == 0:

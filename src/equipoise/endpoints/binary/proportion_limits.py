@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .counts import counts_of, normal_quantile
+from ...checks import confidence_level, normal_quantile
+from .counts import counts_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -41,7 +42,7 @@ def clopper_pearson_limits(events: ArrayLike, total: ArrayLike, level: float = 0
     """
     from scipy.special import betaincinv
 
-    normal_quantile(level)
+    confidence_level(level)
     count, size = np.broadcast_arrays(*counts_of(events, total))
 
     def lower(successes: NDArray[np.float64]) -> NDArray[np.float64]:

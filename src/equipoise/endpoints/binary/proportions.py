@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError
 from ...estimate import Better, Estimate, Interval
 from .comparisons import SCALES, Comparison, compared
-from .counts import counts_of, normal_quantile, one_table
+from .counts import counts_of, one_table
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ...checks import any_shape, choice, flag
+from ...checks import any_shape, choice, flag, normal_quantile
 from ...errors import InputError
 from ...estimate import Interval
 from ...sequential.root_arrays import rising_roots
-from .counts import normal_quantile, one_table, tables_of
+from .counts import one_table, tables_of
 from .restricted_rates import contrast, contrast_variance, restricted_rates
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ...checks import confidence_level
 from ...errors import InputError
 from .conditional import ConditionalLaw, tail_p_values, two_sided_p_values
-from .counts import normal_quantile
 from .fisher import FisherExact
 from .strata import one_trial_of
 
@@ -36,7 +36,7 @@ def stratified_exact(
     InputError
         For counts that are not whole, negative or above their total, and where no stratum has both groups.
     """
-    normal_quantile(level)
+    confidence_level(level)
     strata = one_trial_of(events1, total1, events2, total2)
     held = strata.patients > 0
     if not held.any():

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError
 from ...estimate import Interval
 from ...sequential.root_arrays import rising_roots
-from .counts import normal_quantile
 from .restricted_rates import contrast_variance, restricted_rates
 from .strata import Strata, one_trial_of, strata_of
 

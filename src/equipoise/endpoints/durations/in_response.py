@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import number
+from ...checks import normal_quantile, number
 from ...errors import InputError, NotEstimable
 from ...estimate import Interval
 from ...plain import plain
-from ..binary.counts import normal_quantile
 from ..binary.proportions import wilson_from
 from .responses import ARMS, checked_responses
 

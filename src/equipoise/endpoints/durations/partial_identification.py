@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import InputError
+from ...checks import confidence_level
 
 __all__ = ["imbens_manski"]
 
@@ -26,8 +26,7 @@ def imbens_manski(width: float, standard_error: float, level: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import ndtr, ndtri
 
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    level = confidence_level(level)
     one_sided, two_sided = float(ndtri(level)), float(ndtri((1 + level) / 2))
     if standard_error == 0:
         return two_sided

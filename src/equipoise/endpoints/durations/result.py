@@ -35,7 +35,7 @@ class Durations:
     given_covariates
         The same under principal ignorability; None without covariates, or where it could not be estimated.
     reasons
-        Why something is missing.
+        Why something else is missing; why the mean time is, the result's notes say.
     """
 
     arm: str

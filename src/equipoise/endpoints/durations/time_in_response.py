@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError, NotEstimable
 from ...estimate import Estimate, Interval, Scale
 from ...plain import plain
 from ..batch import BatchEstimates
-from ..binary.counts import normal_quantile
 from ..regression.trials import chunks
 from .responses import ARMS, Responses, checked_horizon, checked_responses
 

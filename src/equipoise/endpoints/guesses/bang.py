@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import any_shape, number, whole
+from ...checks import any_shape, confidence_level, normal_quantile, whole
 from ...errors import InputError, NotEstimable
 from ...estimate import Interval
 from ...plain import plain
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["BangIndex", "bang_index", "bang_indices", "checked_level", "wald_interval"]
+__all__ = ["BangIndex", "bang_index", "bang_indices", "wald_interval"]
 
 SCORES = (1.0, -1.0, 0.0)
 
@@ -63,7 +63,9 @@ class BangIndex:
 
     def one_sided_limit(self, level: float = 0.95) -> float:
         """Lower limit that the index exceeds with this confidence; above `chance` the arm is read as unblinded."""
-        return max(-1.0, self.index - _quantile(checked_level(level)) * self.standard_error)
+        from scipy.special import ndtri
+
+        return max(-1.0, self.index - float(ndtri(confidence_level(level))) * self.standard_error)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -158,21 +160,7 @@ def _arms(arms: Any) -> int:
     return int(arms)
 
 
-def checked_level(level: Any) -> float:
-    """A confidence level between 0 and 1; `InputError` when it is none."""
-    right = "a confidence level between 0 and 1"
-    if not 0 < number("level", level, right) < 1:
-        raise InputError("level", level, right)
-    return float(level)
-
-
 def wald_interval(value: float, error: float, level: float, lowest: float) -> Interval:
     """value +- z SE, cut to its range, whose upper end is 1."""
-    half = _quantile((1 + checked_level(level)) / 2) * error
+    half = normal_quantile(level) * error
     return Interval(max(lowest, value - half), min(1.0, value + half), level)
-
-
-def _quantile(level: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(level))

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import number, numbers
+from ...checks import confidence_level, number, numbers
 from ...errors import InputError, NotEstimable
 from ...estimate import Better, Estimate, Interval, Scale
 from ...plain import plain
 from ...text_table import text_table
-from .bang import checked_level
 from .strata import KINDS, Strata, strata_of
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class GuessRateCurve:
         if not rates.size or np.any((rates < 0) | (rates > 1)):
             raise InputError("rates", self.rates, right)
         object.__setattr__(self, "rates", tuple(rates.tolist()))
-        checked_level(self.level)
+        confidence_level(self.level)
 
     @property
     def observed_rate(self) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...checks import choice, number
+from ...checks import choice, confidence_level
 from ...errors import InputError
 from ...estimate import Better, Estimate, Interval
 from ..batch import BatchEstimates
@@ -126,8 +126,7 @@ def _exact_rank(control: int, experimental: int, level: float) -> int:
 def _shifts(arms: TwoArms, level: float, method: Method) -> Shifts:
     from .shift_kernels import select_differences
 
-    if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    level = confidence_level(level)
     choice("method", method, METHODS)
     control, experimental = arms.sizes
     pairs = control * experimental

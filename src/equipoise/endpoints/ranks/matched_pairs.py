@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ...checks import number, whole
+from ...checks import normal_quantile, whole
 from ...errors import InputError
 from ...estimate import Estimate, Interval, Scale
 
@@ -57,13 +57,10 @@ class MatchedPairs:
 
     def interval(self, level: float = 0.95) -> Interval:
         """Confidence interval of the win ratio: of the share p of pairs won, p +- z sqrt(p (1 - p) / n), as odds."""
-        from scipy.special import ndtri
-
-        if not 0 < number("level", level, "a confidence level between 0 and 1") < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
+        z = normal_quantile(level)
         decided = self.won + self.lost
         share = self.won / decided
-        half = -float(ndtri((1 - level) / 2)) * math.sqrt(share * (1 - share) / decided)
+        half = z * math.sqrt(share * (1 - share) / decided)
         lower, upper = max(share - half, 0.0), share + half
         return Interval(
             lower / (1 - lower) if lower < 1 else math.inf, upper / (1 - upper) if upper < 1 else math.inf, level

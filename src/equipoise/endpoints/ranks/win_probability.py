@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ...checks import choice
+from ...checks import choice, normal_quantile
 from ...errors import InputError
 from ...estimate import Better, Estimate, Interval, Scale
 from ..batch import BatchEstimates
@@ -224,12 +224,9 @@ def _expit(log_odds: float) -> float:
 def _score_interval(found: WinProbability, level: float) -> Interval:
     """Values theta with |estimate - theta| <= z SE(theta), SE of exponential laws and the mean size of the arms."""
     from scipy.optimize import brentq
-    from scipy.special import ndtri
 
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    z = normal_quantile(level)
     size = (found.control + found.experimental) / 2
-    z = -float(ndtri((1 - level) / 2))
 
     estimate = found.probability
 

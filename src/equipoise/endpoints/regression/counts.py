@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError
 from ...estimate import Interval
 from .design import Design, design_of
@@ -162,14 +163,10 @@ class CountFit(RegressionFit):
 
     def rate_interval(self, arm: int, level: float = 0.95) -> Interval:
         """Confidence interval of an arm's rate (0 = control), normal on the logarithmic scale."""
-        from scipy.special import ndtri
-
         if not 0 <= arm < self.arms:
             raise InputError("arm", arm, f"an arm from 0 to {self.arms - 1}")
-        if not 0 < level < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
         middle = float(self.log_rates[arm])
-        half = -float(ndtri((1 - level) / 2)) * math.sqrt(float(self.log_rate_covariance[arm, arm]))
+        half = normal_quantile(level) * math.sqrt(float(self.log_rate_covariance[arm, arm]))
         return Interval(math.exp(middle - half), math.exp(middle + half), level)
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...checks import any_shape
+from ...checks import any_shape, confidence_level
 from ...errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def _checked(events: ArrayLike, exposure: ArrayLike, group: str = "") -> tuple[N
 
 
 def _tail(level: float) -> float:
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
-    return (1 - level) / 2
+    return (1 - confidence_level(level)) / 2
 
 
 def rate_limits(

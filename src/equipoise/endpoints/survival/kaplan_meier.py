@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError
 from ...estimate import Interval
 from .censored_times import checked_censored_times
@@ -201,11 +202,8 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, level: float = 0.95, interva
     InputError
         For no patients, times missing, infinite or below 0, flags other than 0 and 1, or an unknown `interval`.
     """
-    from scipy.special import ndtri
-
     times, had_event = checked_censored_times(time, event)
-    if not 0 < level < 1:
-        raise InputError("level", level, "a confidence level between 0 and 1")
+    z = normal_quantile(level)
     if interval not in get_args(IntervalKind):
         raise InputError("interval", interval, "'log', 'log-log' or 'plain'")
 
@@ -219,7 +217,6 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, level: float = 0.95, interva
     log_error: NDArray[np.float64] = np.sqrt(np.cumsum(terms, dtype=np.float64))
     standard_error = survival * log_error
 
-    z = -float(ndtri((1 - level) / 2))
     lower, upper = np.ones(distinct.size), np.ones(distinct.size)
     inside = (survival > 0) & (survival < 1)
     curve, error = survival[inside], log_error[inside]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...checks import normal_quantile
 from ...errors import InputError
 from ...estimate import Better, Estimate, Interval, Scale
 
@@ -54,11 +55,7 @@ class RestrictedMean:
 
     def interval(self, level: float = 0.95) -> Interval:
         """Normal confidence interval (Royston & Parmar 2013, BMC Med Res Methodol 13:152)."""
-        from scipy.special import ndtri
-
-        if not 0 < level < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
-        half = -float(ndtri((1 - level) / 2)) * self.standard_error
+        half = normal_quantile(level) * self.standard_error
         return Interval(self.value - half, self.value + half, level)
 
     def __str__(self) -> str:
@@ -95,11 +92,7 @@ class RestrictedMeanRatio:
 
     def interval(self, level: float = 0.95) -> Interval:
         """Confidence interval of the ratio, normal on the scale of its logarithm."""
-        from scipy.special import ndtri
-
-        if not 0 < level < 1:
-            raise InputError("level", level, "a confidence level between 0 and 1")
-        half = -float(ndtri((1 - level) / 2)) * self.standard_error
+        half = normal_quantile(level) * self.standard_error
         return Interval(math.exp(self.log_ratio - half), math.exp(self.log_ratio + half), level)
 
     def __str__(self) -> str:

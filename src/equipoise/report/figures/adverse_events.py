@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ...figure_style import MUTED, WIDTH, arm_style, figure_function, shorten
@@ -25,7 +26,7 @@ def adverse_events_figure(protocol: Protocol, result: AdverseEventsResult) -> Fi
     from matplotlib.figure import Figure
 
     rows = result.events[:MOST]
-    figure = Figure(figsize=(WIDTH, 1.45 + 0.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.45 + 0.36 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1))
     count = len(protocol.arm_names)
@@ -41,16 +42,17 @@ def adverse_events_figure(protocol: Protocol, result: AdverseEventsResult) -> Fi
             right.plot([100 * contrast.risk_difference], [height], style.marker, color=style.colour, markersize=5)
         left.axhline(-at, color="#e3e6ea", linewidth=0.7, zorder=1)
     right.axvline(0, color=MUTED, linewidth=0.9, zorder=1)
-    left.set_yticks([-at for at in range(len(rows))], [shorten(clean(row.term).capitalize(), 20) for row in rows])
+    terms = [fill(shorten(clean(row.term).capitalize(), 34), 18) for row in rows]
+    left.set_yticks([-at for at in range(len(rows))], terms)
     left.tick_params(axis="y", labelsize=8.5)
     left.set_ylim(-len(rows) + 0.4, 0.6)
-    left.set_xlim(left=0)
+    left.set_xlim(left=-2)
     left.set_xlabel("Patients, %")
     right.set_xlabel("Difference, %")
     handles = []
     for at, arm in enumerate(protocol.arm_names):
-        style, label = arm_style(at), shorten(arm_label(protocol, arm), 18)
+        style, label = arm_style(at), shorten(arm_label(protocol, arm), 24)
         handles += left.plot([], [], style.marker, color=style.colour, label=label)
     left.set_title("Adverse events")
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(count, 3), frameon=False, fontsize=8.5)
+    figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False, fontsize=8.5)
     return figure
