@@ -1,10 +1,13 @@
 """Many trials as arrays say what each says alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from equipoise import InputError
-from equipoise.data import ADVERSE_EVENT, LOSS_OF_RESPONSE
+from equipoise.data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Measured
+from equipoise.endpoints.some_trials import some_of
 from equipoise.patients import Truth
 from equipoise.simulation import generator_for, virtual_trial
 from equipoise.trial_batch import TrialBatch
@@ -44,6 +47,34 @@ def test_each_trial_stands_in_its_row(at):
         np.testing.assert_array_equal(BATCH.first_event(*key)[at, :size], trial.first_event(*key))
     for name, values in trial.covariates.items():
         np.testing.assert_array_equal(BATCH.covariates[name][at, :size], values)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"measures": {}}, "measures of trial 1 is 'none'; expected"),
+        ({"covariates": {}}, "covariates of trial 1 is 'none'; expected"),
+        ({"subscales": {}}, "clusters of trial 1 is 'none'; expected"),
+        ({"arm_names": ("ketamine", "midazolam")}, "arms of trial 1 is 'ketamine, midazolam'; expected"),
+        ({"measures": dict(TRIALS[1].measures) | {"relapse": Measured(np.zeros(40))}}, "relapse with events"),
+    ],
+)
+def test_trials_that_do_not_hold_the_same_are_refused(change, told):
+    other = replace(TRIALS[1], **change)
+    with pytest.raises(InputError, match=told):
+        TrialBatch.of([TRIALS[0], other])
+    with pytest.raises(InputError, match="of trial 1"):
+        TrialBatch.of([other, TRIALS[0]])
+
+
+def test_some_of_them_know_of_events_as_they_did():
+    silent, undated = replace(TRIALS[0], has_events=False), replace(TRIALS[0], randomised=np.full(12, np.nan))
+    batch = TrialBatch.of([TRIALS[0], silent, undated])
+    assert batch.has_events.tolist() == [True, False, True]
+    assert batch.has_dates.tolist() == [True, True, False]
+    chosen = some_of(batch, np.array([2, 1]))
+    assert chosen.has_events.tolist() == [True, False]
+    assert chosen.has_dates.tolist() == [False, True]
 
 
 def test_refusals():

@@ -110,17 +110,13 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         [visit.name, f"{visit.day:g}", f"-{visit.window[0]:g} to +{visit.window[1]:g}"] for visit in protocol.visits
     ]
     measures = [[item.name, item.kind, item.visit, item.better, item.label] for item in protocol.measures]
-    truths = [
-        [
-            name,
-            arm,
-            measure,
-            ", ".join(f"{key} {_told(value)}" for key, value in law.model_dump(exclude_defaults=True).items()),
-        ]
-        for name, scenario in protocol.scenarios.items()
-        for arm in protocol.arm_names
-        for measure, law in scenario.arms[arm].measures.items()
-    ]
+    truths = []
+    for name, scenario in protocol.scenarios.items():
+        for arm in protocol.arm_names:
+            for measure, law in scenario.arms[arm].measures.items():
+                told = law.model_dump(exclude_defaults=True)
+                truth = ", ".join(f"{key.replace('_', ' ')} {_told(value)}" for key, value in told.items())
+                truths.append([name, arm, measure, truth])
     endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
     scenarios = []
     for name, scenario in protocol.scenarios.items():

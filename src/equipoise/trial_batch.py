@@ -90,7 +90,7 @@ class TrialBatch:
             parts: list[Any] = [stacked([item.value for item in found], np.nan)]
             for attribute, empty in (("observed", False), ("exposure", np.nan), ("known", np.nan)):
                 values = [getattr(item, attribute) for item in found]
-                parts.append(None if values[0] is None else stacked(values, empty))
+                parts.append(None if any(part is None for part in values) else stacked(values, empty))
             return Measured(*parts)
 
         terms = sorted({str(term) for trial in trials for term in np.unique(trial.events.term)} - {""})
@@ -168,7 +168,7 @@ def _held(trial: TrialData) -> dict[str, tuple[str, ...]]:
     """What a trial holds, in words: names in their order where it matters, and what is known of each."""
 
     def parts(name: str, item: Measured) -> str:
-        told = (("with events", item.observed), ("with exposure", item.exposure), ("with days", item.known))
+        told = (("with events", item.observed), ("with exposure", item.exposure))
         return " ".join([name, *(word for word, part in told if part is not None)])
 
     return {

@@ -78,6 +78,72 @@ def test_faults_name_the_cell(columns, message):
         eq.read_data(PROTOCOL, wide(**columns))
 
 
+@pytest.mark.parametrize(
+    ("table", "measure", "column", "value", "message"),
+    [
+        ("measures", "own-guess", "value", 0.5, r"0\.5 is no value of own-guess; expected one of -1, 0, 1"),
+        ("measures", "rater-guess", "value", 2.0, "2 is no value of rater-guess"),
+        ("measures", "panic", "value", 2.5, r"2\.5 is no whole number; expected a count"),
+        ("measures", "panic", "value", -1.0, "-1 is negative; expected a count of 0 or more"),
+        ("measures", "panic", "exposure", -14.0, "column exposure: -14 is negative; expected days"),
+        ("measures", "cgi", "value", 4.0, "4 is no value of cgi; expected one of 0, 1, 2, 3"),
+        ("measures", "remission", "value", 2.0, "2 is no value of remission; expected one of 0, 1"),
+        ("measures", "relapse", "value", -2.0, "-2 is negative; expected a time of 0 or more"),
+        ("measures", "relapse", "observed", None, "whether relapse was observed is missing"),
+        ("measures", "relapse", "measure", "cgi", "has a second value of cgi"),
+        ("assessments", None, "score", 60.0, r"60 is outside the range of CAPS-IV: .*; expected 0 to \d+"),
+    ],
+)
+def test_faults_in_a_folder(tmp_path, table, measure, column, value, message):
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 12)
+    eq.write_data(data, tmp_path)
+    path = tmp_path / f"{table}.csv"
+    frame = pl.read_csv(path, infer_schema=False)
+    clusters = pl.col("scale").str.contains(":") if measure is None else pl.col("measure") == measure
+    row = frame.with_row_index().filter(clusters)["index"][0]
+    cells = frame[column].to_list()
+    cells[row] = None if value is None else str(value)
+    frame.with_columns(pl.Series(column, cells, dtype=pl.String)).write_csv(path)
+    with pytest.raises(eq.DataError, match=message) as raised:
+        eq.read_data(PROTOCOL, tmp_path)
+    if column != "measure":
+        assert raised.value.faults[0].startswith(f"row {row + 1}, column {column}: ")
+
+
+def adam_of_counts(tmp_path, values, **parameter):
+    """The ketamine trial's counts as ADaM data of two patients."""
+    table = PROTOCOL.model_dump(mode="json", exclude_none=True)
+    table["data"] = {
+        "arm": "TRT01P",
+        "adam": {"values": {"panic": {"dataset": "adpanic", **parameter}}},
+    }
+    (tmp_path / "adsl.csv").write_text("USUBJID,TRT01P\n1,midazolam\n2,ketamine\n3,ketamine\n")
+    (tmp_path / "adpanic.csv").write_text("USUBJID,AVAL,DAYS\n" + "\n".join(values) + "\n")
+    return eq.read_data(Protocol.model_validate(table), tmp_path)
+
+
+def test_counts_in_adam_data_have_their_days_under_observation(tmp_path):
+    nan = np.nan
+    found = adam_of_counts(tmp_path, ["1,3,14", "2,0,7.5"], exposure="DAYS").measure("panic")
+    np.testing.assert_array_equal(found.value, [3, 0, nan])
+    np.testing.assert_array_equal(found.exposure, [14, 7.5, nan])
+    found = adam_of_counts(tmp_path, ["1,3,14", "2,0,7.5"]).measure("panic")
+    np.testing.assert_array_equal(found.exposure, [14.0] * 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2,-1,14", "row 2, column AVAL: -1 is negative; expected a count"),
+        ("2,1.5,14", r"row 2, column AVAL: 1\.5 is no whole number"),
+        ("2,1,-14", "row 2, column DAYS: -14 is negative; expected days"),
+    ],
+)
+def test_faults_of_counts_in_adam_data(tmp_path, line, message):
+    with pytest.raises(eq.DataError, match=message):
+        adam_of_counts(tmp_path, ["1,3,14", line], exposure="DAYS")
+
+
 def test_a_measure_without_its_column():
     assert "cgi" not in eq.read_data(PROTOCOL, wide().drop("cgi")).measures
     protocol = with_measures([{"name": "cgi", "type": "ordinal", "measure": "cgi", "role": "primary"}])

@@ -68,6 +68,7 @@ def test_a_term_that_is_named_is_compared():
     assert found.estimate.better == "lower"
     assert found.estimate.standard_error == direct.score_estimate().standard_error
     assert found.comparisons[0].interval == direct.interval
+    assert found.interval_name == "Newcombe"
     assert [row.term for row in found.events] == [ANY_EVENT, "dissociation"]
     assert any("at least 35%" in note for note in found.notes)
     assert found.estimate == endpoints.primary_estimate(protocol.endpoints[-1], protocol, data)
@@ -153,7 +154,7 @@ def test_no_events_at_all():
     protocol = protocol_with("primary")
     with pytest.raises(InputError, match="some but not all patients"):
         endpoints.primary(protocol.primary, protocol, data)
-    assert any("no test" in note for note in endpoints.estimate(protocol.primary, protocol, data).notes)
+    assert any("not compared" in note for note in endpoints.estimate(protocol.primary, protocol, data).notes)
 
 
 def test_no_events_and_no_patients_in_an_arm():
@@ -201,6 +202,29 @@ def test_events_before_randomisation_and_data_without_events_are_refused():
             call(SAFETY, PROTOCOL, replace(data, has_events=False))
         with pytest.raises(InputError, match="data without events"):
             call(SAFETY, PROTOCOL, replace(data, randomised=np.full(40, np.nan), events=Events()))
+
+
+def test_trials_with_unsound_events_fail_alone():
+    data, undated = drawn(PROTOCOL, 3, 40), np.full(40, np.nan)
+    trials = [
+        data,
+        replace(data, events=replace(data.events, day=data.events.day - 1000)),
+        replace(data, has_events=False),
+        replace(data, randomised=undated),
+        replace(data, randomised=undated, events=Events()),
+        replace(data, events=Events()),
+        drawn(PROTOCOL, 4, 30),
+    ]
+    found = endpoints.batch(SAFETY, PROTOCOL, TrialBatch.of(trials))
+    assert sorted(found.failures) == [1, 2, 4, 5]
+    for at, data in enumerate(trials):
+        if at in found.failures:
+            assert np.isnan([found.effect[at], found.standard_error[at]]).all()
+            with pytest.raises(InputError) as raised:
+                endpoints.primary(SAFETY, PROTOCOL, data)
+            assert str(raised.value) == found.failures[at]
+        else:
+            assert found.effect[at] == endpoints.primary_estimate(SAFETY, PROTOCOL, data).effect
 
 
 def test_a_plan_needs_a_scenario_with_the_event():

@@ -297,8 +297,33 @@ def test_without_dates_or_events_it_cannot_be_told():
             call(LOSS, PROTOCOL, undated)
         with pytest.raises(InputError, match="data without events"):
             call(LOSS, PROTOCOL, replace(data, has_events=False))
-    with pytest.raises(InputError, match="data without dates"):
-        endpoints.batch(LOSS, PROTOCOL, TrialBatch.of([undated]))
+
+
+def test_trials_of_which_it_cannot_be_told_fail_alone():
+    data = drawn(PROTOCOL, 3, 40)
+    unheard = data.last_contact.copy()
+    unheard[7] = np.nan
+    no_events, nan = replace(data, has_events=False), np.full(40, np.nan)
+    unknown_day = replace(data, assessed=np.where(np.arange(40)[:, None] >= 0, np.nan, data.assessed))
+    trials = [
+        data,
+        replace(data, randomised=nan),
+        no_events,
+        replace(data, last_contact=unheard),
+        replace(no_events, last_contact=unheard),
+        replace(no_events, randomised=nan),
+        unknown_day,
+        drawn(PROTOCOL, 4, 30),
+    ]
+    found = endpoints.batch(LOSS, PROTOCOL, TrialBatch.of(trials))
+    assert sorted(found.failures) == [1, 2, 3, 4, 5, 6]
+    for at, reason in found.failures.items():
+        with pytest.raises(InputError) as raised:
+            endpoints.primary(LOSS, PROTOCOL, trials[at])
+        assert str(raised.value) == reason
+        assert np.isnan(found.effect[at])
+    for at in (0, 7):
+        assert found.effect[at] == pytest.approx(endpoints.primary_estimate(LOSS, PROTOCOL, trials[at]).effect)
 
 
 def test_each_of_several_arms_stands_against_control():

@@ -200,11 +200,14 @@ def test_visits_of_endpoints():
         [
             {"name": "bp", "type": "mean", "measure": "pressure"},
             {"name": "guesses", "type": "blinding", "guesses": ["own-guess"]},
+            {"name": "curve", "type": "blinding", "guesses": ["own-guess"], "visit": "week1"},
+            {"name": "early", "type": "blinding", "guesses": ["early-guess"], "visit": "week2"},
             {"name": "wins", "type": "hierarchical", "components": [{"visit": "week1"}, {"measure": "pressure"}]},
             {"name": "harms", "type": "adverse-events"},
-        ]
+        ],
+        measures=[*MEASURES, {"name": "early-guess", "kind": "guess", "visit": "week1"}],
     )
     visits = {item.name: protocol.visit_of(item) for item in protocol.endpoints}
-    assert visits["bp"] == visits["wins"] == "week1"
-    assert visits["guesses"] == visits["harms"] == visits["loss-of-response"] == "week2"
+    assert visits["bp"] == visits["wins"] == visits["early"] == "week1"
+    assert visits["guesses"] == visits["curve"] == visits["harms"] == visits["loss-of-response"] == "week2"
     assert gallery("xanomeline-alzheimer").visit_of(gallery("xanomeline-alzheimer").endpoints[1]) == "week24"

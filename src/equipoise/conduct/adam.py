@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import ADVERSE_EVENT, Events, Measured, TrialData
-from .measures import value_codes
+from .measures import measure_value, read_exposure, value_codes, visit_exposure
 from .reader import DataError, Reader, days_since, days_since_first
 from .tables import Columns
 
@@ -161,30 +161,29 @@ def _values(
     key: str,
     start: datetime.date | None,
 ) -> Measured:
-    """One measure: a time with its censoring, or a value with its date where there are dates."""
+    """One measure: a time with its censoring, or a value with its date where there are dates and a count's exposure."""
     measure = protocol.measure(name)
     reader = Reader(*_kept(*find(parameter.dataset), parameter.where))
     who, cells = reader.column(key, name), reader.column(parameter.value, name)
-    is_time = measure.kind == "time"
+    is_time, told = measure.kind == "time", parameter.exposure if measure.kind == "count" else ""
     more = parameter.censored if is_time else parameter.date if start is not None else ""
     beside = reader.column(more, name) if more else [None] * reader.rows
+    days = reader.column(told, f"the days under observation of {name}") if told else [None] * reader.rows
     reader.done()
-    codes = {} if measure.kind in ("time", "continuous", "count") else value_codes(measure, protocol, {})
+    codes = value_codes(measure, protocol, {})
     value = np.full(len(rows), np.nan)
+    exposure = visit_exposure(measure, protocol, len(rows)) if not told else np.full(len(rows), np.nan)
     observed, known = np.zeros(len(rows), dtype=bool), np.full(len(rows), np.nan)
-    for row, (patient, cell, side) in enumerate(zip(who, cells, beside, strict=True)):
+    for row, (patient, cell, side, under) in enumerate(zip(who, cells, beside, days, strict=True)):
         at = rows.get(reader.text(patient))
         if at is None:
             continue
         if not math.isnan(value[at]):
             reader.fault(f"subject {reader.text(patient)} stands twice; expected one value each", row, key)
-        if codes:
-            value[at] = reader.choice(cell, codes, row, parameter.value, name) if reader.text(cell) else math.nan
-        else:
-            value[at] = reader.number(cell, row, parameter.value)
+        value[at] = measure_value(reader, measure, cell, row, parameter.value, codes)
+        if told:
+            exposure[at] = read_exposure(reader, under, row, told)
         if is_time:
-            if value[at] < 0:
-                reader.fault(f"{value[at]:g} is negative; expected a time of 0 or more", row, parameter.value)
             censored = reader.number(side, row, parameter.censored)
             if math.isnan(censored):
                 reader.fault("is missing; expected 0 for an event, another number for none", row, parameter.censored)
@@ -195,7 +194,8 @@ def _values(
     reader.done()
     if is_time:
         return Measured(value, observed=observed)
-    return Measured(value, known=None if start is None else known)
+    is_count = measure.kind == "count"
+    return Measured(value, exposure=exposure if is_count else None, known=None if start is None else known)
 
 
 def _adverse_events(

@@ -12,6 +12,7 @@ import numpy as np
 from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Events, Measured, TrialData
 from ..data_frames import cluster_name, cluster_of
 from ..errors import InputError
+from .measures import YES_NO, measure_value, read_exposure, value_codes
 from .reader import DataError, Reader, days_since, days_since_first
 from .tables import Columns, columns_of_file
 
@@ -64,13 +65,17 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
     scores = np.full((len(patient), len(protocol.visits)), np.nan)
     assessed = np.full_like(scores, np.nan)
     seen = Reader(*table_of_folder(folder, "assessments", needed=protocol.outcome is not None))
-    tables = {protocol.scale_name: scores}
-    for cluster in protocol.scale.subscales if protocol.outcome is not None else ():
-        tables[cluster_name(protocol.scale_name, cluster)] = np.full_like(scores, np.nan)
+    tables, limits = {protocol.scale_name: scores}, {}
+    if protocol.outcome is not None:
+        limits[protocol.scale_name] = protocol.scale.minimum, protocol.scale.maximum
+        for cluster in protocol.scale.subscales:
+            name = cluster_name(protocol.scale_name, cluster)
+            tables[name], limits[name] = np.full_like(scores, np.nan), protocol.scale.subscale_range(cluster)
     scales = [seen.text(scale) for scale in seen.columns.get("scale", [protocol.scale_name] * seen.rows)]
     for row, scale in enumerate(scales):
-        if scale not in tables:
-            seen.fault(f"{scale[:40]!r} is another scale; expected {protocol.scale_name}", row, "scale")
+        if scale not in limits:
+            right = protocol.scale_name or "no scores, for the protocol has no rating scale"
+            seen.fault(f"{scale[:40]!r} is another scale; expected {right}", row, "scale")
     visits = {name: at for at, name in enumerate(protocol.visit_names)}
     wanted = ("patient", "visit", "score", *(["assessed"] if start else []))
     cells = [seen.column(name, "assessments") for name in wanted]
@@ -81,7 +86,7 @@ def read_folder(protocol: Protocol, folder: Path) -> TrialData:
         if (scale, *at) in taken and not seen.faults:
             seen.fault(f"patient '{seen.text(who)}' has a second score at {visit}; expected one", row, "visit")
         taken.add((scale, *at))
-        tables[scale][at] = seen.score(score, row, "score", protocol)
+        tables[scale][at] = seen.within(score, row, "score", scale, limits[scale])
         day = seen.date(when[0], row, "assessed") if when else None
         if start and day is None and not math.isnan(tables[scale][at]) and not seen.text(when[0]):
             seen.fault("date of assessment is missing; expected one for every score", row, "assessed")
@@ -155,24 +160,24 @@ def _measures(
     if not reader.rows:
         return {}
     known = {measure.name: at for at, measure in enumerate(protocol.measures)}
+    codes = [value_codes(measure, protocol, {}) for measure in protocol.measures]
     cells = [reader.column(name, "measures") for name in ("patient", "measure", "value")]
     beside = [reader.columns.get(name, [None] * reader.rows) for name in ("observed", "exposure", "known")]
     reader.done()
     values = np.full((len(known), 4, len(rows)), np.nan)
+    taken: set[tuple[int, int]] = set()
     for row, (who, what, value, observed, exposure, when) in enumerate(zip(*cells, *beside, strict=True)):
-        at = (
-            reader.choice(what, known, row, "measure", "measure"),
-            slice(None),
-            reader.choice(who, rows, row, "patient", "patient"),
-        )
+        at = reader.choice(what, known, row, "measure", "measure"), reader.choice(who, rows, row, "patient", "patient")
+        if at in taken and not reader.faults:
+            reader.fault(f"patient '{reader.text(who)}' has a second value of {what}; expected one", row, "measure")
+        taken.add(at)
+        measure = protocol.measures[at[0]]
         date = reader.date(when, row, "known")
         day = math.nan if date is None or start is None else float((date - start).days)
-        happened = 1.0 if reader.text(observed).lower() in ("true", "1") else 0.0
-        number = reader.number(value, row, "value")
-        measure = list(protocol.measures)[at[0]]
-        if number < 0 and measure.kind in ("time", "count"):
-            reader.fault(f"{number:g} is negative; expected 0 or more", row, "value")
-        values[at] = number, happened, reader.number(exposure, row, "exposure"), day
+        number = measure_value(reader, measure, value, row, "value", codes[at[0]], stored=True)
+        told = measure.kind == "time" and not math.isnan(number)
+        happened = reader.choice(observed, YES_NO, row, "observed", f"whether {what} was observed") if told else 0
+        values[at[0], :, at[1]] = number, happened, read_exposure(reader, exposure, row, "exposure"), day
     reader.done()
     found = {}
     for measure, (value, observed, exposure, day) in zip(protocol.measures, values, strict=True):

@@ -82,11 +82,14 @@ class Reader:
         return number
 
     def score(self, value: Any, row: int, column: str, protocol: Protocol) -> float:
-        number = self.number(value, row, column)
         scale = protocol.scale
-        if not math.isnan(number) and not scale.minimum <= number <= scale.maximum:
-            right = f"expected {scale.minimum:g} to {scale.maximum:g}"
-            self.fault(f"{number:g} is outside the range of {scale.name}; {right}", row, column)
+        return self.within(value, row, column, scale.name, (scale.minimum, scale.maximum))
+
+    def within(self, value: Any, row: int, column: str, what: str, limits: tuple[float, float]) -> float:
+        """A number between limits, both included."""
+        number, (lowest, highest) = self.number(value, row, column), limits
+        if not math.isnan(number) and not lowest <= number <= highest:
+            self.fault(f"{number:g} is outside the range of {what}; expected {lowest:g} to {highest:g}", row, column)
             return math.nan
         return number
 

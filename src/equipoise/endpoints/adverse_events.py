@@ -62,14 +62,11 @@ def _refused(endpoint: AdverseEventsEndpoint, data: TrialData | TrialBatch) -> d
 
     Tables without dates hold no events, whether or not there were any.
     """
-    some = [np.atleast_2d(data.first_event(kind)) < np.inf for kind in (ADVERSE_EVENT, LOSS_OF_RESPONSE)]
-    unknown = [np.atleast_2d(np.isnan(data.first_event(kind))) for kind in (ADVERSE_EVENT, LOSS_OF_RESPONSE)]
-    recorded = np.any([*some, *unknown], axis=(0, -1))
+    kinds = (ADVERSE_EVENT, LOSS_OF_RESPONSE)
+    recorded = np.any([~np.isposinf(np.atleast_2d(data.first_event(kind))) for kind in kinds], axis=(0, -1))
     without = ~np.atleast_1d(data.has_events) | ~(np.atleast_1d(data.has_dates) | recorded)
     early = np.any(np.atleast_2d(data.first_event(ADVERSE_EVENT, endpoint.term)) < 0, axis=-1)
-    return {
-        at: _no_events() if without[at] else _too_early() for at in np.flatnonzero(without | early).tolist()
-    }
+    return {at: _no_events() if without[at] else _too_early() for at in np.flatnonzero(without | early).tolist()}
 
 
 def _no_events() -> InputError:

@@ -120,7 +120,8 @@ def estimate(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) ->
 
     def one(at: int) -> tuple[Estimate, Interval]:
         found = _difference(endpoint, first, data, at)
-        return found, risk_difference(*(int(count) for count in _named(_guess(data, first), data.arm, at)), level).interval
+        events1, total1, events2, total2 = (int(count) for count in _named(_guess(data, first), data.arm, at))
+        return found, risk_difference(events1, total1, events2, total2, level).interval
 
     comparisons, notes = compared_arms(protocol, data, protocol.measure(first).visit, one)
     kept = analysed(endpoint, protocol, data)

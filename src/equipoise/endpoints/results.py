@@ -163,6 +163,8 @@ class Description:
         Of the effect, where it is not the usual one of its scale: "points a week", "mmHg".
     flow
         Who is analysed besides those seen at the visit, as a sentence.
+    wins, loses
+        What is said of the experimental arm against control where the effect is in its favour, and where it is not.
     test
         The test's name where it takes another standard error than the interval: "score test".
     unseen
@@ -177,6 +179,8 @@ class Description:
     unit: str = ""
     test: str = ""
     flow: str = ""
+    wins: str = "did better than"
+    loses: str = "did worse than"
     unseen: str = "they are left out, as if they did not differ from those seen"
 
 

@@ -23,6 +23,7 @@ class Parameter(Part):
     visit: Annotated[str, Field(description="Column of the visit.")] = "AVISIT"
     date: Annotated[str, Field(description="Column of the date.")] = "ADT"
     censored: Annotated[str, Field(description="Of a time: column that is 0 for an event.")] = "CNSR"
+    exposure: Annotated[str, Field(description="Of a count: column of the days under observation.")] = ""
     term: Annotated[str, Field(description="Of adverse events: column of the term.")] = "AEDECOD"
     serious: Annotated[str, Field(description="Of adverse events: column that is 'Y' for serious ones.")] = "AESER"
 

@@ -59,9 +59,8 @@ def _span(phrases: EffectPhrases, interval: Interval) -> str:
     said = phrases.between(interval)
     if not phrases.is_directed:
         name = phrases.scale.natural_name
-        return (
-            f"{name.removesuffix('y')}ies of {said}" if name.endswith("y") else f"{name.removesuffix('s')}s of {said}"
-        )
+        many = f"{name[:-1]}ies" if name.endswith("y") else f"{name.removesuffix('s')}s"
+        return f"{many} of {said}"
     return f"effects {said}" if said.startswith("from ") else f"effects of {said}"
 
 

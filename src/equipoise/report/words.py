@@ -88,6 +88,7 @@ def headline(result: TrialResult) -> str:
     protocol, look = result.protocol, result.last_look
     experimental, control = arm_text(protocol, protocol.experimental.name), arm_text(protocol, protocol.control.name)
     decision, looks = decision_of(result), result.plan.design.looks
+    described = describe(protocol.primary, protocol)
     if result.conclusion is None:
         return f"Look {look.number} of {looks} could not be analysed, so no effect can be claimed."
     if not look.last:
@@ -97,9 +98,9 @@ def headline(result: TrialResult) -> str:
     else:
         ended, joint, without = "The trial ran to its planned end", " and ", " without"
     if decision is Decision.EFFICACY:
-        return f"{ended}{joint}{experimental} did better than {control}."
+        return f"{ended}{joint}{experimental} {described.wins} {control}."
     if decision is Decision.HARM:
-        return f"{ended}{joint}{experimental} did worse than {control}."
+        return f"{ended}{joint}{experimental} {described.loses} {control}."
     if decision is Decision.FUTILITY:
         return f"{ended}: it was unlikely to show that {experimental} is better than {control}."
     if decision is Decision.CONTINUE:
@@ -225,7 +226,8 @@ def observed(result: TrialResult) -> tuple[str, ...]:
     visit = visit_text(protocol, protocol.primary_visit)
     first, named = phrases.compared(estimate.effect), f" ({name})" if name else ""
     kind = clean(describe(protocol.primary, protocol).kind)
-    place = f"At {visit}: " if result.plan.unit == "patients" else ""
+    at_visit = result.plan.unit == "patients" and getattr(protocol.primary, "summary", "visit") == "visit"
+    place = f"At {visit}: " if at_visit else ""
     good = f"; {estimate.better} is better" if estimate.scale is Scale.MEAN_DIFFERENCE else ""
     sentences = [
         sentence(f"{place}{first}, {level_text(interval.level)} CI {phrases.between(interval)}{named}, {kind}{good}"),

@@ -363,3 +363,30 @@ def test_it_is_immutable_and_prints_as_a_table():
     assert lines[0] == "response: 39 patients, 1 left out for missing values"
     assert lines[1].startswith("  control   ")
     assert found.compare().better == "lower"
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [
+        [1.0, 1.0, 2.0, np.nan] * 10,
+        np.array([1.0, 1.0, 2.0, np.nan] * 10),
+        ["a", "a", "b", None] * 10,
+        ["a", "a", "b", np.nan] * 10,
+        np.array(["a", "a", "b", ""] * 10),
+        ["a", "a", "b", 1] * 10,
+    ],
+)
+def test_every_patient_has_a_stratum(strata):
+    arm, outcome = np.repeat([0, 1], 20), np.tile([0, 1, 1, 0, 0], 8)
+    with pytest.raises(InputError, match=r"strata is [\s\S]*for every patient"):
+        g_computation(outcome, arm, strata=strata)
+    with pytest.raises(InputError, match=r"strata is [\s\S]*for every patient"):
+        g_computation_batch(outcome[None], arm[None], strata=np.asarray(strata, dtype=object)[None])
+
+
+def test_nobody_needs_no_stratum():
+    arm, outcome = np.repeat([0, 1, -1], [20, 20, 2]), np.append(np.tile([0, 1, 1, 0, 0], 8), [0, 0])
+    strata = np.append(np.tile([1.0, 2.0], 20), [np.nan, np.nan])
+    batch = g_computation_batch(outcome[None], arm[None], strata=strata[None])
+    one = g_computation(outcome[:40], arm[:40], strata=strata[:40])
+    np.testing.assert_allclose(batch.covariance[0], one.covariance, rtol=1e-12)

@@ -218,13 +218,26 @@ def _fit(trials: Trials, options: _Options, strata: NDArray[np.intp] | None) -> 
     )
 
 
-def _strata(strata: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.intp] | None:
+def _strata(strata: ArrayLike | None, arm: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """Numbers of the strata in the shape of `arm`, 0 where there is no patient."""
     if strata is None:
         return None
-    labels = np.asarray(strata)
-    if labels.shape != shape:
-        raise InputError("strata", labels.shape, f"one label a patient, shape {shape}")
-    return np.unique(labels, return_inverse=True)[1].reshape(shape)
+    labels = strata if isinstance(strata, np.ndarray) else np.asarray(strata, dtype=object)
+    if labels.shape != arm.shape:
+        raise InputError("strata", labels.shape, f"one label a patient, shape {arm.shape}")
+    codes, present = np.zeros(arm.shape, dtype=np.intp), arm >= 0
+    given = labels[present]
+    try:
+        if given.dtype.kind == "O":
+            missing = np.array([label is None or bool(label != label) or label == "" for label in given], dtype=bool)
+        else:
+            missing = (given != given) | (given == "" if given.dtype.kind == "U" else False)
+        if missing.any():
+            raise InputError("strata", given[missing].tolist()[0], "a label for every patient")
+        codes[present] = np.unique(given, return_inverse=True)[1]
+    except TypeError:
+        raise InputError("strata", strata, "labels of one kind, numbers or texts, for every patient") from None
+    return codes
 
 
 def g_computation_batch(
@@ -264,7 +277,7 @@ def g_computation_batch(
     options = _Options.of(trials, family, variance, sandwich, interactions, drop_absent)
     if family == "logistic":
         binary_outcome(trials)
-    codes = _strata(strata, trials.outcome.shape)
+    codes = _strata(strata, trials.arm)
     width = trials.arm.shape[1] * (trials.covariates.shape[2] + trials.arms * (2 + len(options.interactions)))
     parts, failures = [], {}
     for rows in chunks(max(len(trials), 1), width):
@@ -315,8 +328,8 @@ def g_computation(
     interactions
         Numbers of the covariates whose products with the arms the model has too; True for all of them.
     strata
-        Labels of strata within which randomisation was balanced (permuted blocks): the variance of "ye" is then
-        smaller by what the balance saves (Bannick, Shao, Liu, Du, Yi & Ye 2025, Biometrika 112). Without them,
+        Labels, none missing, of strata within which randomisation was balanced (permuted blocks): the variance of "ye"
+        is then smaller by what the balance saves (Bannick, Shao, Liu, Du, Yi & Ye 2025, Biometrika 112). Without them,
         randomisation was simple.
     names
         Of the covariates, for errors.
@@ -343,7 +356,7 @@ def g_computation(
     options = _Options.of(trials, family, variance, sandwich, interactions)
     if family == "logistic":
         binary_outcome(trials)
-    codes = _strata(strata, trials.outcome.shape[1:])
+    codes = _strata(strata, trials.arm[0])
     found = _fit(trials, options, None if codes is None else codes[None])
     if found.failures:
         raise found.failures[0]

@@ -107,12 +107,14 @@ def estimates_figure(result: TrialResult) -> Figure:
         )
     axes.set_xlim(low, high)
     axes.set_ylim(-len(rows) + 0.6, 1.1)
-    for place, text in ((null, "no effect"), (assumed, "assumed")):
-        left = (place - low) > 0.5 * (high - low)
+    shares = [_along(place, low, high, logarithmic) for place in (null, assumed)]
+    close = abs(shares[0] - shares[1]) < 0.3 and (shares[0] > 0.5) == (shares[1] > 0.5)
+    for place, share, text in zip((null, assumed), shares, ("no effect", "assumed"), strict=True):
+        left = share > 0.5
         axes.annotate(
             text,
             (place, 1.06),
-            xytext=(-4 if left else 4, 0),
+            xytext=(-4 if left else 4, -11 if close and text == "assumed" else 0),
             textcoords="offset points",
             ha="right" if left else "left",
             va="top",
@@ -120,12 +122,16 @@ def estimates_figure(result: TrialResult) -> Figure:
             color=MUTED,
             style="italic",
         )
-    if not logarithmic:
+    if logarithmic:
+        ticks = _ratios(low, high)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    else:
         axes.locator_params(axis="x", nbins=6)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     level = level_text(conclusion.observed_interval.level)
-    axes.set_xlabel(f"{phrases.axis}, {level} intervals")
+    axes.set_xlabel(f"{shorten(phrases.axis, 44)}, {level} intervals")
     axes.set_title("As observed and as corrected")
     fewer = conclusion.observed.better == "lower"
     sides = (phrases.experimental, phrases.control) if fewer else (phrases.control, phrases.experimental)
@@ -143,3 +149,20 @@ def estimates_figure(result: TrialResult) -> Figure:
             color=MUTED,
         )
     return figure
+
+
+def _along(place: float, low: float, high: float, logarithmic: bool) -> float:
+    """Where a value lies between the ends of the axis, from 0 to 1."""
+    if logarithmic:
+        return math.log(place / low) / math.log(high / low)
+    return (place - low) / (high - low)
+
+
+def _ratios(low: float, high: float) -> list[float]:
+    """Round ratios between two, seven at most."""
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        if len(found) <= 7:
+            return found
+    return found[:: math.ceil(len(found) / 7)]
