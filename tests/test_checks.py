@@ -67,7 +67,7 @@ def test_confidence_levels():
 
 
 TIMES, FLAGS, ARMS, OTHERS = [1.0, 2.0, 3.0, 4.0], [1, 1, 0, 1], [0, 0, 1, 1], [True, False, True, True]
-WINS = win_probability([1.0, 2.0, 3.0, 2.5], ARMS)
+WINS = win_probability([1.0, 2.5, 3.0, 2.0], ARMS)
 TAKES_LEVEL: dict[str, Callable[[Any], object]] = {
     "normal quantile": normal_quantile,
     "kaplan-meier": lambda level: kaplan_meier(TIMES, FLAGS, level=level),

@@ -91,7 +91,7 @@ def test_faults_name_the_cell(columns, message):
         ("measures", "relapse", "value", -2.0, "-2 is negative; expected a time of 0 or more"),
         ("measures", "relapse", "observed", None, "whether relapse was observed is missing"),
         ("measures", "relapse", "measure", "cgi", "has a second value of cgi"),
-        ("assessments", None, "score", 60.0, r"60 is outside the range of CAPS-IV: .*; expected 0 to \d+"),
+        ("assessments", None, "score", 60.0, "60 is outside the range of CAPS-5: B; expected 0 to 20"),
     ],
 )
 def test_faults_in_a_folder(tmp_path, table, measure, column, value, message):
@@ -115,6 +115,7 @@ def adam_of_counts(tmp_path, values, **parameter):
     table = PROTOCOL.model_dump(mode="json", exclude_none=True)
     table["data"] = {
         "arm": "TRT01P",
+        "visits": {name: name for name in PROTOCOL.visit_names},
         "adam": {"values": {"panic": {"dataset": "adpanic", **parameter}}},
     }
     (tmp_path / "adsl.csv").write_text("USUBJID,TRT01P\n1,midazolam\n2,ketamine\n3,ketamine\n")

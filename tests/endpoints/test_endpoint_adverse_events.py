@@ -42,6 +42,7 @@ def test_it_is_the_table_of_its_events():
     assert {row.term for row in found.events} == {ANY_EVENT, "dissociation", "nausea", "headache"}
     assert found.serious == ()
     assert found.comparisons == ()
+    assert found.interval_name == ""
     assert found.estimate is None
     assert found.patients == 60
     assert [table.title for table in found.tables] == [

@@ -176,7 +176,7 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
         patients=int(analysed(endpoint, protocol, data).sum()),
         notes=tuple(notes),
         tables=tables,
-        interval_name="Newcombe",
+        interval_name="Newcombe" if comparisons else "",
         events=rows,
         serious=serious,
     )

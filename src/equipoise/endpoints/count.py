@@ -13,10 +13,11 @@ from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .planning.plan_counts import Counts
+from .present_arms import by_present_arms, present_arms
 from .regression.counts import CountFit
 from .regression.negative_binomial import negative_binomial_batch, negative_binomial_regression
 from .regression.poisson import PoissonVariance, poisson_batch, poisson_regression
-from .results import Column, Comparison, Description, EndpointResult, ResultTable
+from .results import Cell, Column, Comparison, Description, EndpointResult, ResultTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,26 +52,28 @@ def analysed(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> ND
     return np.asarray(~np.isnan(np.column_stack([events, values])).any(axis=1))
 
 
-def _fit(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> CountFit:
+def _fit(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> tuple[CountFit, list[int]]:
+    """The model, and the arms in it: other arms than the pair compared only if they have patients to analyse."""
     events, years = _counts(endpoint, data)
+    present, arm = present_arms(data.arm, analysed(endpoint, protocol, data), len(data.arm_names))
     names, values = model_columns(protocol, data, endpoint.covariates, events)
     common = {
         "exposure": years,
         "names": names,
-        "arms": len(data.arm_names),
+        "arms": len(present),
         "better": protocol.measure(endpoint.measure).better,
         "label": endpoint.label or endpoint.name,
     }
     if endpoint.model == "poisson":
-        return poisson_regression(events, data.arm, values, variance=_variance(endpoint), **common)
-    return negative_binomial_regression(events, data.arm, values, **common)
+        return poisson_regression(events, arm, values, variance=_variance(endpoint), **common), present
+    return negative_binomial_regression(events, arm, values, **common), present
 
 
 def primary(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The log rate ratio of the experimental arm to control, for looks and simulation; a note where the dispersion
     is 0.
     """
-    fitted = _fit(endpoint, protocol, data)
+    fitted, _ = _fit(endpoint, protocol, data)
     return fitted.compare(1, 0), fitted.notes
 
 
@@ -79,12 +82,16 @@ def batch(endpoint: CountEndpoint, protocol: Protocol, trials: TrialBatch) -> Ba
     events, years = _counts(endpoint, trials)
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
-        common = {"exposure": years[rows], "names": names, "arms": len(trials.arm_names)}
-        if endpoint.model == "poisson":
-            found = poisson_batch(events[rows], trials.arm[rows], values, variance=_variance(endpoint), **common)
-        else:
-            found = negative_binomial_batch(events[rows], trials.arm[rows], values, **common)
-        return found.estimates()
+        def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
+            common = {"exposure": years[rows[some]], "names": names, "arms": arms}
+            if endpoint.model == "poisson":
+                found = poisson_batch(events[rows[some]], arm, values[some], variance=_variance(endpoint), **common)
+            else:
+                found = negative_binomial_batch(events[rows[some]], arm, values[some], **common)
+            return found.estimates()
+
+        kept = ~np.isnan(events[rows]) & ~np.isnan(values).any(axis=2)
+        return by_present_arms(trials.arm[rows], kept, len(trials.arm_names), model)
 
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
@@ -96,13 +103,19 @@ def batch(endpoint: CountEndpoint, protocol: Protocol, trials: TrialBatch) -> Ba
 def estimate(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
     """The whole result: rate ratios of every arm to control as logarithms, and the arms' events, years and rates.
 
-    Rates are of the model, at the mean of all covariates over the patients analysed.
+    Rates are of the model, at the mean of all covariates over the patients analysed. An arm without patients to analyse
+    is left out of it with a note; raises `InputError` where that is control or the experimental arm.
     """
-    fitted, kept = _fit(endpoint, protocol, data), analysed(endpoint, protocol, data)
+    (fitted, present), kept = _fit(endpoint, protocol, data), analysed(endpoint, protocol, data)
     level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
     comparisons = tuple(
         Comparison(data.arm_names[at], visit, found, found.interval(level))
-        for at, found in enumerate(fitted.estimates, start=1)
+        for at, found in zip(present[1:], fitted.estimates, strict=True)
+    )
+    refused = tuple(
+        f"{arm_label(protocol, name)}: not compared; no patient of this arm can be analysed"
+        for at, name in enumerate(data.arm_names)
+        if at not in present
     )
     return EndpointResult(
         name=endpoint.name,
@@ -110,13 +123,18 @@ def estimate(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> En
         kind=endpoint.type,
         comparisons=comparisons,
         patients=fitted.patients,
-        notes=(*left_out(kept, "no count, or not under observation", endpoint.covariates), *fitted.notes),
-        tables=(_rates(endpoint, protocol, data, fitted, kept),),
+        notes=(*left_out(kept, "no count, or not under observation", endpoint.covariates), *refused, *fitted.notes),
+        tables=(_rates(endpoint, protocol, data, fitted, present, kept),),
     )
 
 
 def _rates(
-    endpoint: CountEndpoint, protocol: Protocol, data: TrialData, fitted: CountFit, kept: NDArray[np.bool_]
+    endpoint: CountEndpoint,
+    protocol: Protocol,
+    data: TrialData,
+    fitted: CountFit,
+    present: list[int],
+    kept: NDArray[np.bool_],
 ) -> ResultTable:
     events, _ = _counts(endpoint, data)
     columns = (
@@ -128,24 +146,29 @@ def _rates(
         Column("Rate a patient-year", "number", 3),
         Column("Interval", "number", 3),
     )
-    rows = tuple(
-        (
-            arm_label(protocol, name),
-            int((kept & (data.arm == at)).sum()),
-            int((kept & (data.arm == at) & (events > 0)).sum()),
-            int(fitted.events[at]),
-            float(fitted.exposure[at]),
-            float(fitted.rates[at]),
-            fitted.rate_interval(at, protocol.confidence_level),
+    rows: list[tuple[Cell, ...]] = []
+    for at, name in enumerate(data.arm_names):
+        if at not in present:
+            rows.append((arm_label(protocol, name), 0, 0, 0, 0.0, None, None))
+            continue
+        mine, place = kept & (data.arm == at), present.index(at)
+        rows.append(
+            (
+                arm_label(protocol, name),
+                int(mine.sum()),
+                int((mine & (events > 0)).sum()),
+                int(fitted.events[place]),
+                float(fitted.exposure[place]),
+                float(fitted.rates[place]),
+                fitted.rate_interval(place, protocol.confidence_level),
+            )
         )
-        for at, name in enumerate(data.arm_names)
-    )
     notes = ["Rates of the model at the mean of the covariates."] if endpoint.covariates else []
     if fitted.dispersion > 0:
         error = fitted.dispersion_standard_error
         known = "" if np.isnan(error) else f" (standard error {decimal(error, 2)})"
         notes.append(f"Dispersion {decimal(fitted.dispersion, 2)}{known}: the variance is mean + dispersion x mean².")
-    return ResultTable(f"Rates of {measure_text(protocol, endpoint.measure)}", columns, rows, " ".join(notes))
+    return ResultTable(f"Rates of {measure_text(protocol, endpoint.measure)}", columns, tuple(rows), " ".join(notes))
 
 
 def _exposures(endpoint: CountEndpoint, protocol: Protocol, arm: ArmLaw) -> tuple[float, ...]:

@@ -26,6 +26,7 @@ from .planning.law import EndpointPlan, Law
 from .ranks.win_components import WinComponent
 from .ranks.win_planning import promised_wins
 from .ranks.win_statistics import WinStatistics, win_statistics, win_statistics_batch
+from .ranks.win_variances import log_slope
 from .results import Cell, Column, Description, EndpointResult, ResultTable
 from .some_trials import fill_singly
 from .strata import stratum_codes, with_unknown_levels
@@ -260,7 +261,7 @@ def plan(endpoint: HierarchicalEndpoint, protocol: Protocol, law: Law) -> Endpoi
 
     Components are independent given the arm and the visits between which a patient leaves, as measures are drawn; of
     the scale's scores at several visits, and of leaving that depends on them, this is an approximation. Strata are
-    taken to explain nothing.
+    taken to explain nothing. The variance of a logarithm is test-based, as at a look.
 
     Raises
     ------
@@ -285,9 +286,11 @@ def plan(endpoint: HierarchicalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     elif min(won, lost) < 1e-12:
         raise InputError("endpoint", endpoint.name, "pairs won and lost under the scenario, for a ratio")
     elif endpoint.statistic == "win-odds":
-        effect, variance = math.log1p(won - lost) - math.log1p(lost - won), 4 * variance
+        effect = math.log1p(won - lost) - math.log1p(lost - won)
+        variance *= float(log_slope(np.array(won - lost))) ** 2
     else:
-        effect, variance = math.log(won / lost), variance / ((won + lost) / 2) ** 2
+        effect = math.log(won / lost)
+        variance *= (float(log_slope(np.array((won - lost) / (won + lost)))) / (won + lost)) ** 2
     return EndpointPlan(effect, (variance / recorded[0], variance / recorded[1]), "higher")
 
 
@@ -345,6 +348,10 @@ def describe(endpoint: HierarchicalEndpoint, protocol: Protocol) -> Description:
         " error at a look is that over all ways to divide the patients into the arms (Finkelstein and Schoenfeld), its"
         " interval rests on the variance of U-statistics, which holds whatever the difference."
     )
+    if endpoint.statistic != "net-benefit":
+        method += (
+            " A look tests the logarithm with the standard error that gives it the z of the net benefit (test-based)."
+        )
     if "time" in kinds:
         method += " Times are compared over the follow-up that both patients of a pair have."
     if "count" in kinds:

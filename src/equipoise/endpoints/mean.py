@@ -11,10 +11,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
-from ..wording import arm_label, clean, measure_text, visit_text
+from ..wording import arm_label, clean, measure_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
 from .planning.law import ArmLaw, EndpointPlan, Law
+from .present_arms import by_present_arms, present_arms
 from .rank_comparison import rank_description, rank_estimate, rank_result
 from .regression.ancova import AncovaFit, ancova
 from .regression.ancova_batch import ancova_batch
@@ -64,10 +65,14 @@ def analysed(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> NDA
     return np.asarray(~np.isnan(np.column_stack([outcome, values])).any(axis=1))
 
 
-def _fit(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: NDArray[np.float64]) -> AncovaFit:
+def _fit(
+    endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: NDArray[np.float64]
+) -> tuple[AncovaFit, list[int]]:
+    """The model, and the arms in it: other arms than the pair compared only if they have patients to analyse."""
     names, values = model_columns(protocol, data, _covariates(endpoint, protocol), outcome)
-    arms = np.stack([data.arm == at for at in range(1, len(data.arm_names))], axis=1).astype(float)
-    return ancova(
+    present, _ = present_arms(data.arm, analysed(endpoint, protocol, data), len(data.arm_names))
+    arms = np.stack([data.arm == at for at in present[1:]], axis=1).astype(float)
+    fitted = ancova(
         outcome,
         arms,
         values if names else None,
@@ -75,13 +80,14 @@ def _fit(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: N
         better=_better(endpoint, protocol),
         label=_label(endpoint),
     )
+    return fitted, present
 
 
 def primary(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The experimental arm against control and nothing else, for looks and simulation."""
     outcome, better, label = _outcome(endpoint, protocol, data), _better(endpoint, protocol), _label(endpoint)
     if endpoint.method == "ancova":
-        return _fit(endpoint, protocol, data, outcome).compare(1, 0), ()
+        return _fit(endpoint, protocol, data, outcome)[0].compare(1, 0), ()
     if endpoint.method == "wilcoxon":
         return rank_estimate(outcome, data.arm, 1, better, label), ()
     found = means_by_arm(outcome[None], data.arm[None], 2)
@@ -101,7 +107,11 @@ def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> Bat
         return compare_means(found.patients, found.mean, found.standard_deviation, method=endpoint.method)
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
-        return ancova_batch(outcome[rows], trials.arm[rows], values, names=names, arms=len(trials.arm_names))
+        def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
+            return ancova_batch(outcome[rows[some]], arm, values[some], names=names, arms=arms)
+
+        kept = ~np.isnan(outcome[rows]) & ~np.isnan(values).any(axis=2)
+        return by_present_arms(trials.arm[rows], kept, len(trials.arm_names), model)
 
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
@@ -114,7 +124,12 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
 
     Adjusted means are at the mean of all covariates, levels of categorical ones included, over the patients analysed;
     the mixed model's LS means weigh levels equally. Differences between arms do not depend on it. Those of a t test
-    are the observed ones.
+    are the observed ones. An arm that cannot be compared is left out with a note.
+
+    Raises
+    ------
+    InputError
+        Where the experimental arm cannot be compared with control.
     """
     outcome, visit = _outcome(endpoint, protocol, data), protocol.visit_of(endpoint)
     kept = analysed(endpoint, protocol, data)
@@ -123,35 +138,20 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     if endpoint.method == "wilcoxon":
         return rank_result(endpoint, protocol, data, outcome, _better(endpoint, protocol), notes)
     level, arms = protocol.confidence_level, range(len(data.arm_names))
-    model = ""
+    model, adjusted = "", {}
     if endpoint.method == "ancova":
-        fitted = _fit(endpoint, protocol, data, outcome)
+        fitted, present = _fit(endpoint, protocol, data, outcome)
         model = str(fitted)
-        found = [fitted.compare(at, 0) for at in arms[1:]]
-        errors = fitted.adjusted_mean_standard_errors
-        adjusted = [
-            Estimate(float(mean), float(error), fitted.degrees_of_freedom)
-            for mean, error in zip(fitted.adjusted_means, errors, strict=True)
-        ]
+        found = {at: fitted.compare(place, 0) for place, at in enumerate(present) if place}
+        refused = {at: _NOBODY for at in arms if at not in present}
+        for at, mean, error in zip(present, fitted.adjusted_means, fitted.adjusted_mean_standard_errors, strict=True):
+            adjusted[at] = Estimate(float(mean), float(error), fitted.degrees_of_freedom)
     else:
-        summaries = means_by_arm(outcome[None], data.arm[None], len(arms))
-        found = [
-            estimate_of(
-                summaries,
-                0,
-                at,
-                method=endpoint.method,
-                better=_better(endpoint, protocol),
-                label=_label(endpoint),
-            )
-            for at in arms[1:]
-        ]
-        adjusted = [None for _ in arms]
-    comparisons = tuple(
-        Comparison(data.arm_names[at + 1], visit, one, one.interval(level)) for at, one in enumerate(found)
-    )
+        found, refused = _t_tests(endpoint, protocol, data, outcome)
+    notes += tuple(f"{arm_label(protocol, data.arm_names[at])}: not compared; {why}" for at, why in refused.items())
+    comparisons = tuple(Comparison(data.arm_names[at], visit, one, one.interval(level)) for at, one in found.items())
     means = tuple(
-        _mean(data.arm_names[at], visit, outcome[(data.arm == at) & ~np.isnan(outcome)], adjusted[at], level)
+        _mean(data.arm_names[at], visit, outcome[(data.arm == at) & ~np.isnan(outcome)], adjusted.get(at), level)
         for at in arms
     )
     common = {
@@ -165,6 +165,27 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     if endpoint.measure:
         return EndpointResult(**common, tables=(_means_table(endpoint, protocol, means),))
     return MeanResult(**common, means=means, by_visit=comparisons, model=model)
+
+
+_NOBODY = "no patient of this arm can be analysed"
+
+
+def _t_tests(
+    endpoint: MeanEndpoint, protocol: Protocol, data: TrialData, outcome: NDArray[np.float64]
+) -> tuple[dict[int, Estimate], dict[int, str]]:
+    """Arms against control, and why others are not compared; raises `InputError` if the experimental arm is not."""
+    arms, method = len(data.arm_names), "welch" if endpoint.method == "welch" else "t"
+    summaries, better = means_by_arm(outcome[None], data.arm[None], arms), _better(endpoint, protocol)
+    found: dict[int, Estimate] = {}
+    refused: dict[int, str] = {}
+    for at in range(1, arms):
+        try:
+            found[at] = estimate_of(summaries, 0, at, method=method, better=better, label=_label(endpoint))
+        except InputError as error:
+            if at == 1:
+                raise
+            refused[at] = _NOBODY if summaries.patients[0, at] == 0 else reason(str(error))
+    return found, refused
 
 
 def _mean(arm: str, visit: str, values: NDArray[np.float64], adjusted: Estimate | None, level: float) -> ArmMean:
@@ -197,10 +218,10 @@ def _means_table(endpoint: MeanEndpoint, protocol: Protocol, means: tuple[ArmMea
         (
             arm_label(protocol, mean.arm),
             mean.patients,
-            mean.observed_mean,
+            None if math.isnan(mean.observed_mean) else mean.observed_mean,
             None if math.isnan(mean.observed_sd) else mean.observed_sd,
-            *((mean.adjusted_mean,) if adjusted else ()),
-            mean.interval,
+            *((None if math.isnan(mean.adjusted_mean) else mean.adjusted_mean,) if adjusted else ()),
+            mean.interval if mean.patients else None,
         )
         for mean in means
     )

@@ -8,11 +8,12 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Better, Estimate
-from ..wording import arm_label, clean, decimal, measure_text, p_text, visit_text
+from ..wording import arm_label, clean, decimal, measure_text, p_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .planning.plan_ordinal import common_odds_ratio, common_win_probability
+from .present_arms import by_present_arms, present_arms
 from .ranks.win_probability import WinProbability, win_probability, win_probability_batch
 from .regression.proportional_odds import (
     ProportionalOddsFit,
@@ -60,18 +61,21 @@ def analysed(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
     return np.asarray(~np.isnan(np.column_stack([outcome, values])).any(axis=1))
 
 
-def _fit(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> ProportionalOddsFit:
+def _fit(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[ProportionalOddsFit, list[int]]:
+    """The model, and the arms in it: other arms than the pair compared only if they have patients to analyse."""
     outcome = _outcome(endpoint, data)
     names, values = model_columns(protocol, data, endpoint.covariates, outcome)
-    return proportional_odds_regression(
+    present, arm = present_arms(data.arm, analysed(endpoint, protocol, data), len(data.arm_names))
+    fitted = proportional_odds_regression(
         outcome,
-        data.arm,
+        arm,
         values,
         names=names,
-        arms=len(data.arm_names),
+        arms=len(present),
         better=_better(endpoint, protocol),
         label=_label(endpoint),
     )
+    return fitted, present
 
 
 def _wins(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData, at: int) -> WinProbability:
@@ -86,7 +90,7 @@ def primary(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> t
     """
     if _by_ranks(endpoint):
         return _wins(endpoint, protocol, data, 1).estimate(label=_label(endpoint)), ()
-    return _fit(endpoint, protocol, data).compare(1, 0), ()
+    return _fit(endpoint, protocol, data)[0].compare(1, 0), ()
 
 
 def batch(endpoint: OrdinalEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
@@ -97,10 +101,11 @@ def batch(endpoint: OrdinalEndpoint, protocol: Protocol, trials: TrialBatch) -> 
         return win_probability_batch(outcome, arm, better=_better(endpoint, protocol)).estimates()
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
-        found = proportional_odds_batch(
-            outcome[rows], trials.arm[rows], values, names=names, arms=len(trials.arm_names)
-        )
-        return found.estimates()
+        def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
+            return proportional_odds_batch(outcome[rows[some]], arm, values[some], names=names, arms=arms).estimates()
+
+        seen = ~np.isnan(outcome[rows]) & ~np.isnan(values).any(axis=2)
+        return by_present_arms(trials.arm[rows], seen, len(trials.arm_names), model)
 
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
@@ -109,17 +114,30 @@ def batch(endpoint: OrdinalEndpoint, protocol: Protocol, trials: TrialBatch) -> 
 
 
 def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
-    """The whole result: every arm against control, and the levels (quartiles, where there are many) by arm."""
+    """The whole result: every arm against control, and the levels (quartiles, where there are many) by arm.
+
+    Raises `InputError` where the experimental arm cannot be compared with control; other arms are left out with a note.
+    """
     level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
-    kept, comparisons, note = analysed(endpoint, protocol, data), [], ""
+    kept, comparisons, note, refused = analysed(endpoint, protocol, data), [], "", {}
     if _by_ranks(endpoint):
         for at, name in enumerate(data.arm_names[1:], start=1):
-            found = _wins(endpoint, protocol, data, at)
-            estimate, interval = found.estimate(label=_label(endpoint)), found.defined_interval(level)
-            comparisons.append(Comparison(name, visit, estimate, interval))
+            try:
+                found = _wins(endpoint, protocol, data, at)
+                estimate = found.estimate(label=_label(endpoint))
+            except InputError as error:
+                if at == 1:
+                    raise
+                refused[name] = reason(str(error))
+                continue
+            comparisons.append(Comparison(name, visit, estimate, found.defined_interval(level)))
     else:
-        for name, one in zip(data.arm_names[1:], _fit(endpoint, protocol, data).estimates, strict=True):
-            comparisons.append(Comparison(name, visit, one, one.interval(level)))
+        fitted, present = _fit(endpoint, protocol, data)
+        for at, one in zip(present[1:], fitted.estimates, strict=True):
+            comparisons.append(Comparison(data.arm_names[at], visit, one, one.interval(level)))
+        for at, name in enumerate(data.arm_names):
+            if at not in present:
+                refused[name] = "no patient of this arm can be analysed"
         note = _proportionality(endpoint, protocol, data)
     seen = "not recorded" if endpoint.measure else f"not seen at {visit_text(protocol, visit)}"
     return EndpointResult(
@@ -128,7 +146,10 @@ def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int(kept.sum()),
-        notes=left_out(kept, seen, endpoint.covariates),
+        notes=(
+            *left_out(kept, seen, endpoint.covariates),
+            *(f"{arm_label(protocol, name)}: not compared; {why}" for name, why in refused.items()),
+        ),
         tables=(_levels(endpoint, protocol, data, kept, note),),
         interval_name="logit" if _by_ranks(endpoint) else "",
     )
@@ -141,7 +162,8 @@ def _proportionality(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialD
     kept = analysed(endpoint, protocol, data)
     if not 3 <= np.unique(outcome[kept]).size <= _FEW:
         return ""
-    found = proportionality_test(outcome, data.arm, values, names=names)
+    _, arm = present_arms(data.arm, kept, len(data.arm_names))
+    found = proportionality_test(outcome, arm, values, names=names)
     freedom = found.degrees_of_freedom
     return (
         "Score test that the arms' odds ratios are the same at every level: chi-square"

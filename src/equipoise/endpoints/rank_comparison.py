@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import InputError
 from ..estimate import Better, Estimate
-from ..wording import arm_label, measure_text
+from ..wording import arm_label, measure_text, reason
 from .ranks.win_probability import win_probability
 from .results import Cell, Column, Comparison, Description, EndpointResult, ResultTable
 
@@ -40,13 +41,23 @@ def rank_result(
     better: Better,
     notes: tuple[str, ...],
 ) -> EndpointResult:
-    """The whole result by ranks: win probabilities, medians by arm, exact or approximate p-values and shifts."""
+    """The whole result by ranks: win probabilities, medians by arm, exact or approximate p-values and shifts.
+
+    Raises `InputError` where the experimental arm cannot be compared with control; other arms are left out with a note.
+    """
     level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
     label = endpoint.label or endpoint.name
-    comparisons = []
+    comparisons, refused = [], []
     for at, name in enumerate(data.arm_names[1:], start=1):
-        found = win_probability(outcome, _against_control(data.arm, at), better=better)
-        comparisons.append(Comparison(name, visit, found.estimate(label=label), found.defined_interval(level)))
+        try:
+            found = win_probability(outcome, _against_control(data.arm, at), better=better)
+            estimate = found.estimate(label=label)
+        except InputError as error:
+            if at == 1:
+                raise
+            refused.append(f"{arm_label(protocol, name)}: not compared; {reason(str(error))}")
+            continue
+        comparisons.append(Comparison(name, visit, estimate, found.defined_interval(level)))
     title = f"{measure_text(protocol, endpoint.measure)} by arm"
     return EndpointResult(
         name=endpoint.name,
@@ -54,7 +65,7 @@ def rank_result(
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int((~np.isnan(outcome)).sum()),
-        notes=notes,
+        notes=(*notes, *refused),
         tables=(
             _medians(protocol, data, outcome, title),
             _shifts(protocol, data, outcome, level),
@@ -86,6 +97,9 @@ def _shifts(protocol: Protocol, data: TrialData, outcome: NDArray[np.float64], l
     rows: list[tuple[Cell, ...]] = []
     for at, name in enumerate(data.arm_names[1:], start=1):
         arm = _against_control(data.arm, at)
+        if at > 1 and not (arm[~np.isnan(outcome)] == 1).any():
+            rows.append((arm_label(protocol, name), None, None, None))
+            continue
         test, moved = rank_sum(outcome, arm), hodges_lehmann(outcome, arm, level=level)
         rows.append((arm_label(protocol, name), moved.shift, moved.interval, test.p_value))
     columns = (Column("Arm"), Column("Shift", "number", 2), Column("Interval", "number", 2), Column("p", "p"))

@@ -17,6 +17,7 @@ from .binary.number_needed_to_treat import number_needed_to_treat
 from .binary.response_tables import response_tables
 from .binary.response_words import describe
 from .planning.law import ArmLaw, EndpointPlan, Law
+from .present_arms import by_present_arms
 from .response_model import (
     EFFECTS,
     ResponseModel,
@@ -45,9 +46,11 @@ def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> 
     """Experimental arm against control: what a look needs.
 
     A risk difference has the standard error that holds if there is none (score test), over strata that of Cochran,
-    Mantel and Haenszel's test; adjusted or imputed risks, and ratios as logarithms, have their own.
+    Mantel and Haenszel's test; adjusted or imputed risks, and ratios as logarithms, have their own. Where the model of
+    covariates cannot be fitted, it is the unadjusted comparison, and a note says so.
     """
-    return ResponseModel(endpoint, protocol, data).compare(), ()
+    model = ResponseModel(endpoint, protocol, data)
+    return model.compare(), model.notes
 
 
 def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
@@ -58,13 +61,18 @@ def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) ->
 
     values = response_values(endpoint, protocol, trials)
     if endpoint.covariates:
-        arms = len(trials.arm_names)
 
         def fit(rows: NDArray[np.intp], names: list[str], columns: NDArray[np.float64]) -> BatchEstimates:
-            found = g_computation_batch(
-                values[rows], trials.arm[rows], columns, variance=endpoint.variance, names=names, arms=arms
-            )
-            return found.estimates(endpoint.effect)
+            own, arm = values[rows], trials.arm[rows]
+            complete = ~np.isnan(own) & ~np.isnan(columns).any(axis=2)
+
+            def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
+                return g_computation_batch(
+                    own[some], arm, columns[some], variance=endpoint.variance, names=names, arms=arms
+                ).estimates(endpoint.effect)
+
+            adjusted = by_present_arms(arm, complete, len(trials.arm_names), model)
+            return _else_unadjusted(endpoint, protocol, np.where(complete, own, np.nan), arm, adjusted)
 
         return adjusted_batch(protocol, trials, endpoint.covariates, values, fit, single)
     found = np.full((3, len(trials)), np.nan)
@@ -81,13 +89,31 @@ def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) ->
     return BatchEstimates.of(found[0], found[1], found[2], failures)
 
 
+def _else_unadjusted(
+    endpoint: ResponseEndpoint,
+    protocol: Protocol,
+    values: NDArray[np.float64],
+    arm: NDArray[np.intp],
+    adjusted: BatchEstimates,
+) -> BatchEstimates:
+    """Estimates with the unadjusted ones in place of those whose model of covariates could not be fitted."""
+    rows = np.array(sorted(adjusted.failures), dtype=np.intp)
+    tables = count_tables(values[rows], arm[rows], (1, 0), None)
+    names = protocol.arm_names[1], protocol.arm_names[0]
+    plain = compare_counts(endpoint, protocol, tables, names, EFFECTS[endpoint.effect][0])
+    found = np.stack([adjusted.effect, adjusted.standard_error, adjusted.degrees_of_freedom])
+    found[:, rows] = plain[0], plain[1], np.full(rows.size, np.inf)
+    failures = {int(rows[at]): str(why) for at, why in plain[2].items()}
+    return BatchEstimates.of(found[0], found[1], found[2], failures)
+
+
 def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> ResponseResult:
     """The whole result: responders and risk by arm, every arm against control, number needed to treat, other measures.
 
     Raises
     ------
     InputError
-        When an arm has no patients to count, or the covariates bear no model.
+        When control or the experimental arm has no patients to count.
     """
     model = ResponseModel(endpoint, protocol, data)
     arms, visit = model.arms, protocol.visit_of(endpoint)
@@ -132,7 +158,7 @@ def _notes(model: ResponseModel) -> list[str]:
     """Who was not seen and how they count, who is not counted, and strata that say nothing."""
     endpoint, protocol, data = model.endpoint, model.protocol, model.data
     name = protocol.visit_of(endpoint)
-    visit, notes = visit_label(protocol, name), []
+    visit, notes = visit_label(protocol, name), list(model.notes)
     if model.unseen:
         as_what = {
             "multiple-imputation": f"imputed {endpoint.imputations} times",
@@ -148,7 +174,7 @@ def _notes(model: ResponseModel) -> list[str]:
         notes.append(f"{counted(lacking, 'patient')} left out: a {what} missing")
     if endpoint.strata:
         several = len(data.arm_names) > 2
-        for at in range(1, len(data.arm_names)):
+        for at in model.present[1:]:
             who = f"{arm_label(protocol, data.arm_names[at])}: " if several else ""
             notes += [who + note for note in model.strata(at).notes()]
     if endpoint.missing == "multiple-imputation" and model.unseen:

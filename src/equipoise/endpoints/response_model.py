@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Better, Estimate, Interval
+from ..wording import reason
 from .adjusted import model_columns
 from .binary.comparisons import SCALES, Comparison, compared
 from .binary.counting import count_tables
@@ -21,6 +23,7 @@ from .binary.proportions import newcombe_limits, wilson_interval
 from .binary.score import Measure, score_interval
 from .binary.strata import Strata, strata_of
 from .binary.stratified_score import stratified_score_interval
+from .present_arms import present_arms
 from .results import ArmResponse, DifferenceInRisk
 from .strata import stratum_codes
 
@@ -149,6 +152,8 @@ class ResponseModel:
         Responses, NaN for who does not enter or is to be imputed, shape (patients,).
     codes
         Strata, -1 where not known, shape (patients,); None without strata.
+    present
+        Arms by number that a model of covariates has: control, the experimental arm, others that have patients.
     """
 
     def __init__(self, endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> None:
@@ -158,6 +163,7 @@ class ResponseModel:
         values = response_values(endpoint, protocol, data)
         self.names, self.columns = model_columns(protocol, data, endpoint.covariates, values)
         self.values = np.where(self.kept, values, np.nan)
+        self.present, self._arm = present_arms(data.arm, self.kept, len(data.arm_names))
         self.better: Better = better_of(endpoint, protocol)
         self.label = endpoint.label or endpoint.name
 
@@ -178,17 +184,39 @@ class ResponseModel:
         return self.protocol.responded(endpoint, baseline, drawn).astype(float)
 
     @cached_property
-    def risks(self) -> MarginalRisks:
-        """Standardised over the covariates."""
-        return g_computation(
-            self.values,
-            self.data.arm,
-            self.columns,
-            variance=self.endpoint.variance,
-            names=self.names,
-            arms=len(self.data.arm_names),
-            better=self.better,
-            label=self.label,
+    def _standardised(self) -> MarginalRisks | InputError:
+        """Risks standardised over the covariates, or why the model cannot be fitted."""
+        try:
+            return g_computation(
+                self.values,
+                self._arm,
+                self.columns,
+                variance=self.endpoint.variance,
+                names=self.names,
+                arms=len(self.present),
+                better=self.better,
+                label=self.label,
+            )
+        except InputError as error:
+            return error
+
+    @property
+    def risks(self) -> MarginalRisks | None:
+        """Standardised over the covariates, of the arms present; None without covariates, or where their model cannot
+        be fitted and the comparison is unadjusted.
+        """
+        if not self.endpoint.covariates or isinstance(self._standardised, InputError):
+            return None
+        return self._standardised
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That and why the comparison is not adjusted though the endpoint has covariates."""
+        if not self.endpoint.covariates or not isinstance(self._standardised, InputError):
+            return ()
+        return (
+            f"not adjusted for covariates, whose model cannot be fitted: {reason(str(self._standardised))}; the"
+            " comparison is unadjusted",
         )
 
     def tables(self, at: int) -> Counts:
@@ -200,18 +228,20 @@ class ResponseModel:
         return strata_of(*self.tables(at))
 
     def compare(self, at: int = 1, effect: str = "") -> Estimate:
-        """An arm against control by the endpoint's effect, or another.
+        """An arm against control by the endpoint's effect, or another; unadjusted where the covariates bear no model.
 
         Raises
         ------
         InputError, NotEstimable
             With the reason where there is none.
         """
-        effect = effect or self.endpoint.effect
-        if self.endpoint.covariates:
-            return self.risks.compare(at, 0, effect)  # type: ignore[arg-type]
-        comparison = EFFECTS[effect][0]
+        effect, risks = effect or self.endpoint.effect, self.risks
         names = self.data.arm_names
+        if risks is not None:
+            if at not in self.present:
+                raise nobody(self.endpoint, self.protocol, names[at])
+            return risks.compare(self.present.index(at), 0, effect)  # type: ignore[arg-type]
+        comparison = EFFECTS[effect][0]
         if self.endpoint.missing == "multiple-imputation":
             for arm in (0, at):
                 if not (self.kept & (self.data.arm == arm)).any():
@@ -238,7 +268,7 @@ class ResponseModel:
         effect, level = effect or self.endpoint.effect, self.protocol.confidence_level
         endpoint = self.endpoint
         score = endpoint.interval == "miettinen-nurminen"
-        if endpoint.covariates or endpoint.missing == "multiple-imputation":
+        if self.risks is not None or endpoint.missing == "multiple-imputation":
             return self.compare(at, effect).interval(level), "Wald"
         if endpoint.strata:
             if effect != "risk-difference":
@@ -248,6 +278,8 @@ class ResponseModel:
                 return stratified_score_interval(*self.tables(at), level), "Miettinen-Nurminen, stratified"
             return Estimate(float(sato[0][0]), float(sato[1][0]), scale=SCALES["wald"]).interval(level), "Sato"
         events1, total1, events2, total2 = (int(part) for part in self.tables(at))
+        if not total1:
+            raise nobody(endpoint, self.protocol, self.data.arm_names[at])
         table = events1, total1, events2, total2
         if effect == "risk-difference" and not score:
             lower, upper = newcombe_limits(*table, level)
@@ -264,7 +296,7 @@ class ResponseModel:
     def difference(self, at: int = 1) -> DifferenceInRisk:
         """The difference in risk, whatever the endpoint's effect; raises as `compare` where there is none."""
         interval, method = self.interval(at, "risk-difference")
-        if self.endpoint.covariates or self.endpoint.missing == "multiple-imputation":
+        if self.risks is not None or self.endpoint.missing == "multiple-imputation":
             effect = self.compare(at, "risk-difference").effect
         elif self.endpoint.strata:
             strata = self.strata(at)
@@ -279,14 +311,21 @@ class ResponseModel:
 
     @cached_property
     def arms(self) -> tuple[ArmResponse, ...]:
-        """Responders and risk by arm, not adjusted; of imputed responses, averages over the completed data sets."""
+        """Responders and risk by arm, not adjusted; of imputed responses, averages over the completed data sets.
+
+        Raises `InputError` where control or the experimental arm has no patients; another arm without any has no risk,
+        NaN, which may be anything from 0 to 1.
+        """
         seen, level = _seen(self.endpoint, self.data), self.protocol.confidence_level
         rows = []
         for at, name in enumerate(self.data.arm_names):
             members = self.kept & (self.data.arm == at)
             total = int(members.sum())
-            if not total:
+            if not total and at < 2:
                 raise nobody(self.endpoint, self.protocol, name)
+            if not total:
+                rows.append(ArmResponse(name, 0, 0, 0, math.nan, Interval(0.0, 1.0, level)))
+                continue
             observed = int((members & seen).sum())
             if self.endpoint.missing == "multiple-imputation":
                 risk, interval = pooled_risk(self.completed, self.data.arm[self.kept], at, level)

@@ -55,10 +55,7 @@ def methods(result: TrialResult) -> tuple[tuple[str, str], ...]:
                 ),
             )
         )
-    others = _others(result)
-    if others:
-        paragraphs.append(("Other endpoints", others))
-    return tuple(paragraphs)
+    return (*paragraphs, *_others(result))
 
 
 def _boundary(rule: SpendingFunction | BoundaryFamily) -> str:
@@ -115,14 +112,14 @@ def _analysis(result: TrialResult) -> str:
     return text
 
 
-def _others(result: TrialResult) -> str:
-    """The methods of the secondary endpoints, those of one method together."""
+def _others(result: TrialResult) -> list[tuple[str, str]]:
+    """The methods of the secondary endpoints under their labels, those of one method together."""
     protocol = result.protocol
     found: dict[str, list[str]] = {}
     for item in protocol.endpoints:
         if item.role != "primary":
             found.setdefault(clean(describe(item, protocol).method), []).append(clean(item.label or item.name))
-    return " ".join(f"{'; '.join(labels)}: {method}" for method, labels in found.items())
+    return [("; ".join(labels), method) for method, labels in found.items()]
 
 
 def assumptions(result: TrialResult) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from .stratified_exact import stratified_exact
 
 if TYPE_CHECKING:
     from ..response_model import ResponseModel
+    from .marginal_risks import MarginalRisks
 
 __all__ = ["response_tables"]
 
@@ -27,10 +28,10 @@ def response_tables(model: ResponseModel) -> tuple[ResultTable, ...]:
     """The tables that the endpoint's options call for; every experimental arm against control."""
     endpoint = model.endpoint
     tables = [_effects(model)]
-    if endpoint.covariates:
-        tables.append(_adjusted(model))
+    if model.risks is not None:
+        tables.append(_adjusted(model, model.risks))
     if endpoint.strata:
-        tables += [_strata(model, at) for at in range(1, len(model.data.arm_names))]
+        tables += [_strata(model, at) for at in model.present[1:]]
     if endpoint.exact == "fisher":
         tables.append(_fisher(model))
     elif endpoint.exact == "barnard":
@@ -58,7 +59,7 @@ def _effects(model: ResponseModel) -> ResultTable:
         for effect in ("risk-difference", "risk-ratio", "odds-ratio"):
             cells += _natural(model, at, effect)
         rows.append(tuple(cells))
-    if model.endpoint.covariates:
+    if model.risks is not None:
         basis = "of risks standardised over the covariates"
     elif model.endpoint.strata:
         basis = "over strata (Mantel-Haenszel)"
@@ -83,20 +84,22 @@ def _natural(model: ResponseModel, at: int, effect: str) -> list[Cell]:
     return found
 
 
-def _adjusted(model: ResponseModel) -> ResultTable:
+def _adjusted(model: ResponseModel, risks: MarginalRisks) -> ResultTable:
     columns = (
         Column("Arm"),
         Column("Risk, observed", "percent"),
         Column("Risk, standardised", "percent"),
         Column("Standard error", "points"),
     )
-    risks = model.risks
-    rows = tuple(
-        (arm_label(model.protocol, arm.arm), arm.risk, float(risks.risks[at]), float(risks.standard_errors[at]))
-        for at, arm in enumerate(model.arms)
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for at, arm in enumerate(model.arms):
+        name, place = arm_label(model.protocol, arm.arm), model.present.index(at) if at in model.present else None
+        if place is None:
+            rows.append((name, None, None, None))
+        else:
+            rows.append((name, arm.risk, float(risks.risks[place]), float(risks.standard_errors[place])))
     note = "Standardised: the mean risk that all patients analysed would have in the arm, by the logistic model."
-    return ResultTable(_title(model, "Risks over the covariates"), columns, rows, note)
+    return ResultTable(_title(model, "Risks over the covariates"), columns, tuple(rows), note)
 
 
 def _strata(model: ResponseModel, at: int) -> ResultTable:
@@ -154,6 +157,9 @@ def _fisher(model: ResponseModel) -> ResultTable:
     level = model.protocol.confidence_level
     rows, note = [], "Fisher's exact test, given all margins"
     for at, name in enumerate(model.data.arm_names[1:], start=1):
+        if at not in model.present:
+            rows.append((arm_label(model.protocol, name), None, None, None, None))
+            continue
         found = _exact(model, at, level)
         ratio = None if math.isnan(found.odds_ratio) else found.odds_ratio
         rows.append((arm_label(model.protocol, name), ratio, found.interval, found.p_value, found.mid_p_value))
@@ -172,6 +178,9 @@ def _barnard(model: ResponseModel) -> ResultTable:
     columns = (Column("Arm against control"), Column("z, pooled", "number", 2), Column("p, two-sided", "p"))
     rows = []
     for at, name in enumerate(model.data.arm_names[1:], start=1):
+        if at not in model.present:
+            rows.append((arm_label(model.protocol, name), None, None))
+            continue
         events1, total1, events2, total2 = (int(part) for part in model.tables(at))
         found = barnard_exact(events1, total1, events2, total2)
         rows.append((arm_label(model.protocol, name), found.statistic, found.p_value))

@@ -80,6 +80,7 @@ def _what(endpoint: ResponseEndpoint, protocol: Protocol) -> str:
 def _comparison(endpoint: ResponseEndpoint) -> tuple[str, str, list[str]]:
     """How the arms are compared, the same in a phrase, and its sources."""
     if endpoint.covariates:
+        test = " (score test)" if endpoint.effect == "risk-difference" else ""
         given = listed(["arm", *(clean(name) for name in endpoint.covariates)])
         variance = {
             "ye": "the robust variance of Ye and others, which holds though the model be wrong",
@@ -88,7 +89,8 @@ def _comparison(endpoint: ResponseEndpoint) -> tuple[str, str, list[str]]:
         return (
             f"Each patient's risk in each arm is predicted by a logistic regression on {given}, and averaged"
             f" over all patients (standardisation); its variance is by {variance}. Ratios are tested by their"
-            " logarithms.",
+            " logarithms. Where that regression cannot be fitted, as where a covariate tells all who respond from the"
+            f" others or does not vary, the comparison is unadjusted{test}, and a note says so.",
             "adjusted by standardisation",
             [endpoint.variance],
         )

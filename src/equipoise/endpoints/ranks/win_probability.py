@@ -14,6 +14,7 @@ from ...estimate import Better, Estimate, Interval, Scale
 from ..batch import BatchEstimates
 from .rank_moments import moments
 from .two_arms import TwoArms, no_patients, two_arms
+from .win_variances import log_slope
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,7 +76,7 @@ def _scale(scale: Scale) -> Scale:
 def _on_scale(
     found: WinProbabilities, scale: Scale, error: ErrorKind
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Effect, standard error and degrees of freedom on a scale, by the delta method."""
+    """Effect, standard error and degrees of freedom on a scale; see `WinProbability.estimate`."""
     theta = found.probability
     null = error == "null"
     spread = found.null_standard_error if null else found.standard_error
@@ -85,7 +86,7 @@ def _on_scale(
     if scale is Scale.NET_BENEFIT:
         return 2 * theta - 1, 2 * spread, freedom
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = 4.0 if null else 1 / (theta * (1 - theta))
+        slope = 2 * log_slope(2 * theta - 1) if null else 1 / (theta * (1 - theta))
         return np.log(theta) - np.log1p(-theta), slope * spread, np.full(len(found), np.inf)
 
 
@@ -155,12 +156,13 @@ class WinProbability:
         Parameters
         ----------
         scale
-            Win probability (null value 1/2), log win odds or net benefit; standard errors by the delta method.
+            Win probability (null value 1/2), log win odds or net benefit.
         error
-            "null": if the laws are the same, normal reference, what a test or a stopping rule wants (on the scale of
-            the log win odds the slope is that at 1/2). "unconstrained": whatever the laws, what an interval wants; t
-            reference, so that the p-value is the Brunner-Munzel test's, but normal for the log win odds, whose
-            distance from the truth has shorter tails.
+            "null": if the laws are the same, normal reference, what a test or a stopping rule wants; of the log win
+            odds test-based, the effect over the z of the win probability (Miettinen 1976, Am J Epidemiol 103:226), so
+            that z is Wilcoxon's on every scale (at 1/2 by the delta method, the limit). "unconstrained": whatever the
+            laws, what an interval wants, by the delta method; t reference, so that the p-value is the Brunner-Munzel
+            test's, but normal for the log win odds, whose distance from the truth has shorter tails.
 
         Raises
         ------

@@ -15,7 +15,7 @@ from ...estimate import Estimate, Scale
 from ..batch import BatchEstimates
 from .two_arms import no_patients
 from .win_components import WinComponent, WinData, win_data
-from .win_variances import win_variances
+from .win_variances import log_slope, win_variances
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -73,7 +73,7 @@ class WinStatisticsBatch:
     def _on_scale(
         self, scale: Scale, error: WinError
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, InputError]]:
-        """Effect and standard error on a scale by the delta method, and the refusals."""
+        """Effect and standard error on a scale, and the refusals; see `WinStatistics.estimate`."""
         if scale not in SCALES:
             raise InputError(
                 "scale", scale, "the log win ratio, the log win odds, the net benefit or the win probability"
@@ -92,10 +92,12 @@ class WinStatisticsBatch:
                 if kind == "unconstrained":
                     variance = of_won / won**2 - 2 * of_both / (won * lost) + of_lost / lost**2
                 else:
-                    variance = variance / ((won + lost) / 2) ** 2
+                    slope = log_slope(benefit / (won + lost)) if kind == "null" else 2.0
+                    variance = variance * (slope / (won + lost)) ** 2
             elif scale is Scale.LOG_WIN_ODDS:
                 effect = np.log1p(benefit) - np.log1p(-benefit)
-                variance = variance * (2 / (1 - benefit**2) if kind == "unconstrained" else 2.0) ** 2
+                slope = {"null": log_slope(benefit), "pooled": 2.0, "unconstrained": 2 / (1 - benefit**2)}[kind]
+                variance = variance * slope**2
             elif scale is Scale.NET_BENEFIT:
                 effect = benefit
             else:
@@ -171,9 +173,11 @@ class WinStatistics:
         scale
             Log win ratio, log win odds, net benefit or win probability (null value 1/2).
         error
-            "null": by permutation, if the arms do not differ; what a test or a stopping rule wants. "pooled": the
-            U-statistic's if they do not differ, which R's WINS gives. "unconstrained": whatever the difference; what an
-            interval wants.
+            "null": by permutation, if the arms do not differ; what a test or a stopping rule wants. Of a logarithm it
+            is test-based, the effect over the z of the net benefit (Miettinen 1976, Am J Epidemiol 103:226), so that z
+            is the permutation test's on every scale; where as many pairs are won as lost, its limit there, which is
+            the delta method's. "pooled": the U-statistic's if they do not differ, which R's WINS gives.
+            "unconstrained": whatever the difference; what an interval wants. Both by the delta method.
 
         Raises
         ------

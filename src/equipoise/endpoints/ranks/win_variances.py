@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
     from .win_components import WinData
 
-__all__ = ["win_variances"]
+__all__ = ["log_slope", "win_variances"]
+
+
+def log_slope(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(log(1 + share) - log(1 - share)) / share, 2 where the share is 0 and infinite where it is 1 or -1.
+
+    A standard error of the share times this is the test-based one of the logarithm of (1 + share) / (1 - share): z is
+    that of the share (Miettinen 1976, Am J Epidemiol 103:226).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(share == 0, 2.0, (np.log1p(share) - np.log1p(-share)) / share)
 
 
 def win_variances(

@@ -25,6 +25,10 @@ __all__ = ["PoissonVariance", "climb_poisson", "poisson_batch", "poisson_regress
 
 PoissonVariance = Literal["model", "HC0", "HC1", "HC2", "HC3"]
 
+_FULL = 1e-10
+_INVOLVED = 1e-6
+_SEVERAL = "arms (control first) whose rate does not hang on one patient alone (leverage 1), for a robust variance"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
@@ -136,6 +140,21 @@ def climb_poisson(design: Design, counts: CountTrials) -> tuple[NDArray[np.intp]
     return rows[good], observed.only(good), found.only(good)
 
 
+def _decided_by_one(
+    design: Design, rows: NDArray[np.intp], observed: Observed, mean: NDArray[np.float64], inverse: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which trials have an arm's coefficient that hangs on a patient of leverage 1, shape (rows,).
+
+    The model fits her whatever her count, so that her residual tells a sandwich nothing of the variance. A patient who
+    alone has a level of a covariate is of leverage 1 too, but only that level's coefficient hangs on her.
+    """
+    along = np.matmul(inverse, observed.basis)
+    leverage = mean * (along * observed.basis).sum(axis=1)
+    arms = np.abs(np.matmul(design.back[rows, 1 : design.arms], along)) * np.sqrt(mean)[:, None]
+    hangs = arms > _INVOLVED * arms.max(axis=2, keepdims=True, initial=0.0)
+    return (hangs & ((leverage > 1 - _FULL) & observed.present)[:, None]).any(axis=(1, 2))
+
+
 def _fit(counts: CountTrials, variance: PoissonVariance, drop_absent: bool) -> CountBatch:
     design = counts.design(drop_absent)
     if variance != "model":
@@ -146,7 +165,12 @@ def _fit(counts: CountTrials, variance: PoissonVariance, drop_absent: bool) -> C
     covariance = inverted(found.information)
     if variance != "model":
         mean = observed.expected(found.parameters)
+        alone = _decided_by_one(design, rows, observed, mean, covariance)
+        for row in rows[alone].tolist():
+            design.failures[row] = InputError("patients", design.sizes()[row].tolist(), _SEVERAL)
         covariance = sandwich(observed.basis, observed.count - mean, mean, covariance, variance)
+        good = np.flatnonzero(~alone)
+        rows, found, covariance = rows[good], found.only(good), covariance[good]
     none = np.zeros(rows.size)
     return CountBatch.of(
         counts, design, rows, found.parameters, covariance, found.log_likelihood, none, np.full(rows.size, np.nan)
@@ -237,7 +261,8 @@ def poisson_regression(
     ------
     InputError
         For an arm without patients or events; a covariate that is constant or determined by the arms and the
-        covariates before it, or that marks off patients without events. The covariate is named.
+        covariates before it, or that marks off patients without events. The covariate is named. For a sandwich also
+        where the rate of an arm hangs on one patient alone.
     """
     choice("better", better, ("higher", "lower"))
     choice("variance", variance, ("model", *ROBUST))
