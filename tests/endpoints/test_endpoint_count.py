@@ -211,3 +211,48 @@ def test_three_arms_are_one_model():
     assert endpoints.primary(protocol.primary, protocol, data)[0] == result.estimate
     many = endpoints.batch(protocol.primary, protocol, TrialBatch.of([data]))
     assert many.effect[0] == pytest.approx(result.estimate.effect, rel=1e-12)
+
+
+@pytest.mark.parametrize("model", ["negative-binomial", "poisson"])
+def test_a_third_arm_without_patients_is_left_out(model):
+    protocol = protocol_of(model=model, covariates=["age"])
+    trials = []
+    for number in range(6):
+        data = trial(protocol, number)
+        arm = np.where(np.arange(60) % 4 == 3, 2, data.arm)
+        value = np.where(arm == 2, np.nan, data.measure("relapses").value)
+        data = changed(replace(data, arm_names=(*data.arm_names, "third"), arm=arm), value=value)
+        trials.append(data if number % 2 else data.only(arm < 2))
+    many = endpoints.batch(protocol.primary, protocol, TrialBatch.of(trials))
+    assert not many.failures
+    for at, data in enumerate(trials):
+        found, _ = endpoints.primary(protocol.primary, protocol, data)
+        pair = data.only(data.arm < 2)
+        alone, _ = endpoints.primary(protocol.primary, protocol, replace(pair, arm_names=pair.arm_names[:2]))
+        assert (found.effect, found.standard_error) == pytest.approx((alone.effect, alone.standard_error), rel=1e-12)
+        assert many.effect[at] == pytest.approx(found.effect, rel=1e-10)
+        assert many.standard_error[at] == pytest.approx(found.standard_error, rel=1e-10)
+        result = endpoints.estimate(protocol.primary, protocol, data)
+        assert [line.arm for line in result.comparisons] == ["ketamine"]
+        assert result.estimate == found
+        assert "third: not compared; no patient of this arm can be analysed" in result.notes
+        assert result.tables[0].rows[2][1:] == (0, 0, 0, 0.0, None, None)
+    with pytest.raises(InputError, match="at least one patient"):
+        endpoints.estimate(protocol.primary, protocol, trials[1].only(trials[1].arm != 1))
+
+
+def test_an_arm_of_one_patient_has_no_robust_variance():
+    protocol = protocol_of(rates=(90.0, 90.0), model="poisson", variance="robust", covariates=["age"])
+    trials = []
+    for number in range(20):
+        data = trial(protocol, number)
+        observed = (data.measure("relapses").value > 0) & (data.arm == number % 2)
+        keep = data.arm != number % 2
+        keep[np.flatnonzero(observed)[0]] = True
+        trials.append(data.only(keep))
+    many = endpoints.batch(protocol.primary, protocol, TrialBatch.of(trials))
+    for at, data in enumerate(trials):
+        with pytest.raises(InputError, match="one patient alone") as caught:
+            endpoints.estimate(protocol.primary, protocol, data)
+        assert many.failures[at] == str(caught.value)
+        assert np.isnan(many.effect[at])

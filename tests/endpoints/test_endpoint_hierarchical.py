@@ -279,3 +279,16 @@ def test_what_cannot_be_analysed_is_said():
     result = endpoints.estimate(protocol.primary, protocol, replace(data, measures=same))
     assert result.estimate is None
     assert "does better" in result.notes[0]
+
+
+def test_the_plan_has_the_power_that_trials_have_where_the_effect_is_large():
+    """A look's z is the net benefit's: so is the planned effect over its error, whatever the statistic."""
+    components = [{"measure": "sleep"}]
+    truths = [told | {"sleep": {"mean": mean, "sd": 1.0}} for told, mean in zip(TRUTHS, (6.0, 6.9), strict=True)]
+    noncentrality = []
+    for statistic in ("win-odds", "win-ratio", "net-benefit"):
+        protocol = protocol_of(truths, components=components, statistic=statistic)
+        promised = endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "later-trials"))
+        noncentrality.append(promised.effect * promised.information(40, protocol.shares()) ** 0.5)
+    assert noncentrality == pytest.approx([noncentrality[2]] * 3, rel=1e-12)
+    assert promised.effect > 0.4

@@ -362,4 +362,4 @@ def test_its_words():
     assert "nobody would respond to midazolam" in " ".join(described.assumptions)
     assert described.measured == "time in response within 56 days of week 2"
     open_ended = endpoints.describe(gallery("ptsd-ketamine").endpoints[2], gallery("ptsd-ketamine"))
-    assert "the follow-up common to both arms" in open_ended.method
+    assert "while both arms are followed" in open_ended.method

@@ -234,3 +234,56 @@ def test_data_without_the_measure_or_scenarios_without_its_law_are_refused(metho
         endpoints.estimate(protocol.primary, protocol, data)
     with pytest.raises(InputError, match="'mean' and 'sd' in each arm"):
         endpoints.plan(protocol.primary, protocol, Truth.of(protocol, "as-published"))
+
+
+def without_third(protocol, number, patients=60):
+    """Trials with a third arm whose patients were not seen at week 2, or has none."""
+    found = []
+    for at, data in enumerate(drawn_trials(protocol, number, patients)):
+        arm = np.where(np.arange(len(data)) % 4 == 3, 2, data.arm)
+        scores = np.where((arm == 2)[:, None] & (np.arange(data.scores.shape[1]) == 3), np.nan, data.scores)
+        data = replace(data, arm_names=(*data.arm_names, "third"), arm=arm, scores=scores)
+        found.append(data if at % 2 else data.only(arm < 2))
+    return found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_third_arm_without_patients_is_left_out(method):
+    protocol = protocol_of(method)
+    trials = without_third(protocol, 6)
+    for data in trials:
+        result = endpoints.estimate(protocol.primary, protocol, data)
+        found, _ = endpoints.primary(protocol.primary, protocol, data)
+        assert [item.arm for item in result.comparisons] == ["ketamine"]
+        assert result.estimate == found
+        pair = data.only(data.arm < 2)
+        alone, _ = endpoints.primary(protocol.primary, protocol, replace(pair, arm_names=pair.arm_names[:2]))
+        assert (found.effect, found.standard_error) == pytest.approx((alone.effect, alone.standard_error), rel=1e-12)
+        (note,) = (note for note in result.notes if note.startswith("third: not compared; "))
+        assert "patient" in note
+        if method == "wilcoxon":
+            assert result.tables[0].rows[2][1:] == (0, None, None, None)
+            assert result.tables[1].rows[1][1:] == (None, None, None)
+        else:
+            assert result.means[2].patients == 0
+            assert np.isnan(result.means[2].adjusted_mean)
+        str(result)
+    assert not assert_batch_is_each(protocol, [*trials, *drawn_trials(protocol, 3, 40)][:6]).failures
+    none = trials[1].only(trials[1].arm != 1)
+    with pytest.raises(InputError):
+        endpoints.estimate(protocol.primary, protocol, none)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_third_arm_without_the_measure_has_no_mean(method):
+    protocol = protocol_of(method, True)
+    data = drawn_trials(protocol, 1, 60)[0]
+    arm = np.where(np.arange(60) % 4 == 3, 2, data.arm)
+    measured = Measured(np.where(arm == 2, np.nan, data.measure("pressure").value))
+    data = replace(data, arm_names=(*data.arm_names, "third"), arm=arm, measures={"pressure": measured})
+    result = endpoints.estimate(protocol.primary, protocol, data)
+    assert len(result.comparisons) == 1
+    row = result.tables[0].rows[2]
+    assert row[1] == 0
+    assert set(row[2:]) == {None}
+    str(result)

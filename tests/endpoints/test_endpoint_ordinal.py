@@ -201,3 +201,31 @@ def test_three_arms(method):
     many = endpoints.batch(protocol.primary, protocol, TrialBatch.of([data]))
     assert many.effect[0] == pytest.approx(result.estimate.effect, rel=1e-12)
     assert len(result.tables[0].columns) == 7
+
+
+@pytest.mark.parametrize("options", [{"covariates": ["age"]}, {"method": "win-probability"}])
+def test_a_third_arm_without_patients_is_left_out(options):
+    protocol = protocol_of(**options)
+    trials = []
+    for number in range(6):
+        data = trial(protocol, number)
+        arm = np.where(np.arange(60) % 4 == 3, 2, data.arm)
+        measured = replace(data.measure("severity"), value=np.where(arm == 2, np.nan, data.measure("severity").value))
+        data = replace(data, arm_names=(*data.arm_names, "third"), arm=arm, measures={"severity": measured})
+        trials.append(data if number % 2 else data.only(arm < 2))
+    many = endpoints.batch(protocol.primary, protocol, TrialBatch.of(trials))
+    assert not many.failures
+    for at, data in enumerate(trials):
+        found, _ = endpoints.primary(protocol.primary, protocol, data)
+        pair = data.only(data.arm < 2)
+        alone, _ = endpoints.primary(protocol.primary, protocol, replace(pair, arm_names=pair.arm_names[:2]))
+        assert (found.effect, found.standard_error) == pytest.approx((alone.effect, alone.standard_error), rel=1e-12)
+        assert many.effect[at] == pytest.approx(found.effect, rel=1e-10)
+        assert many.standard_error[at] == pytest.approx(found.standard_error, rel=1e-10)
+        result = endpoints.estimate(protocol.primary, protocol, data)
+        assert [line.arm for line in result.comparisons] == ["ketamine"]
+        assert result.estimate == found
+        assert sum(note.startswith("third: not compared; ") for note in result.notes) == 1
+        assert [row[5:] for row in result.tables[0].rows] == [(0, None)] * 4
+    with pytest.raises(InputError):
+        endpoints.estimate(protocol.primary, protocol, trials[1].only(trials[1].arm != 1))

@@ -227,4 +227,6 @@ def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description
             " 1998;17:873-890.",
             "Miettinen O, Nurminen M. Comparative analysis of two rates. Stat Med 1985;4:213-226.",
         ),
+        test="score test",
+        unseen="their adverse events count up to their last contact",
     )

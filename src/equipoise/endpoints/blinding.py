@@ -227,14 +227,13 @@ def plan(endpoint: BlindingEndpoint, protocol: Protocol, law: Law) -> EndpointPl
     return EndpointPlan.of_risks(shares, seen, protocol.shares(), "higher")
 
 
-_BANG = "Bang H, Ni L, Davis CE. Assessment of blinding in clinical trials. Controlled Clinical Trials 2004;25:143-156."
+_BANG = "Bang H, Ni L, Davis CE. Assessment of blinding in clinical trials. Control Clin Trials 2004;25:143-156."
 _JAMES = (
     "James KE, Bloch DA, Lee KK, Kraemer HC, Fuller RK. An index for assessing blindness in a multi-centre clinical"
-    " trial. Statistics in Medicine 1996;15:1421-1434."
+    " trial. Stat Med 1996;15:1421-1434."
 )
 _NEWCOMBE = (
-    "Newcombe RG. Interval estimation for the difference between independent proportions. Statistics in Medicine"
-    " 1998;17:873-890."
+    "Newcombe RG. Interval estimation for the difference between independent proportions. Stat Med 1998;17:873-890."
 )
 _CURVE = (
     "Szigeti B, Nutt D, Carhart-Harris R, Erritzoe D. The difference between 'placebo group' and 'placebo control'."
@@ -270,4 +269,7 @@ def describe(endpoint: BlindingEndpoint, protocol: Protocol) -> Description:
         tuple(assumptions),
         tuple(references),
         unseen="they are left out, as if they would guess like the others of their arm",
+        test="score test",
+        wins="was told apart from",
+        loses="was guessed less often with it than with",
     )

@@ -297,14 +297,16 @@ def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> Endp
 def describe(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> Description:
     """The three ways of speaking of durable response, in words."""
     visit = visit_text(protocol, protocol.visit_of(endpoint))
-    within = "the follow-up common to both arms" if endpoint.within is None else f"{days(endpoint.within)} days"
+    within = (
+        "while both arms are followed after" if endpoint.within is None else f"within {days(endpoint.within)} days of"
+    )
     experimental = arm_text(protocol, protocol.experimental.name)
     control = arm_text(protocol, protocol.control.name)
     method = (
         "Time to loss of response is described by Kaplan-Meier curves, with log-log limits and Brookmeyer-Crowley"
         " intervals of the median: among responders, who are not randomised groups, and among all randomised with those"
-        " who did not respond counting as lost on day 0. The effect is the difference in mean time in response within"
-        f" {within} of {visit} among all randomised: the area under the curve of being in response, no response"
+        " who did not respond counting as lost on day 0. The effect is the difference in mean time in response"
+        f" {within} {visit} among all randomised: the area under the curve of being in response, no response"
         " counting as no days, with Greenwood's variance and a normal reference. The probability of being in response"
         " on a day has score limits, its difference their hybrid. Beside it stands the effect in those who would"
         f" respond to {experimental}, whichever arm they are in: an estimate if nobody would respond to {control} only,"
@@ -332,7 +334,8 @@ def describe(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> Descriptio
     return Description(
         method=method,
         kind="from the area under the curve of being in response among all randomised",
-        measured=f"time in response within {within} of {visit}",
+        measured=f"time in response {within} {visit}",
         assumptions=tuple(f"{item.name}: {item.assumptions}." for item in estimands if item.is_effect),
         references=tuple(references),
+        unseen="they count as without response, as their response endpoint has it",
     )

@@ -149,3 +149,22 @@ def test_no_time_under_observation_says_nothing():
     fit, again = poisson_regression(counts, arm, exposure=time), poisson_regression(counts[:8], arm[:8])
     assert (fit.patients, fit.dropped) == (8, 2)
     np.testing.assert_allclose(fit.coefficients, again.coefficients, rtol=1e-13)
+
+
+@pytest.mark.parametrize("variance", ["HC0", "HC1", "HC2", "HC3"])
+def test_a_patient_of_leverage_1(variance):
+    """Who alone makes up an arm leaves a sandwich nothing to go by; who alone has a level, says nothing of the arms."""
+    counts, arm = np.array([2, 0, 1, 3, 2, 1, 0, 4]), np.array([0, 1, 1, 1, 1, 1, 1, 1])
+    for one in (arm, 1 - arm):
+        with pytest.raises(InputError, match="one patient alone") as caught:
+            poisson_regression(counts, one, variance=variance)
+        batch = poisson_batch(np.stack([counts, counts]), np.stack([one, np.arange(8) % 2]), variance=variance)
+        assert batch.estimates().failures == {0: str(caught.value)}
+        assert np.isfinite(batch.estimates().standard_error[1])
+    arm, level = np.arange(8) % 2, np.array([1, 0, 0, 0, 0, 0, 0, 0])
+    fit = poisson_regression(counts, arm, level, variance=variance)
+    without = poisson_regression(counts[1:], arm[1:], variance=variance)
+    assert fit.estimate.effect == pytest.approx(without.estimate.effect, rel=1e-10)
+    if variance != "HC1":
+        assert fit.estimate.standard_error == pytest.approx(without.estimate.standard_error, rel=1e-9)
+    fit.rate_interval(0)
