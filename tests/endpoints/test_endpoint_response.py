@@ -339,7 +339,8 @@ def test_the_plan_after_imputation_counts_those_seen():
     seen = protocol_of(missing="observed-only", changes=changes)
     law = eq.patients.Truth.of(protocol, "later-trials")
     planned = endpoints.plan(protocol.primary, protocol, law)
-    assert planned == endpoints.plan(seen.primary, seen, law)
+    other = endpoints.plan(seen.primary, seen, law)
+    assert (planned.effect, planned.variances) == (other.effect, other.variances)
     found = endpoints.batch(protocol.primary, protocol, TrialBatch.of(drawn_trials(protocol, 200, 200)))
     expected = planned.information(200, (0.5, 0.5)) ** -0.5
     assert not found.failures
@@ -484,7 +485,10 @@ def test_three_arms():
 def of_counts(protocol, events, patients=20, rare=False):
     """A trial of as many events in control and in the experimental arm; where rare, one patient with a level."""
     data = drawn(protocol, patients=4 * patients)
-    data = data.only(np.sort(np.concatenate([np.flatnonzero(data.arm == at)[:patients] for at in (0, 1)])))
+    keep = np.zeros(len(data), dtype=bool)
+    for at in (0, 1):
+        keep[np.flatnonzero(data.arm == at)[:patients]] = True
+    data = data.only(keep)
     value = np.zeros(2 * patients)
     for at, count in enumerate(events):
         value[np.flatnonzero(data.arm == at)[:count]] = 1.0
