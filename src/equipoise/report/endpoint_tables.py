@@ -190,8 +190,8 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
             arm_label(protocol, arm.arm),
             f"{arm.responders}/{arm.patients}",
             str(arm.observed),
-            percent(arm.risk, 1),
-            f"{decimal(100 * arm.interval.lower)} to {decimal(100 * arm.interval.upper)}%",
+            percent(arm.risk, 1) if arm.patients else "–",
+            f"{decimal(100 * arm.interval.lower)} to {decimal(100 * arm.interval.upper)}%" if arm.patients else "–",
         )
         for arm in found.arms
     ]

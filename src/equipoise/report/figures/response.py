@@ -59,6 +59,10 @@ def response_figure(result: TrialResult, endpoint: str = "") -> Figure:
     figure, (axes,) = new_figure(1.75 + 0.62 * len(found.arms))
     for at, arm in enumerate(found.arms):
         style, height = arm_style(at), -float(at)
+        if not arm.patients:
+            label = f"{shorten(arm_label(result.protocol, arm.arm), 26)}: nobody"
+            axes.text(0, height + 0.27, label, va="bottom", fontsize=10, fontweight="bold", color=style.colour)
+            continue
         axes.barh(
             height,
             arm.risk,
