@@ -1,5 +1,7 @@
 """Looks that count events: when they fall, what they know, and what happens when the events do not come."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,3 +99,17 @@ def test_a_last_look_that_sees_nothing_new_takes_the_place_of_the_one_before():
     assert result.last_look.z == result.looks[0].z
     assert result.last_look.efficacy_bound < result.looks[0].efficacy_bound
     assert len(result.conclusion.information) == 1
+
+
+def test_no_event_at_all(tmp_path):
+    protocol = protocol_with([8, 16])
+    data = drawn(protocol)
+    relapse = data.measure("relapse")
+    nobody = replace(data, measures=data.measures | {"relapse": replace(relapse, observed=relapse.observed & False)})
+    result = eq.analyse(protocol, nobody)
+    assert [look.due for look in result.looks] == [0]
+    assert result.last_look.observed == 40
+    assert result.conclusion is None
+    assert "events is 0" in result.last_look.failure
+    eq.write_report(result, tmp_path / "report.html")
+    assert result.to_json()

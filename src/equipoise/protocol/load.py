@@ -128,7 +128,7 @@ _TAGS = frozenset(ENDPOINT_TYPES)
 def _untagged(line: Any) -> Any:
     """Drop the union tag that pydantic puts into the place of an endpoint."""
     place = line["loc"]
-    if len(place) > 3 and place[0] == "endpoints" and place[2] in _TAGS:
+    if line["type"] != "protocol" and len(place) > 3 and place[0] == "endpoints" and place[2] in _TAGS:
         line["loc"] = (*place[:2], *place[3:])
     return line
 

@@ -93,12 +93,14 @@ def _missing(result: TrialResult) -> list[str]:
 def _censored(result: TrialResult) -> list[str]:
     look = result.last_look
     others = look.observed - look.due
+    if not look.due:
+        return []
     if not others:
         return [f"All {counted(look.observed, 'patient')} had the event."]
     without = "the other one was" if others == 1 else f"the other {others} were"
     return [
-        f"{counted(look.due, 'patient')} of {look.observed} had the event; {without} followed for some time without it,"
-        " which tells nothing of when it would have come: that cannot be checked."
+        f"{counted(look.due, 'patient')} of {look.observed} had the event; {without} followed for some time without it;"
+        " that the end of their follow-up tells nothing of when it would have come cannot be checked."
     ]
 
 

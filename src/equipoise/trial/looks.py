@@ -176,14 +176,14 @@ def look_at(plan: Plan, data: TrialData, number: int, day: float | None, before:
     estimate, failure, notes, z, observed = None, "", (), None, 0
     efficacy, futility = math.inf, None
     try:
+        observed = int(endpoints.seen(primary, plan.protocol, data).sum())
         if last and before and fraction <= before[-1]:
             before = before[:-1]
         if fraction <= (before[-1] if before else 0.0):
-            raise InputError(plan.unit, due, "more than at the look before")
+            raise InputError(plan.unit, due, "more than at the look before, or any at a first one")
         bounds = design.bounds_at([*before, fraction], last)
         efficacy = float(bounds.efficacy[-1])
         futility = None if bounds.futility is None else float(bounds.futility[-1])
-        observed = int(endpoints.seen(primary, plan.protocol, data).sum())
         estimate, notes = endpoints.primary(primary, plan.protocol, data)
         z = estimate.favourable_z
         decision = decide(design, z, efficacy, futility, last)

@@ -48,7 +48,7 @@ def adverse_events_figure(protocol: Protocol, result: AdverseEventsResult) -> Fi
     left.set_ylim(-len(rows) + 0.4, 0.6)
     left.set_xlim(left=-2)
     left.set_xlabel("Patients, %")
-    right.set_xlabel("Difference, %")
+    right.set_xlabel("% points")
     handles = []
     for at, arm in enumerate(protocol.arm_names):
         style, label = arm_style(at), shorten(arm_label(protocol, arm), 24)

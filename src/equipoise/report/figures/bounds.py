@@ -123,5 +123,8 @@ def _bounds(result: TrialResult) -> Boundaries:
         fractions = list(result.conclusion.information)
     else:
         passed = result.plan.design.information[: result.looks[0].number - 1]
-        fractions = [*passed, *(look.fraction for look in result.looks if look.z is not None), last.fraction]
+        fractions = [*passed, *(look.fraction for look in result.looks if look.z is not None)]
+        if last.fraction > max(fractions, default=0.0):
+            fractions.append(last.fraction)
+        fractions = fractions or [result.plan.design.information[last.number - 1]]
     return bounds_seen(result.plan.design, fractions, last.last, last.number)
