@@ -68,8 +68,11 @@ def protocol() -> Protocol:
     for scenario in table["scenarios"].values():
         for arm in scenario["arms"].values():
             arm["measures"] = TRUTH
+    del table["testing"]
     table["measures"] = MEASURES
-    table["endpoints"] += [{"name": f"e{number}"} | item for number, item in enumerate(ENDPOINTS)]
+    table["endpoints"] = table["endpoints"][:3] + [
+        {"name": f"e{number}"} | item for number, item in enumerate(ENDPOINTS)
+    ]
     return Protocol.model_validate(table)
 
 

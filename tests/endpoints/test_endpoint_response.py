@@ -178,7 +178,7 @@ def test_after_imputation_it_is_near_what_was_complete(effect):
         assert abs(biased.effect - complete.effect) > 4 * complete.standard_error
     again = endpoints.estimate(protocol.primary, protocol, data)
     assert again.to_dict() == found.to_dict()
-    assert f"{lost.sum():,} patients not seen at Week 2: imputed 60 times" in found.notes
+    assert f"{lost.sum():,} patients not seen at week 2: imputed 60 times" in found.notes
     assert found.patients == 4000
     assert found.arms[1].observed == (full.arm == 1).sum() - lost.sum()
 

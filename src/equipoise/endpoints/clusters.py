@@ -166,7 +166,7 @@ def estimate(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) ->
             clusters.append(_effect(protocol, name, cluster, found, spread, level))
     left_out = int((~rows).sum())
     lacking = ", or a covariate missing" if given.covariates.shape[1] or given.own is not None else ""
-    visit = protocol.visit(endpoint.visit).label or endpoint.visit
+    visit = visit_text(protocol, endpoint.visit)
     result = ClustersResult(
         name=endpoint.name,
         label=endpoint.label or endpoint.name,

@@ -133,7 +133,7 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     """
     outcome, visit = _outcome(endpoint, protocol, data), protocol.visit_of(endpoint)
     kept = analysed(endpoint, protocol, data)
-    seen = "not recorded" if endpoint.measure else f"not seen at {protocol.visit(visit).label or visit}"
+    seen = "not recorded" if endpoint.measure else f"not seen at {visit_text(protocol, visit)}"
     notes = left_out(kept, seen, _covariates(endpoint, protocol))
     if endpoint.method == "wilcoxon":
         return rank_result(endpoint, protocol, data, outcome, _better(endpoint, protocol), notes)

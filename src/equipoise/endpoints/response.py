@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError, NotEstimable
 from ..estimate import Estimate
-from ..wording import arm_label, counted, listed, reason, visit_label
+from ..wording import arm_label, counted, listed, reason, visit_text
 from .adjusted import adjusted_batch
 from .batch import BatchEstimates
 from .binary.counting import count_tables
@@ -158,7 +158,7 @@ def _notes(model: ResponseModel) -> list[str]:
     """Who was not seen and how they count, who is not counted, and strata that say nothing."""
     endpoint, protocol, data = model.endpoint, model.protocol, model.data
     name = protocol.visit_of(endpoint)
-    visit, notes = visit_label(protocol, name), list(model.notes)
+    visit, notes = visit_text(protocol, name), list(model.notes)
     if model.unseen:
         as_what = {
             "multiple-imputation": f"imputed {endpoint.imputations} times",

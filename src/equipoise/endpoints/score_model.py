@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..wording import visit_text
 from .covariates import covariate_columns
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ScoreModel:
         for name, taken, count in zip(protocol.modelled_visits, chosen, counts, strict=True):
             if not taken:
                 why = "too few scores yet" if count else "no scores yet"
-                self.notes.append(f"{why} at {protocol.visit(name).label or name}; left out of the model")
+                self.notes.append(f"{why} at {visit_text(protocol, name)}; left out of the model")
         self.visits = [name for name, taken in zip(protocol.modelled_visits, chosen, strict=True) if taken]
         outcome = outcome[:, chosen]
         seen = np.asarray(~np.isnan(outcome).all(axis=1))
