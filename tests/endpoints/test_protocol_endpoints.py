@@ -154,7 +154,7 @@ def test_a_visit_nobody_has_reached_is_left_out_and_said():
     scores[:, 2] = np.nan
     result = endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))
     assert {mean.visit for mean in result.means} == {"day1", "week2"}
-    assert "Week 1" in result.notes[0]
+    assert "week 1" in result.notes[0]
     scores[:, 3] = np.nan
     with pytest.raises(InputError, match="week2"):
         endpoints.estimate(PRIMARY, PROTOCOL, replace(data, scores=scores))
@@ -236,7 +236,7 @@ def test_who_has_not_reached_the_visit_is_in_no_denominator():
     assert len(cut) > 30
     result = endpoints.estimate(RESPONSE, PROTOCOL, cut)
     assert result.patients == cut.is_due("week2").sum() < len(cut)
-    assert f"{len(cut) - result.patients} patients not yet due at Week 2" in " ".join(result.notes)
+    assert f"{len(cut) - result.patients} patients not yet due at week 2" in " ".join(result.notes)
 
 
 def test_loss_of_response_among_responders_and_among_all():
