@@ -21,7 +21,8 @@ from equipoise import endpoints
 from equipoise.errors import InputError, NotEstimable
 from equipoise.patients import Truth
 from equipoise.protocol import Protocol, gallery_text
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 
 SCENARIO = "later-trials"
@@ -97,7 +98,7 @@ def seconds(run: Any, at_least: float = 0.3) -> float:
 def main(patients: int, trials: int) -> None:
     spec = protocol()
     truth = Truth.of(spec, SCENARIO)
-    drawn = [virtual_trial(spec, truth, generator_for(1, SCENARIO, number), patients) for number in range(trials)]
+    drawn = [virtual_trial(spec, truth, Draws.of(1, SCENARIO, [number]), patients) for number in range(trials)]
     batch = TrialBatch.of(drawn)
     few = drawn[:20]
     table = Table(title=f"{trials} trials of {patients} patients: estimates a second", title_justify="left")

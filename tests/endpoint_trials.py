@@ -5,14 +5,14 @@ import pytest
 
 from equipoise import endpoints
 from equipoise.errors import InputError, NotEstimable
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 
 
 def drawn_trials(protocol, number, patients, scenario="later-trials", seed=1):
     law = Truth.of(protocol, scenario)
-    return [virtual_trial(protocol, law, generator_for(seed, scenario, at), patients) for at in range(number)]
+    return [virtual_trial(protocol, law, Draws.of(seed, scenario, [at]), patients) for at in range(number)]
 
 
 def cut(trials, visit, reached):

@@ -8,16 +8,16 @@ import pytest
 from equipoise import InputError
 from equipoise.data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Measured
 from equipoise.endpoints.some_trials import some_of
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import with_measures
 
 PROTOCOL = with_measures([{"name": "clusters", "type": "clusters", "visit": "week2"}])
 TRIALS = [
-    virtual_trial(
-        PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", number), size
-    ).known_at(day)
+    virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), Draws.of(1, "as-published", [number]), size).known_at(
+        day
+    )
     for number, (size, day) in enumerate([(12, 900), (40, 200), (3, 60)])
 ]
 BATCH = TrialBatch.of(TRIALS)

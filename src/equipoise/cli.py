@@ -12,7 +12,8 @@ import typer
 
 from . import __version__
 from . import cli_stopping as stopping
-from .cli_options import DataArgument, JsonOption, KnownAtOption, echo_json, echo_table, read_trial
+from .cli_options import DataArgument, KnownAtOption, echo_table, read_trial
+from .cli_simulate import simulate
 from .errors import InputError, NotEstimable
 
 if TYPE_CHECKING:
@@ -178,34 +179,7 @@ def analyse(
 app.command()(stopping.monitor)
 
 
-@app.command()
-def simulate(
-    protocol: ProtocolArgument,
-    scenario: Annotated[str, typer.Option("--scenario", help="One or more, separated by commas.")] = "",
-    trials: Annotated[
-        int, typer.Option("--trials", min=1, max=10_000_000, help="Virtual trials of each scenario.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 1,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0 for one a core.")] = 0,
-    json: JsonOption = False,
-) -> None:
-    """Run many virtual trials: power, type I error, when they stop, how much the estimate overstates."""
-    from .protocol import find_protocol
-    from .simulation import simulate as simulate_trials
-    from .terminal import progress
-
-    found = find_protocol(protocol)
-    names = [part.strip() for part in scenario.split(",") if part.strip()] or [found.sample_size.scenario]
-    for name in names:
-        found.scenario(name)
-    results = []
-    for name in names:
-        with progress(f"{found.trial.name}, {name}", trials) as advance:
-            results.append(simulate_trials(found, name, trials, seed, workers or os.cpu_count() or 1, advance))
-        if not json:
-            typer.echo(str(results[-1]) + "\n")
-    if json:
-        echo_json([result.to_dict() for result in results])
+app.command()(simulate)
 
 
 app.command()(stopping.conclude)

@@ -102,7 +102,6 @@ OPTION_OF = {
     "path": "--plot",
 }
 _OF_THE_RULE = ("power", "beta", "information", "efficacy", "futility")
-_LISTS = {"cumulative": "shares, as 0.2/0.6/1", "values": "bounds, as 3/2.5, or none for a look without"}
 
 
 @contextmanager
@@ -158,12 +157,9 @@ def numbers(option: str, text: str, example: str = "0.75,1") -> tuple[float, ...
 
 def scale_of(option: str, text: str, scale: str) -> str:
     """A scale by its name, with spaces or hyphens; `text` is the whole argument, for the message."""
-    from .sequential import SCALES
+    from .sequential.rule_text import scale_named
 
-    by_name = {name.replace(" ", "-"): name for name in SCALES}
-    if scale.replace(" ", "-") not in by_name:
-        raise InputError(option, text, "a scale that is one of " + ", ".join(by_name))
-    return by_name[scale.replace(" ", "-")]
+    return scale_named(option, text, scale)
 
 
 def rule_of(option: str, text: str) -> Any:
@@ -174,43 +170,14 @@ def rule_of(option: str, text: str) -> Any:
     InputError
         When the name is unknown or the parameter missing or not a number; it names the option.
     """
-    from .sequential import RULES, parameters_of, stopping_rule
-    from .sequential.rules import ALIASES
+    from .sequential import stopping_rule
+    from .sequential.rule_text import rule_parts
 
-    rule, at, scale = text.partition("@")
-    given_name, _, values = rule.partition(":")
-    name = ALIASES.get(given_name, given_name)
-    if name not in RULES:
-        raise InputError(option, text, "one of " + ", ".join((*RULES, *ALIASES)))
-    known = tuple(key for key in parameters_of(name) if key not in ("information", "scale"))
-    given: dict[str, Any] = {}
-    if values and not known:
-        raise InputError(option, text, f"{given_name} without a parameter")
-    if values:
-        given[known[0]] = _parameter(option, text, name, known[0], values)
-    elif known and (name == "power" or parameters_of(name)[known[0]] or name == "hwang-shih-decani"):
-        raise InputError(option, text, f"{name}:{known[0].upper()}, with its parameter")
-    if at:
-        if "scale" not in parameters_of(name):
-            raise InputError(option, text, f"{given_name} without a scale")
-        given["scale"] = scale_of(option, text, scale)
+    name, given = rule_parts(option, text)
     try:
         return stopping_rule(name, **given)
     except InputError as error:
         raise InputError(option, text, f"{error.field} to be {error.expected}") from None
-
-
-def _parameter(option: str, text: str, name: str, key: str, values: str) -> Any:
-    """The parameter of a rule: a number, or several, None for 'none' among bounds."""
-    try:
-        parsed = tuple(
-            None if part == "none" and key == "values" else float(part)
-            for part in (values.split("/") if key in _LISTS else [values])
-        )
-    except ValueError:
-        right = _LISTS.get(key, f"one number, {key}")
-        raise InputError(option, text, f"{right}, after '{name}:'") from None
-    return parsed if key in _LISTS else parsed[0]
 
 
 def group_sequential(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from .checks import confidence_level, number
 from .errors import InputError
+from .estimate_arrays import quantile_of, score_of
 
 __all__ = ["Better", "Estimate", "Interval", "Scale"]
 
@@ -158,15 +159,8 @@ class Estimate:
         The t statistic enters by its tail probability, z = Phi^-1(F_t(t)), so that z is standard normal
         under the hypothesis whatever the degrees of freedom (Jennison & Turnbull 2000, section 4.4).
         """
-        from scipy.special import ndtri, ndtri_exp, stdtr
-
         statistic = (self.effect - value) / self.standard_error
-        if math.isinf(self.degrees_of_freedom) or statistic == 0:
-            return statistic
-        tail = float(stdtr(self.degrees_of_freedom, -abs(statistic)))
-        if tail < 1e-290:
-            return math.copysign(-float(ndtri_exp(_log_t_tail(abs(statistic), self.degrees_of_freedom))), statistic)
-        return math.copysign(-float(ndtri(tail)), statistic)
+        return statistic if math.isinf(self.degrees_of_freedom) else float(score_of(statistic, self.degrees_of_freedom))
 
     @property
     def z(self) -> float:
@@ -209,14 +203,7 @@ class Estimate:
 
     def quantile(self, z: float) -> float:
         """Multiple of the standard error that matches a standard normal `z` by tail probability."""
-        from scipy.special import ndtr, stdtrit
-
-        if math.isinf(self.degrees_of_freedom) or math.isinf(z) or z == 0:
-            return z
-        tail = float(ndtr(-abs(z)))
-        if tail < 1e-290:
-            return math.copysign(_far_t_quantile(abs(z), self.degrees_of_freedom), z)
-        return math.copysign(-float(stdtrit(self.degrees_of_freedom, tail)), z)
+        return z if math.isinf(self.degrees_of_freedom) else float(quantile_of(z, self.degrees_of_freedom))
 
     def interval(self, level: float = 0.95) -> Interval:
         """Fixed-sample confidence interval, as if there had been no interim look."""
@@ -229,34 +216,3 @@ class Estimate:
         """The nearest effect that the scale allows, as a confidence limit for a risk difference may lie beyond 1."""
         low, high = self.scale.limits
         return min(max(effect, low), high)
-
-
-def _log_t_tail(statistic: float, freedom: float) -> float:
-    """Logarithm of the upper tail of the t distribution, far out, where the tail itself underflows.
-
-    It is the density times the integral of the density's ratio to it beyond, in units of its own decay.
-    """
-    from scipy.integrate import quad
-    from scipy.special import betaln
-
-    spread = freedom + statistic**2
-    unit = spread / ((freedom + 1) * statistic)
-
-    def ratio(steps: float) -> float:
-        beyond = unit * steps
-        return math.exp(-(freedom + 1) / 2 * math.log1p((2 * statistic + beyond) * beyond / spread))
-
-    integral = float(quad(ratio, 0.0, math.inf, epsabs=0.0, epsrel=1e-11)[0])
-    density = -0.5 * math.log(freedom) - float(betaln(0.5, freedom / 2))
-    return density - (freedom + 1) / 2 * math.log1p(statistic**2 / freedom) + math.log(unit * integral)
-
-
-def _far_t_quantile(z: float, freedom: float) -> float:
-    """t with the upper tail of a standard normal z > 0 whose tail underflows."""
-    from scipy.optimize import brentq
-    from scipy.special import log_ndtr
-
-    target, high = float(log_ndtr(-z)), 2.0 * z
-    while _log_t_tail(high, freedom) > target:
-        high *= 2.0
-    return float(brentq(lambda t: _log_t_tail(t, freedom) - target, z, high, xtol=1e-12, rtol=1e-14))  # pyright: ignore[reportArgumentType]

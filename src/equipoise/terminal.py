@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Task
+
     from .protocol import Protocol
     from .sequential import Conclusion, GroupSequential
     from .trial import Expectation, Plan
@@ -201,12 +203,30 @@ def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error with the time left; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def progress(title: str, total: int) -> Iterator[Callable[..., None]]:
+    """A progress bar on standard error with the time left and the trials a second; nothing where that is no terminal.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    What it gives is called with the number done and, where it changes, the title.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Trials a second."""
+
+        def render(self, task: Task) -> Text:
+            """As whole numbers."""
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.0f} a second")
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Speed(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, words=title: bar.update(task, completed=done, description=words)

@@ -10,14 +10,15 @@ import pytest
 import equipoise as eq
 from equipoise.patients import Truth
 from equipoise.protocol import Protocol, gallery_text
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from protocols import with_measures
 
 PROTOCOL = with_measures([{"name": "clusters", "type": "clusters", "visit": "week2"}])
 
 
 def test_a_folder_gives_back_what_was_written(tmp_path):
-    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 40)
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), Draws.of(1, "as-published", [0]), 40)
     eq.write_data(data, tmp_path)
     again = eq.read_data(PROTOCOL, tmp_path)
     assert again.fingerprint == data.fingerprint
@@ -34,7 +35,7 @@ def test_a_folder_gives_back_what_was_written(tmp_path):
 
 
 def wide(**columns):
-    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 6)
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), Draws.of(1, "as-published", [0]), 6)
     rows = {
         "remission": ["yes", "no", "", "1", "0", "true"],
         "cgi": ["worse", "same", "better", "well", "", "same"],
@@ -95,7 +96,7 @@ def test_faults_name_the_cell(columns, message):
     ],
 )
 def test_faults_in_a_folder(tmp_path, table, measure, column, value, message):
-    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(1, "as-published", 0), 12)
+    data = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), Draws.of(1, "as-published", [0]), 12)
     eq.write_data(data, tmp_path)
     path = tmp_path / f"{table}.csv"
     frame = pl.read_csv(path, infer_schema=False)

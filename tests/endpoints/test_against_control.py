@@ -10,7 +10,8 @@ from equipoise.data import ADVERSE_EVENT, Measured
 from equipoise.endpoints.against_control import against_control
 from equipoise.errors import NotEstimable
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.wording import arm_label
 from protocols import with_measures
 
@@ -27,7 +28,7 @@ LOW = TWO_ARMS.experimental.model_copy(update={"name": "low dose", "label": "Low
 PROTOCOL = TWO_ARMS.model_copy(update={"arms": (*TWO_ARMS.arms, LOW)})
 LABEL = arm_label(PROTOCOL, "ketamine")
 NAMES = ["loss-of-response", "harms", "guesses", "wins", "cox", "means"]
-DRAWN = virtual_trial(TWO_ARMS, Truth.of(TWO_ARMS, "as-published"), generator_for(2, "as-published", 0), 240)
+DRAWN = virtual_trial(TWO_ARMS, Truth.of(TWO_ARMS, "as-published"), Draws.of(2, "as-published", [0]), 240)
 ARMS = np.arange(240) % 3
 GUESSED = dict(DRAWN.measures) | {"own-guess": Measured(np.random.default_rng(2).integers(0, 3, 240).astype(float))}
 WHOLE = replace(DRAWN, arm=ARMS, arm_names=PROTOCOL.arm_names, measures=GUESSED)

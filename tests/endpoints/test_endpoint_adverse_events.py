@@ -13,7 +13,8 @@ from equipoise.endpoints.binary.proportions import risk_difference
 from equipoise.endpoints.safety.event_table import ANY_EVENT, event_table
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited, plain_table
 
@@ -29,7 +30,7 @@ SAFETY = PROTOCOL.endpoints[-1]
 
 
 def drawn(protocol, number, patients, scenario="as-published"):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(7, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(7, scenario, [number]), patients)
 
 
 def test_it_is_the_table_of_its_events():

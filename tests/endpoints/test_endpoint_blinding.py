@@ -15,7 +15,8 @@ from equipoise.endpoints.guesses.bang import bang_index
 from equipoise.endpoints.guesses.curve import CAUTION, correct_guess_rate_curve
 from equipoise.endpoints.guesses.james import james_index
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import with_measures
 
@@ -27,7 +28,7 @@ CONTROL, EXPERIMENTAL = PROTOCOL.arm_names[:2]
 
 
 def trial(number=0, patients=60, scenario="later-trials", protocol=PROTOCOL):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(3, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(3, scenario, [number]), patients)
 
 
 def with_guesses(data, values, name="own-guess"):

@@ -11,7 +11,8 @@ from equipoise.data import Measured
 from equipoise.endpoints.regression.negative_binomial import NO_OVERDISPERSION, negative_binomial_regression
 from equipoise.endpoints.regression.poisson import poisson_regression
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited
 
@@ -34,7 +35,7 @@ def protocol_of(rates=(40.0, 20.0), dispersion=0.5, dropout=None, sample_size=No
 
 def trial(protocol, number=0, patients=60):
     truth = Truth.of(protocol, "later-trials")
-    return virtual_trial(protocol, truth, generator_for(1, "later-trials", number), patients)
+    return virtual_trial(protocol, truth, Draws.of(1, "later-trials", [number]), patients)
 
 
 def columns(data):

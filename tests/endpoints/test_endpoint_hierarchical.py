@@ -11,7 +11,8 @@ from equipoise import InputError, endpoints
 from equipoise.endpoints.ranks.win_components import WinComponent
 from equipoise.endpoints.ranks.win_statistics import win_statistics
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from equipoise.wording import counted
 from protocols import edited
@@ -61,7 +62,7 @@ def protocol_of(truths=TRUTHS, sample_size=None, **options):
 
 def trial(protocol, number=0, patients=60):
     truth = Truth.of(protocol, "later-trials")
-    return virtual_trial(protocol, truth, generator_for(1, "later-trials", number), patients)
+    return virtual_trial(protocol, truth, Draws.of(1, "later-trials", [number]), patients)
 
 
 def by_hand(protocol, data, strata=None):

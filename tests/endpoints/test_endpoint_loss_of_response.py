@@ -18,7 +18,8 @@ from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited, plain_table
 
@@ -37,7 +38,7 @@ LOSS, RESPONSE = PROTOCOL.endpoints[2], PROTOCOL.endpoints[1]
 
 
 def drawn(protocol, number, patients, scenario="as-published"):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(5, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(5, scenario, [number]), patients)
 
 
 def arrays(data, protocol=PROTOCOL):

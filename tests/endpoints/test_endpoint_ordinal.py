@@ -11,7 +11,8 @@ from equipoise.endpoints.ranks.win_probability import win_probability
 from equipoise.endpoints.regression.proportional_odds import proportional_odds_regression
 from equipoise.endpoints.regression.proportionality import proportionality_test
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited
 
@@ -37,7 +38,7 @@ def score_protocol(**options):
 
 def trial(protocol, number=0, patients=60):
     truth = Truth.of(protocol, "later-trials")
-    return virtual_trial(protocol, truth, generator_for(1, "later-trials", number), patients)
+    return virtual_trial(protocol, truth, Draws.of(1, "later-trials", [number]), patients)
 
 
 def test_it_equals_proportional_odds_regression():

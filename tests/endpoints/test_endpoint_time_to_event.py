@@ -15,7 +15,8 @@ from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
 from equipoise.patients import Truth
 from equipoise.protocol import Protocol
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import plain_table
 
@@ -53,7 +54,7 @@ def protocol_of(given, better="higher", **changes):
 
 
 def trial(protocol, number=0, patients=80, scenario="later-trials"):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(1, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(1, scenario, [number]), patients)
 
 
 def direct(protocol, data, at=1):
@@ -163,7 +164,7 @@ def test_plan_is_what_large_trials_show(given):
     truth = Truth.of(protocol, "later-trials")
     truth = with_relapse(truth, {"median_days": 10.0, "shape": 0.9}, {"median_days": 13.0, "shape": 1.1})
     planned = endpoints.plan(endpoint, protocol, truth)
-    trials = [virtual_trial(protocol, truth, generator_for(1, "planned", at), patients) for at in range(count)]
+    trials = [virtual_trial(protocol, truth, Draws.of(1, "planned", [at]), patients) for at in range(count)]
     found = endpoints.batch(endpoint, protocol, TrialBatch.of(trials))
     assert not found.failures
     error = planned.information(patients, protocol.shares()) ** -0.5

@@ -9,7 +9,8 @@ import pytest
 from equipoise import FitError, InputError, analyse, endpoints, gallery, mmrm, read_data, run
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from protocols import edited
 
 PROTOCOL = gallery("ptsd-ketamine")
@@ -17,7 +18,7 @@ PRIMARY, RESPONSE, LOSS = PROTOCOL.endpoints[:3]
 
 
 def trial(number=0, patients=40, scenario="later-trials", protocol=PROTOCOL):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(1, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(1, scenario, [number]), patients)
 
 
 def long_frame(data, protocol):

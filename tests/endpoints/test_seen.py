@@ -4,7 +4,8 @@ import numpy as np
 
 from equipoise import endpoints, run
 from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from protocols import MEASURES, TRUTHS, plain_table, with_measures
 
 EARLY = {"name": "early-guess", "kind": "guess", "visit": "week1"}
@@ -35,7 +36,7 @@ def test_who_was_seen_is_who_answered_was_compared_or_was_due():
         {"name": "harms", "type": "adverse-events"},
     )
     law = Truth.of(protocol, "later-trials")
-    whole = virtual_trial(protocol, law, generator_for(3, "later-trials", 0), 80)
+    whole = virtual_trial(protocol, law, Draws.of(3, "later-trials", [0]), 80)
     data = whole.known_at(float(whole.randomised[50] + 8))
     guesses, wins, harms = (protocol.endpoint(name) for name in ("guesses", "wins", "harms"))
     answered = ~np.isnan(data.measure("early-guess").value)

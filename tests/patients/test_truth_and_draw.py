@@ -1,16 +1,45 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from equipoise import gallery
-from equipoise.patients import Truth, draw_covariates, draw_entry, draw_trajectories, visit_days
+from equipoise.patients import Draws, Truth, draw_covariates, draw_entry, draw_leaving, draw_scores, visit_days
 
 PROTOCOL = gallery("ptsd-ketamine")
+
+
+@dataclass
+class Path:
+    scores: np.ndarray
+    left_after: np.ndarray
 
 
 def draws(scenario, patients=60_000, seed=1):
     truth = Truth.of(PROTOCOL, scenario)
     arm = np.arange(patients) % 2
-    return truth, arm, draw_trajectories(np.random.default_rng(seed), arm, truth)
+    numbers = Draws.of(seed, scenario, [0])
+    scores = draw_scores(numbers, arm[None], truth.laws)
+    return truth, arm, Path(scores[0], draw_leaving(numbers, arm[None], scores, *truth.leaving)[0])
+
+
+def test_leaving_is_that_of_its_law_patient_by_patient():
+    truth, arm, path = draws("later-trials", 500)
+    uniform = Draws.of(1, "later-trials", [0]).uniform("leaving", 500, 3)[0]
+    for at, law in enumerate(truth.arms):
+        log_odds = law.dropout_intercepts + law.dropout_log_odds_per_point * path.scores[arm == at, :-1]
+        leaves = uniform[arm == at] < 1 / (1 + np.exp(-log_odds))
+        expected = np.where(leaves.any(axis=1), leaves.argmax(axis=1), 3)
+        np.testing.assert_array_equal(path.left_after[arm == at], expected)
+
+
+def test_scores_are_quantiles_of_the_latent_values():
+    truth, arm, path = draws("as-published", 500)
+    normal = Draws.of(1, "as-published", [0]).normal("scores", 500, 4)[0]
+    for at, law in enumerate(truth.arms):
+        latent = normal[arm == at] @ law.cholesky.T
+        expected = np.stack([part.at(latent[:, visit]) for visit, part in enumerate(law.scores)], axis=1)
+        np.testing.assert_array_equal(path.scores[arm == at], expected)
 
 
 def test_published_response_rates_follow_exactly_from_the_scenario():
@@ -81,14 +110,14 @@ def test_response_in_points_and_on_scales_where_higher_is_better():
 
 
 def test_entry_is_a_poisson_process_that_starts_on_day_0():
-    days = draw_entry(np.random.default_rng(3), 50_000, 2.0)
+    days = draw_entry(Draws.of(3, "entry", [0]), 50_000, 2.0)[0]
     assert days[0] == 0
     assert (np.diff(days) >= 0).all()
     assert len(days) / days[-1] * 365.25 / 12 == pytest.approx(2.0, rel=0.02)
 
 
 def test_covariates_follow_their_distribution():
-    drawn = draw_covariates(np.random.default_rng(4), 50_000, PROTOCOL.covariates)
+    drawn = draw_covariates(Draws.of(4, "x", [0]), 50_000, PROTOCOL.covariates)
     assert drawn["age"].min() >= 18
     assert drawn["age"].max() <= 70
     assert drawn["age"].mean() == pytest.approx(40.5, abs=1.5)
@@ -96,7 +125,7 @@ def test_covariates_follow_their_distribution():
 
 
 def test_visits_take_place_inside_their_windows():
-    days = visit_days(np.random.default_rng(5), 5_000, PROTOCOL.visits)
+    days = visit_days(Draws.of(5, "x", [0]), 5_000, PROTOCOL.visits)[0]
     assert set(np.unique(days[:, 0])) == {0}
     assert set(np.unique(days[:, 2])) == {6, 7, 8}
     assert set(np.unique(days[:, 3])) == {13, 14, 15, 16}

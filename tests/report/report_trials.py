@@ -14,7 +14,8 @@ import equipoise as eq
 from equipoise.data import Events, Origin
 from equipoise.patients import Truth
 from equipoise.protocol import gallery_text
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws
+from equipoise.simulation import virtual_trial
 from equipoise.trial import TrialResult
 
 HOSTILE = "<script>alert(1)</script>\"'&$x_{$ {{ 7*7 }} --> \u0007 名前"
@@ -31,7 +32,7 @@ def protocol_with(change: Callable[[dict[str, Any]], None], name: str = "ptsd-ke
 
 
 def data_of(protocol: eq.Protocol, scenario: str, seed: int, patients: int) -> eq.TrialData:
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(seed, scenario, 0), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(seed, scenario, [0]), patients)
 
 
 def undated(data: eq.TrialData, source: str = "given") -> eq.TrialData:

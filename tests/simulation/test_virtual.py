@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from equipoise import gallery
-from equipoise.data import LOSS_OF_RESPONSE
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.data import LOSS_OF_RESPONSE, Origin
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import draw_cohort, virtual_trial
+from equipoise.trial_batch import TrialBatch
 
 PROTOCOL = gallery("ptsd-ketamine")
-DATA = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), generator_for(7, "as-published", 0), 20_000)
+DATA = virtual_trial(PROTOCOL, Truth.of(PROTOCOL, "as-published"), Draws.of(7, "as-published", [0]), 20_000)
 RESPONDED = PROTOCOL.responded(PROTOCOL.response_rule("response"), DATA.baseline, DATA.at("week2"))
 
 
@@ -50,9 +51,59 @@ def test_blocks_keep_the_arms_together():
     assert np.abs(excess).max() <= 2
 
 
-def test_every_trial_has_its_own_draws():
-    first, second = generator_for(1, "a", 0).random(4), generator_for(1, "a", 1).random(4)
-    other = generator_for(1, "b", 0).random(4)
-    assert not np.isclose(first, second).any()
-    assert not np.isclose(first, other).any()
-    np.testing.assert_array_equal(first, generator_for(1, "a", 0).random(4))
+def test_every_trial_has_its_own_patients():
+    truth = Truth.of(PROTOCOL, "as-published")
+    first, second, again = (virtual_trial(PROTOCOL, truth, Draws.of(1, "a", [trial]), 40) for trial in (0, 1, 0))
+    assert first.fingerprint != second.fingerprint
+    assert first.fingerprint == again.fingerprint
+
+
+def test_what_is_drawn_does_not_hang_on_what_is_asked_for():
+    truth, draws = Truth.of(PROTOCOL, "later-trials"), Draws.of(4, "later-trials", np.arange(6))
+    whole, part = draw_cohort(PROTOCOL, truth, draws, 40), draw_cohort(PROTOCOL, truth, draws, 40, [PROTOCOL.primary])
+    assert not part.event_days
+    assert not part.measures
+    for name in ("arm", "randomised", "scores", "assessed", "due", "withdrawn", "last_contact"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+
+
+def test_a_larger_trial_begins_with_the_patients_of_a_smaller_one():
+    truth, draws = Truth.of(PROTOCOL, "later-trials"), Draws.of(4, "later-trials", [3])
+    small, large = (draw_cohort(PROTOCOL, truth, draws, patients) for patients in (30, 40))
+    for name in ("arm", "randomised", "scores", "assessed", "last_contact"):
+        np.testing.assert_array_equal(getattr(large, name)[:, :30], getattr(small, name))
+
+
+@pytest.mark.parametrize("days", [60.0, 400.0, np.inf])
+def test_what_is_known_of_many_trials_is_what_is_known_of_each(days):
+    truth, draws = Truth.of(PROTOCOL, "later-trials"), Draws.of(9, "later-trials", np.arange(5))
+    cohort = draw_cohort(PROTOCOL, truth, draws, 25)
+    origin = Origin("virtual")
+    alone = [cohort.trial(at, origin).known_at(days) for at in range(5)]
+    expected, found = TrialBatch.of(alone), cohort.known_at(np.arange(5), np.full(5, days))
+    size = expected.arm.shape[1]
+    np.testing.assert_array_equal(found.arm[:, :size], expected.arm)
+    assert (found.arm[:, size:] == -1).all()
+    for name in ("scores", "assessed", "due", "followed"):
+        np.testing.assert_array_equal(getattr(found, name)[:, :size], getattr(expected, name))
+    for name, values in expected.subscales.items():
+        np.testing.assert_array_equal(found.subscales[name][:, :size], values)
+    for name, item in expected.measures.items():
+        np.testing.assert_array_equal(found.measure(name).value[:, :size], item.value)
+    for kind, term in expected.first_events:
+        np.testing.assert_array_equal(found.first_event(kind, term)[:, :size], expected.first_event(kind, term))
+
+
+def test_patients_followed_to_the_end_are_those_who_had_entered():
+    truth, draws = Truth.of(PROTOCOL, "later-trials"), Draws.of(9, "later-trials", np.arange(4))
+    cohort = draw_cohort(PROTOCOL, truth, draws, 25)
+    rows = np.array([1, 3])
+    found = cohort.known_at(rows, np.array([300.0, 700.0]), followed=True)
+    for at, (row, day) in enumerate(((1, 300.0), (3, 700.0))):
+        whole = cohort.trial(row, Origin("virtual"))
+        expected = TrialBatch.of([whole.only(whole.randomised <= day)])
+        size = expected.arm.shape[1]
+        np.testing.assert_array_equal(found.scores[at, :size], expected.scores[0])
+        np.testing.assert_array_equal(found.followed[at, :size], expected.followed[0])
+        loss = found.first_event(LOSS_OF_RESPONSE)[at, :size]
+        np.testing.assert_array_equal(loss, expected.first_event(LOSS_OF_RESPONSE)[0])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from equipoise import Decision, InputError, TrialData, analyse, gallery, run
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import virtual_trial
 from equipoise.trial import NotAnalysed, adverse_events, baseline, flow
 from protocols import edited, plain_table
 
@@ -70,7 +70,7 @@ def test_under_and_over_running_spend_what_is_left():
 
 
 def test_more_patients_than_planned_are_all_in_the_last_look():
-    truth, generator = Truth.of(PROTOCOL, "no-effect"), generator_for(1, "no-effect", 3)
+    truth, generator = Truth.of(PROTOCOL, "no-effect"), Draws.of(1, "no-effect", [3])
     result = analyse(PROTOCOL, virtual_trial(PROTOCOL, truth, generator, 45))
     assert [look.due for look in result.looks] == [30, 45]
     assert result.conclusion.information == (0.75, 1.125)

@@ -7,8 +7,8 @@ import pytest
 
 import equipoise as eq
 from equipoise import endpoints
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import virtual_trial
 from equipoise.trial import plan
 from equipoise.trial.looks import look_day, walk
 from protocols import with_measures
@@ -25,7 +25,7 @@ def protocol_with(events, patients=40):
 
 
 def drawn(protocol, number=0, scenario="no-effect", patients=40):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(5, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(5, scenario, [number]), patients)
 
 
 @pytest.mark.parametrize("number", range(4))

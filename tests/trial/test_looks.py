@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from equipoise import Decision, InputError, analyse, gallery, plan
-from equipoise.patients import Truth
-from equipoise.simulation import generator_for, virtual_trial
+from equipoise.patients import Draws, Truth
+from equipoise.simulation import virtual_trial
 from equipoise.trial import look_day, walk
 from protocols import edited
 
@@ -15,7 +15,7 @@ WEEK2 = 3
 
 
 def trial(scenario="as-published", number=0, protocol=PROTOCOL, patients=40):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), generator_for(1, scenario, number), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(1, scenario, [number]), patients)
 
 
 def fast(**changes):

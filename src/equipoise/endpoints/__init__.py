@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -40,6 +40,7 @@ from .results import (
 from .survival.kaplan_meier import KaplanMeier, kaplan_meier
 from .survival.log_rank import LogRank, log_rank
 from .survival.restricted_means import restricted_mean_difference
+from .visits_reached import patients_due, visit_reached
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,6 +82,7 @@ __all__ = [
     "SurvivalSize",
     "Weibull",
     "accrued",
+    "accrued_by",
     "analysed",
     "ancova",
     "batch",
@@ -190,17 +192,17 @@ def analysed(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.b
     return _file(endpoint).analysed(endpoint, protocol, data)
 
 
-def seen(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who was seen where the endpoint is known: has its measure, or a score at its visit; shape (patients,)."""
+def seen(endpoint: Any, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who was seen where the endpoint is known: has its measure, or a score at its visit; shape (..., patients)."""
     own = getattr(_file(endpoint), "seen", None)
     if own is not None:
         return own(endpoint, protocol, data)
     name = getattr(endpoint, "measure", "")
     if name:
-        return np.asarray(~np.isnan(data.measure(name).value))
+        return np.asarray(~np.isnan(data.measure(name).value) & (data.arm >= 0))
     if protocol.outcome is None:
-        return analysed(endpoint, protocol, data)
-    return np.asarray(~np.isnan(data.at(protocol.visit_of(endpoint))))
+        return _file(endpoint).analysed(endpoint, protocol, data)
+    return np.asarray(~np.isnan(data.at(protocol.visit_of(endpoint))) & (data.arm >= 0))
 
 
 def describe(endpoint: Any, protocol: Protocol) -> Description:
@@ -213,22 +215,45 @@ def needs_follow_up(endpoint: Any) -> bool:
     return getattr(_file(endpoint), "NEEDS_FOLLOW_UP", False) and endpoint.role != "primary"
 
 
-def reached(endpoint: Any, protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
+def reached(endpoint: Any, protocol: Protocol, data: Any) -> NDArray[np.float64]:
     """Days of the trial on which what the looks count came about: patients at the endpoint's visit, seen or not, or
-    events; infinite where it did not, shape (patients,).
+    events; infinite where it did not.
+
+    Parameters
+    ----------
+    data
+        One trial, or many with an axis of trials before that of the patients and arm -1 where there is none.
+
+    Returns
+    -------
+    Shape (..., patients).
     """
     own = getattr(_file(endpoint), "reached", None)
     if own is not None:
         return own(endpoint, protocol, data)
-    return data.reached[:, data.visit_names.index(protocol.visit_of(endpoint))]
+    return visit_reached(data, protocol.visit_of(endpoint))
 
 
-def accrued(endpoint: Any, protocol: Protocol, data: TrialData) -> int:
-    """How much of what the looks count is in the data: patients who have reached the visit, or events."""
+@overload
+def accrued(endpoint: Any, protocol: Protocol, data: TrialData) -> int: ...
+@overload
+def accrued(endpoint: Any, protocol: Protocol, data: TrialBatch) -> NDArray[np.intp]: ...
+def accrued(endpoint: Any, protocol: Protocol, data: TrialData | TrialBatch) -> int | NDArray[np.intp]:
+    """How much of what the looks count is in the data: patients who have reached the visit, or events; of many trials
+    an array (trials,).
+    """
     own = getattr(_file(endpoint), "accrued", None)
     if own is not None:
         return own(endpoint, protocol, data)
-    return int(data.is_due(protocol.visit_of(endpoint)).sum())
+    return patients_due(data, protocol.visit_of(endpoint))
+
+
+def accrued_by(endpoint: Any, protocol: Protocol, data: Any, days: NDArray[np.float64] | float) -> NDArray[np.intp]:
+    """How much of what the looks count has come about by a day of the trial in all that would happen in it; shape
+    (trials,) of many trials and as many days.
+    """
+    by = np.asarray(days, dtype=float)[..., None]
+    return np.asarray(np.count_nonzero(reached(endpoint, protocol, data) <= by, axis=-1), dtype=np.intp)
 
 
 def plan(endpoint: Any, protocol: Protocol, law: Law) -> EndpointPlan:

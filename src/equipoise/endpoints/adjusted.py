@@ -10,7 +10,7 @@ import numpy as np
 from ..wording import clean, listed
 from .batch import BatchEstimates
 from .covariates import covariate_columns, of_same_levels
-from .some_trials import fill_singly, some_of
+from .some_trials import fill_singly, with_covariates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,10 @@ def adjusted_batch(
     odd = odd if refused is None else odd | refused
     for group in groups:
         rows = group[~odd[group]]
-        names, values = model_columns(protocol, some_of(trials, rows), covariates, outcome[rows])
+        if len(rows) == len(trials):
+            names, values = model_columns(protocol, trials, covariates, outcome)
+        else:
+            names, values = model_columns(protocol, with_covariates(trials, rows, covariates), covariates, outcome[rows])
         part = fit(rows, names, values)
         found[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom
         failures |= {int(rows[at]): reason for at, reason in part.failures.items()}

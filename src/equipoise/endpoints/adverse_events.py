@@ -13,7 +13,7 @@ from ..estimate import Estimate, Interval
 from ..wording import counted, percent, visit_text
 from .against_control import compared_arms
 from .batch import BatchEstimates
-from .binary.comparisons import SCALES, compare_tables, compared
+from .binary.comparisons import SCALES, compared
 from .binary.proportions import newcombe_limits
 from .planning.law import EndpointPlan, Law
 from .results import Comparison, Description
@@ -36,13 +36,13 @@ __all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan
 NEEDS_FOLLOW_UP = True
 
 
-def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who is counted: those whose visit was due; shape (patients,)."""
-    return data.is_due(protocol.visit_of(endpoint))
+def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who is counted: those whose visit was due; shape (..., patients)."""
+    return np.asarray(data.is_due(protocol.visit_of(endpoint)) & (data.arm >= 0))
 
 
-def seen(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who was observed for events: those whose visit was due; shape (patients,)."""
+def seen(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who was observed for events: those whose visit was due; shape (..., patients)."""
     return analysed(endpoint, protocol, data)
 
 
@@ -104,10 +104,14 @@ def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData
 
 def batch(endpoint: AdverseEventsEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """What `primary` gives, of many trials."""
-    found = compare_tables(*_tables(endpoint, protocol, trials), "score")
-    refused = {at: str(why) for at, why in _refused(endpoint, trials).items()}
-    failures = dict(sorted((found.failures | refused).items()))
-    return BatchEstimates.of(found.effect, found.standard_error, found.degrees_of_freedom, failures)
+    from .binary.count_kernels import count_events
+
+    counts = np.zeros((len(trials), 4), dtype=np.int64)
+    first = trials.first_event(ADVERSE_EVENT, endpoint.term)
+    count_events(first, trials.is_due(protocol.visit_of(endpoint)), trials.arm, counts)
+    effect, error, reasons = compared(tuple(counts.T.astype(float)), "score")
+    failures = {at: str(why) for at, why in (reasons | _refused(endpoint, trials)).items()}
+    return BatchEstimates.of(effect, error, failures=dict(sorted(failures.items())))
 
 
 def _rows(

@@ -41,13 +41,13 @@ def _guess(data: TrialData | TrialBatch, name: str) -> Array:
     return np.where(data.arm < 0, np.nan, data.measure(name).value)
 
 
-def analysed(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who enters the analysis: patients of whom a guess was recorded; shape (patients,)."""
+def analysed(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who enters the analysis: patients of whom a guess was recorded; shape (..., patients)."""
     return np.any([~np.isnan(_guess(data, name)) for name in endpoint.guesses], axis=0)
 
 
-def seen(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who was asked and answered; shape (patients,)."""
+def seen(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who was asked and answered; shape (..., patients)."""
     return analysed(endpoint, protocol, data)
 
 

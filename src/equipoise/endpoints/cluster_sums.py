@@ -42,10 +42,17 @@ def sums_differ(protocol: Protocol, data: TrialData | TrialBatch, visit: str) ->
     whole = sorted(items) == list(range(1, protocol.scale.items + 1))
     if not whole or any(name not in data.subscales for name in protocol.scale.subscales):
         return np.zeros(total.shape, dtype=bool)
-    parts = cluster_scores(data, tuple(protocol.scale.subscales), visit)
-    gap = np.abs(parts.sum(axis=-1) - total)
+    gap = -total
+    for name in protocol.scale.subscales:
+        gap += data.subscale(name, visit)
+    gap = np.abs(gap, out=gap)
+    wrong = np.asarray(gap > 0)
+    if not wrong.any():
+        return wrong
+    parts, total, gap = cluster_scores(data, tuple(protocol.scale.subscales), visit)[wrong], total[wrong], gap[wrong]
     points = (parts % 1 == 0).all(axis=-1) & (total % 1 == 0)
-    return np.asarray(gap > np.where(points, 0.0, _ROUNDING * np.maximum(np.abs(total), 1.0)))
+    wrong[wrong] = gap > np.where(points, 0.0, _ROUNDING * np.maximum(np.abs(total), 1.0))
+    return wrong
 
 
 def check_sums(protocol: Protocol, data: TrialData, visits: tuple[str, ...]) -> None:

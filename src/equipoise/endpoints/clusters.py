@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,14 +14,14 @@ from .adjusted import model_columns
 from .batch import BatchEstimates
 from .cluster_result import ClusterEffect, ClustersResult, correlations_table, effects_table
 from .cluster_sums import check_sums, cluster_scores, clusters_of, sums_differ
-from .covariates import covariate_columns, of_same_levels
+from .covariates import covariate_columns, is_one_column, of_same_levels, plain_columns
 from .planning.cluster_law import cluster_plan
 from .planning.law import EndpointPlan, Law
 from .regression.related_outcomes import RelatedOutcomes, fit_related_outcomes, pooled_deviations
 from .regression.related_outcomes_batch import combined_batch
 from .results import Cell, Column, Comparison, Description, ResultTable
 from .score_model import FREEDOM_NAMES
-from .some_trials import fill_singly, some_of
+from .some_trials import fill_singly, with_covariates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,28 +117,39 @@ def batch(endpoint: ClustersEndpoint, protocol: Protocol, trials: TrialBatch) ->
     found, analysis = np.full((3, len(trials)), np.nan), protocol.analysis
     names, first = clusters_of(endpoint, protocol), protocol.visit_names[0]
     adjusted, change = "baseline" in analysis.covariates, analysis.outcome == "change"
-    scores = cluster_scores(trials, names, endpoint.visit)
     if _fits_together(protocol):
-        before = cluster_scores(trials, names, first) if adjusted or change else scores
-        outcomes = scores - before if change else scores
-        visits = (first, endpoint.visit) if adjusted or change else (endpoint.visit,)
+        scores = cluster_scores(trials, names, endpoint.visit)
+        before = cluster_scores(trials, names, first) if adjusted or change else None
+        visits = (endpoint.visit,) if before is None else (first, endpoint.visit)
         wrong = np.logical_or.reduce([sums_differ(protocol, trials, visit).any(axis=1) for visit in visits])
-        recorded = np.where(np.isnan(scores).all(axis=2) | (trials.arm < 0), np.nan, 0.0)
+        own = before if adjusted and before is not None else np.empty((*trials.arm.shape, 0))
         others = [name for name in analysis.covariates if name != "baseline"]
-        for rows in of_same_levels(protocol, trials, others, ~np.isnan(recorded))[0]:
-            part = some_of(trials, rows)
-            _, columns = model_columns(protocol, part, others, recorded[rows])
+        for rows, columns in _columns_of(protocol, trials, others, scores):
             found[:, rows] = combined_batch(
-                outcomes[rows],
-                part.arm,
-                before[rows] if adjusted else np.empty((*part.arm.shape, 0)),
+                scores[rows],
+                trials.arm[rows],
+                own[rows],
                 columns,
                 len(trials.arm_names),
                 analysis.degrees_of_freedom,  # type: ignore[arg-type]
+                before[rows] if change and before is not None else None,
             )
         found[:, wrong] = np.nan
     failures = fill_singly(found, np.isnan(found[0]), trials, lambda data: primary(endpoint, protocol, data)[0])
     return BatchEstimates.of(found[0], found[1], found[2], failures)
+
+
+def _columns_of(
+    protocol: Protocol, trials: TrialBatch, names: list[str], scores: NDArray[np.float64]
+) -> Iterator[tuple[Any, NDArray[np.float64]]]:
+    """Trials whose covariates in common make the same columns, and these, shape (trials, patients, columns)."""
+    if all(is_one_column(protocol, name) for name in names):
+        yield slice(None), plain_columns(protocol, trials, names)[1]
+        return
+    recorded = np.where(np.isnan(scores).all(axis=2) | (trials.arm < 0), np.nan, 0.0)
+    for rows in of_same_levels(protocol, trials, names, ~np.isnan(recorded))[0]:
+        part = with_covariates(trials, rows, names)
+        yield rows, model_columns(protocol, part, names, recorded[rows])[1]
 
 
 def _fits_together(protocol: Protocol) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..protocol.parts import Covariate
     from ..trial_batch import TrialBatch
 
-__all__ = ["covariate_columns", "of_same_levels"]
+__all__ = ["covariate_columns", "is_one_column", "of_same_levels", "plain_columns"]
 
 
 def _covariate(protocol: Protocol, data: TrialData | TrialBatch, name: str) -> Covariate:
@@ -68,6 +68,30 @@ def covariate_columns(
         else np.empty((*values.shape, 0))
     )
     return [f"{name}{level}" for level in levels[1:]], columns, np.full(columns.shape[-1], 1 / max(len(levels), 1))
+
+
+def is_one_column(protocol: Protocol, name: str) -> bool:
+    """Whether a covariate of the protocol is a column as it stands, whoever enters the analysis."""
+    if name == "baseline":
+        return True
+    return next(item for item in protocol.covariates if item.name == name).kind == "continuous"
+
+
+def plain_columns(
+    protocol: Protocol, trials: TrialBatch, names: Sequence[str]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Covariates that `is_one_column`, NaN where missing, shape (trials, patients, covariates); of baseline alone it is
+    a view of the scores.
+
+    Raises
+    ------
+    InputError
+        For a covariate the trials lack.
+    """
+    columns = [covariate_columns(protocol, trials, name)[1] for name in names]
+    if not columns:
+        return [], np.empty((*trials.arm.shape, 0))
+    return list(names), columns[0] if len(columns) == 1 else np.concatenate(columns, axis=2)
 
 
 def _strange(spec: Covariate, values: NDArray[np.str_]) -> NDArray[np.bool_]:

@@ -140,14 +140,14 @@ def batch(endpoint: HierarchicalEndpoint, protocol: Protocol, trials: TrialBatch
     return BatchEstimates.of(found[0], found[1], found[2], failures)
 
 
-def analysed(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
+def analysed(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
     """Who is compared: those due at the endpoint's visit with a component recorded, and the stratum known."""
     values, _, _ = _columns(endpoint, protocol, data)
     return _members(endpoint, protocol, data, values, stratum_codes(protocol, data, endpoint.strata))
 
 
-def seen(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
-    """Who was seen: those who are compared; shape (patients,)."""
+def seen(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
+    """Who was seen: those who are compared; shape (..., patients)."""
     return analysed(endpoint, protocol, data)
 
 

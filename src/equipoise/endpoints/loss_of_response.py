@@ -8,11 +8,11 @@ those who would respond to the experimental arm (`durations.principal_stratum`).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import LOSS_OF_RESPONSE
+from ..data import LOSS_OF_RESPONSE, TrialData
 from ..errors import InputError, NotEstimable
 from ..estimate import Estimate, Interval
 from ..wording import arm_text, counted, days, visit_text
@@ -32,11 +32,11 @@ from .response import analysed as in_denominator
 from .response import responded
 from .results import Description, Durability
 from .survival.kaplan_meier import KaplanMeier, kaplan_meier
+from .visits_reached import patients_due, visit_reached
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..data import TrialData
     from ..protocol import LossOfResponseEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
@@ -252,15 +252,26 @@ def _estimands(endpoint: LossOfResponseEndpoint, protocol: Protocol, horizon: fl
     return found if endpoint.covariates else found[:-1]
 
 
-def reached(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
-    """Days of the trial on which the days after the response visit were over for each patient, shape (patients,)."""
-    visit = data.visit_names.index(protocol.visit_of(endpoint))
-    return data.reached[:, visit] + (endpoint.within or 0.0)
+def reached(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: Any) -> NDArray[np.float64]:
+    """Days of the trial on which the days after the response visit were over for each patient, (..., patients)."""
+    return visit_reached(data, protocol.visit_of(endpoint)) + (endpoint.within or 0.0)
 
 
-def accrued(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> int:
-    """Patients whose response visit, and the days after it within which response is counted, are over."""
-    return int((reached(endpoint, protocol, data) <= data.cut).sum()) if data.has_dates else len(data)
+def accrued(
+    endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData | TrialBatch
+) -> int | NDArray[np.intp]:
+    """Patients whose response visit, and the days after it within which response is counted, are over.
+
+    Raises
+    ------
+    InputError
+        Of many trials with such days: a batch does not hold the day of the look, see `endpoints.accrued_by`.
+    """
+    if isinstance(data, TrialData):
+        return int((reached(endpoint, protocol, data) <= data.cut).sum()) if data.has_dates else len(data)
+    if endpoint.within:
+        raise InputError("data", "many trials at a look", "all that would happen in them, with the day (accrued_by)")
+    return patients_due(data, protocol.visit_of(endpoint))
 
 
 def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:

@@ -14,12 +14,14 @@ from ..estimate import Better, Estimate, Interval
 from ..wording import arm_label, clean, measure_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
+from .covariates import is_one_column, plain_columns
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .present_arms import by_present_arms, present_arms
 from .rank_comparison import rank_description, rank_estimate, rank_result
 from .regression.ancova import AncovaFit, ancova
-from .regression.ancova_batch import ancova_batch
-from .regression.t_test import compare_means, estimate_of, means_by_arm
+from .regression.ancova_batch import ancova_of
+from .regression.t_test import compare_means, estimate_of, means_by_arm, moments_by_arm
+from .regression.trials import Trials
 from .results import ArmMean, Column, Comparison, Description, EndpointResult, MeanResult, ResultTable
 
 if TYPE_CHECKING:
@@ -96,19 +98,27 @@ def primary(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> tupl
 
 def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """`primary` of many trials."""
-    outcome = np.where(trials.arm >= 0, _outcome(endpoint, protocol, trials), np.nan)
     if endpoint.method == "wilcoxon":
         from .ranks.win_probability import win_probability_batch
 
+        outcome = np.where(trials.arm >= 0, _outcome(endpoint, protocol, trials), np.nan)
         arm = np.where(trials.arm <= 1, trials.arm, -1)
         return win_probability_batch(outcome, arm, better=_better(endpoint, protocol)).estimates()
+    change = not endpoint.measure and protocol.analysis.outcome == "change"
+    score = trials.measure(endpoint.measure).value if endpoint.measure else trials.at(endpoint.visit)
+    before = trials.baseline if change else None
     if endpoint.method != "ancova":
-        found = means_by_arm(outcome, trials.arm, 2)
+        found = moments_by_arm(score, trials.arm, 2, before)
         return compare_means(found.patients, found.mean, found.standard_deviation, method=endpoint.method)
+    covariates = _covariates(endpoint, protocol)
+    if len(trials.arm_names) == 2 and all(is_one_column(protocol, name) for name in covariates):
+        names, values = plain_columns(protocol, trials, covariates)
+        return ancova_of(Trials(score, trials.arm, values, tuple(names), 2), before)
+    outcome = np.where(trials.arm >= 0, score if before is None else score - before, np.nan)
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
         def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
-            return ancova_batch(outcome[rows[some]], arm, values[some], names=names, arms=arms)
+            return ancova_of(Trials(outcome[rows[some]], arm, values[some], tuple(names), arms))
 
         kept = ~np.isnan(outcome[rows]) & ~np.isnan(values).any(axis=2)
         return by_present_arms(trials.arm[rows], kept, len(trials.arm_names), model)
@@ -116,7 +126,7 @@ def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> Bat
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
 
-    return adjusted_batch(protocol, trials, _covariates(endpoint, protocol), outcome, fit, single)
+    return adjusted_batch(protocol, trials, covariates, outcome, fit, single)
 
 
 def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:

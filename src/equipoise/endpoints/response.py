@@ -18,6 +18,7 @@ from .binary.response_tables import response_tables
 from .binary.response_words import describe
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .present_arms import by_present_arms
+from .response_counts import response_counts
 from .response_model import (
     EFFECTS,
     ResponseModel,
@@ -30,7 +31,7 @@ from .response_model import (
 )
 from .results import Comparison, ResponseResult
 from .some_trials import fill_singly
-from .strata import stratum_codes, with_unknown_levels
+from .strata import with_unknown_levels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,8 +60,8 @@ def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) ->
     def single(data: TrialData) -> Estimate:
         return primary(endpoint, protocol, data)[0]
 
-    values = response_values(endpoint, protocol, trials)
     if endpoint.covariates:
+        values = response_values(endpoint, protocol, trials)
 
         def fit(rows: NDArray[np.intp], names: list[str], columns: NDArray[np.float64]) -> BatchEstimates:
             own, arm = values[rows], trials.arm[rows]
@@ -79,7 +80,7 @@ def batch(endpoint: ResponseEndpoint, protocol: Protocol, trials: TrialBatch) ->
     if endpoint.missing == "multiple-imputation":
         failures = fill_singly(found, np.ones(len(trials), dtype=bool), trials, single)
         return BatchEstimates.of(found[0], found[1], found[2], failures)
-    tables = count_tables(values, trials.arm, (1, 0), stratum_codes(protocol, trials, endpoint.strata))
+    tables = response_counts(endpoint, protocol, trials)
     names = trials.arm_names[1], trials.arm_names[0]
     effect, error, reasons = compare_counts(endpoint, protocol, tables, names, EFFECTS[endpoint.effect][0])
     found[0], found[1], found[2] = effect, error, np.inf

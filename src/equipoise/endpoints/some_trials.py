@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..estimate import Estimate
 
-__all__ = ["fill_singly", "one_trial_of", "some_of"]
+__all__ = ["fill_singly", "one_trial_of", "some_of", "with_covariates"]
 
 # A day on which visits had been reached, and one that is no later than any other: a batch says only whether, not when.
 _REACHED, _CUT = 0.0, 1e9
@@ -44,6 +44,21 @@ def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
         subscales={name: values[rows] for name, values in trials.subscales.items()},
         first_events={key: values[rows] for key, values in trials.first_events.items()},
     )
+
+
+def with_covariates(trials: TrialBatch, rows: NDArray[np.intp], names: Sequence[str]) -> TrialBatch:
+    """The trials of these numbers, in that order, with nothing but arms, baseline scores and these covariates."""
+    held = replace(
+        trials,
+        scores=trials.scores[:, :, :1],
+        due=trials.due[:, :, :1],
+        assessed=trials.assessed[:, :, :1],
+        covariates={name: trials.covariates[name] for name in names if name in trials.covariates},
+        measures={},
+        subscales={},
+        first_events={},
+    )
+    return some_of(held, rows)
 
 
 def one_trial_of(trials: TrialBatch, at: int) -> TrialData:

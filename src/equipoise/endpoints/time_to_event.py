@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from .against_control import against_control, compared_arms
 from .batch import BatchEstimates
 from .planning.law import EndpointPlan, Law
 from .results import Description
+from .some_trials import some_of
 from .strata import stratum_codes, with_unknown_levels
+from .survival.by_days import hazard_ratio_by_days, log_rank_by_days, restricted_mean_by_days
 from .survival.cox_batch import cox_trials
 from .survival.cox_two_arms import hazard_ratio_trials
 from .survival.curves import restricted_mean_trials
@@ -23,6 +25,7 @@ from .survival.log_rank import log_rank_trials
 from .survival.planned import ArmCourse, expected_hazard_ratio, followed_days
 from .survival.result import ArmSurvival, TimeToEventResult
 from .survival.tables import ComparedTimes, analyses_table, arms_table, probabilities_table
+from .visits_reached import counted_of, patients_due, visit_reached
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +135,32 @@ def primary(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData) 
 
 def batch(endpoint: TimeToEventEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
     """`primary` of many trials."""
+    if _covariates(endpoint):
+        return _by_order(endpoint, protocol, trials)
+    time, event = _times(endpoint, trials)
+    strata = stratum_codes(protocol, trials, endpoint.strata)
+    if endpoint.test == "log-rank":
+        found, left = log_rank_by_days(time, event, trials.arm, strata)
+    elif _by_means(endpoint):
+        # A patient whose stratum is not known is left out, whether or not strata matter to the test.
+        arm = trials.arm if strata is None else np.where(strata < 0, -1, trials.arm)
+        found, left = restricted_mean_by_days(time, event, arm, _horizon(endpoint))
+    else:
+        found, left = hazard_ratio_by_days(time, event, trials.arm, strata)
+    left |= with_unknown_levels(protocol, trials, endpoint.strata)
+    rows = np.flatnonzero(left)
+    if not rows.size:
+        return found
+    part = _by_order(endpoint, protocol, some_of(trials, rows))
+    whole = np.stack([found.effect, found.standard_error, found.degrees_of_freedom])
+    whole[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom
+    failures = {at: why for at, why in found.failures.items() if not left[at]}
+    failures |= {int(rows[at]): why for at, why in part.failures.items()}
+    return BatchEstimates.of(whole[0], whole[1], whole[2], dict(sorted(failures.items())))
+
+
+def _by_order(endpoint: TimeToEventEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
+    """`batch` by sorted times, of trials that hold anything."""
     time, event, strata = _outcome(endpoint, protocol, trials)
     pair = against_control(trials.arm)
     time = np.where(pair < 0, np.nan, time)
@@ -157,22 +186,27 @@ def analysed(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData)
     return np.asarray(~np.isnan(np.column_stack([time, values])).any(axis=1))
 
 
-def reached(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
+def reached(endpoint: TimeToEventEndpoint, protocol: Protocol, data: Any) -> NDArray[np.float64]:
     """Days of the trial of the events in the two arms compared, infinite where none was seen; of restricted means, days
-    on which the visit was reached; shape (patients,).
+    on which the visit was reached; shape (..., patients).
     """
     if _by_means(endpoint):
-        return data.reached[:, data.visit_names.index(protocol.visit_of(endpoint))]
-    time, event = _times(endpoint, data)
-    return np.where(event & (data.arm <= 1) & ~np.isnan(time), data.randomised + time, np.inf)
+        return visit_reached(data, protocol.visit_of(endpoint))
+    time, _ = _times(endpoint, data)
+    return np.where(_counted_events(endpoint, data), data.randomised + time, np.inf)
 
 
-def accrued(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData) -> int:
+def accrued(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> int | NDArray[np.intp]:
     """Events in the two arms compared; of restricted means, patients who have reached the visit."""
     if _by_means(endpoint):
-        return int(data.is_due(protocol.visit_of(endpoint)).sum())
+        return patients_due(data, protocol.visit_of(endpoint))
+    return counted_of(_counted_events(endpoint, data))
+
+
+def _counted_events(endpoint: TimeToEventEndpoint, data: Any) -> NDArray[np.bool_]:
+    """Whose event in the two arms compared was seen, shape (..., patients)."""
     time, event = _times(endpoint, data)
-    return int((event & (data.arm <= 1) & ~np.isnan(time)).sum())
+    return np.asarray(event & (data.arm <= 1) & (data.arm >= 0) & ~np.isnan(time))
 
 
 def estimate(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData) -> TimeToEventResult:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from .draw import Trajectories, draw_covariates, draw_entry, draw_trajectories, visit_days
-from .draw_measures import draw_clusters, draw_measure
+from .draw import Laws, draw_covariates, draw_entry, draw_leaving, draw_scores, visit_days
+from .draw_clusters import draw_clusters, draw_subscales
+from .draw_events import draw_events
+from .draw_measures import draw_measure
+from .draws import Draws
+from .exposure import exposure_shift
+from .items import ItemLaw, draw_items
 from .scores import ScoreDistribution
+from .side_effects import side_effects
 from .truth import ArmTruth, Truth
 
 __all__ = [
     "ArmTruth",
+    "Draws",
+    "ItemLaw",
+    "Laws",
     "ScoreDistribution",
-    "Trajectories",
     "Truth",
     "draw_clusters",
     "draw_covariates",
     "draw_entry",
+    "draw_events",
+    "draw_items",
+    "draw_leaving",
     "draw_measure",
-    "draw_trajectories",
+    "draw_scores",
+    "draw_subscales",
+    "exposure_shift",
+    "side_effects",
     "visit_days",
 ]

@@ -1,4 +1,4 @@
-"""Drawing virtual patients: entry, covariates, trajectories, dropout, loss of response, adverse events."""
+"""Drawing virtual patients of many trials: entry, covariates, visits, trajectories, dropout."""
 
 from __future__ import annotations
 
@@ -13,39 +13,53 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..protocol.parts import Covariate, Visit
-    from .truth import Truth
+    from .draws import Draws
+    from .scores import ScoreDistribution
 
-__all__ = ["Trajectories", "draw_covariates", "draw_entry", "draw_trajectories", "visit_days"]
+__all__ = ["Laws", "draw_covariates", "draw_entry", "draw_leaving", "draw_scores", "visit_days"]
 
 DAYS_PER_MONTH = 365.25 / 12
 
 
-@dataclass(frozen=True, slots=True)
-class Trajectories:
-    """Scores over the visits and where each patient left.
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Laws of the scores side by side, as kernels read them.
 
     Attributes
     ----------
-    scores
-        As they would be seen without dropout, shape (patients, visits).
-    left_after
-        Column of the last visit attended, shape (patients,).
+    thresholds
+        Latent values at which a score rises by a point, shape (laws, visits, points of the scale).
+    cholesky
+        Of the latent correlation, shape (visits, visits).
+    minimum
+        Of the scale.
     """
 
-    scores: NDArray[np.float64]
-    left_after: NDArray[np.intp]
+    thresholds: NDArray[np.float64]
+    cholesky: NDArray[np.float64]
+    minimum: float
+
+    @classmethod
+    def of(cls, laws: Sequence[Sequence[ScoreDistribution]], cholesky: NDArray[np.float64]) -> Laws:
+        """Of sets of distributions at the visits, all of one scale."""
+        thresholds = np.array([[part.thresholds for part in scores] for scores in laws])
+        return cls(thresholds, cholesky, laws[0][0].minimum)
 
 
-def draw_entry(generator: np.random.Generator, patients: int, patients_per_month: float) -> NDArray[np.float64]:
-    """Whole days of entry of a Poisson process, the first patient on day 0, not falling, shape (patients,)."""
-    gaps = generator.exponential(DAYS_PER_MONTH / patients_per_month, patients - 1)
-    return np.floor(np.concatenate([[0.0], np.cumsum(gaps)]))
+def draw_entry(draws: Draws, patients: int, patients_per_month: float) -> NDArray[np.float64]:
+    """Whole days of entry of a Poisson process, the first patient on day 0, not falling, shape (trials, patients)."""
+    gaps = draws.exponential("entry", patients)
+    gaps[:, 0] = 0.0
+    np.cumsum(gaps, axis=1, out=gaps)
+    gaps *= DAYS_PER_MONTH / patients_per_month
+    return np.floor(gaps, out=gaps)
 
 
 def draw_covariates(
-    generator: np.random.Generator, patients: int, covariates: Sequence[Covariate]
+    draws: Draws, patients: int, covariates: Sequence[Covariate]
 ) -> dict[str, NDArray[np.float64] | NDArray[np.str_]]:
-    """Baseline covariates, independent of each other; those without a distribution are left out.
+    """Baseline covariates, independent of each other, shape (trials, patients); those without a distribution are left
+    out.
 
     Continuous ones are normal, truncated to their range by its quantile transform and rounded to one decimal place.
     """
@@ -53,11 +67,13 @@ def draw_covariates(
 
     drawn: dict[str, NDArray[np.float64] | NDArray[np.str_]] = {}
     for covariate in covariates:
-        uniform = generator.random(patients)
+        purpose = f"covariate: {covariate.name}"
         if covariate.kind == "categorical" and covariate.shares:
+            uniform = draws.uniform(purpose, patients)
             chosen = np.searchsorted(np.cumsum(covariate.shares)[:-1], uniform, side="right")
             drawn[covariate.name] = np.array(covariate.levels)[chosen]
         elif covariate.kind == "continuous" and covariate.mean is not None and covariate.sd is not None:
+            uniform = draws.uniform(purpose, patients)
             ends = [
                 end if bound is None else float(ndtr((bound - covariate.mean) / covariate.sd))
                 for bound, end in ((covariate.minimum, 0.0), (covariate.maximum, 1.0))
@@ -67,33 +83,74 @@ def draw_covariates(
     return drawn
 
 
-def visit_days(generator: np.random.Generator, patients: int, visits: Sequence[Visit]) -> NDArray[np.float64]:
-    """Days after entry on which each visit takes place, uniform on the whole days of its window, shape (patients,
-    visits).
+def visit_days(draws: Draws, patients: int, visits: Sequence[Visit]) -> NDArray[np.float64]:
+    """Days after entry on which each visit takes place, uniform on the whole days of its window, shape (trials,
+    patients, visits); shape (1, 1, visits) where no visit has a window.
     """
+    planned = np.array([visit.day for visit in visits])
     before = np.array([np.floor(visit.window[0]) for visit in visits])
     after = np.array([np.floor(visit.window[1]) for visit in visits])
-    shift = np.floor(generator.random((patients, len(visits))) * (before + after + 1)) - before
-    return np.array([visit.day for visit in visits]) + shift
+    if not (before + after).any():
+        return planned[None, None]
+    days = draws.uniform("visit days", patients, len(visits))
+    days *= before + after + 1
+    np.floor(days, out=days)
+    days += planned - before
+    return days
 
 
-def draw_trajectories(generator: np.random.Generator, arm: NDArray[np.intp], truth: Truth) -> Trajectories:
-    """Correlated scores inside the scale, and dropout that depends on the last seen score (missing at random).
+def draw_scores(
+    draws: Draws, law: NDArray[np.intp], laws: Laws, shift: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Correlated scores inside the scale as they would be seen without dropout, shape (trials, patients, visits).
 
-    A trial without a rating scale has scores that are all NaN, and dropout that depends on nothing.
+    Parameters
+    ----------
+    law
+        Which of the laws each patient follows, shape (trials, patients).
+    shift
+        Points to add at each visit, shape (trials, patients, visits), or None. A part of a point is added as a whole
+        one with that probability, so that means move by the shift; scores are kept inside the scale.
     """
-    visits = len(truth.arms[0].leaving) + 1
-    normal = generator.standard_normal((len(arm), visits))
-    uniform = generator.random((len(arm), visits - 1))
-    scores = np.full_like(normal, np.nan)
-    left_after = np.full(len(arm), visits - 1)
-    for at, law in enumerate(truth.arms):
-        members = np.flatnonzero(arm == at)
-        latent = normal[members] @ law.cholesky.T
-        for visit, distribution in enumerate(law.scores):
-            scores[members, visit] = distribution.at(latent[:, visit])
-        known = np.nan_to_num(scores[members, :-1])
-        log_odds = law.dropout_intercepts + law.dropout_log_odds_per_point * known
-        leaves = uniform[members] < 1 / (1 + np.exp(np.minimum(-log_odds, 700.0)))
-        left_after[members] = np.where(leaves.any(axis=1), leaves.argmax(axis=1), visits - 1)
-    return Trajectories(scores, left_after)
+    from .score_kernels import scores_of
+
+    patients, visits = law.shape[1], laws.thresholds.shape[1]
+    scores = draws.normal("scores", patients, visits)
+    scores_of(scores, law, laws.cholesky, laws.thresholds, laws.minimum)
+    if shift is not None:
+        scores += np.floor(shift + draws.uniform("part of a point", patients, visits))
+        np.clip(scores, laws.minimum, laws.minimum + laws.thresholds.shape[2], out=scores)
+    return scores
+
+
+def draw_leaving(
+    draws: Draws,
+    arm: NDArray[np.intp],
+    scores: NDArray[np.float64],
+    intercepts: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    unseen_slopes: NDArray[np.float64],
+) -> NDArray[np.intp]:
+    """Column of the last visit that each patient attends, shape (trials, patients).
+
+    The log odds of leaving between a visit and the next are linear in the score at the one and, where data are missing
+    not at random, in the score at the next (Diggle & Kenward 1994, Appl Stat 43:49).
+
+    Parameters
+    ----------
+    scores
+        NaN in a trial without a rating scale, shape (trials, patients, visits).
+    intercepts
+        Log odds of leaving at scores of 0, shape (arms, visits - 1); minus infinity where nobody leaves.
+    slopes, unseen_slopes
+        Change of the log odds per point of the last score and of the next, shape (arms,).
+    """
+    from .score_kernels import last_visits
+
+    patients, visits = scores.shape[1], scores.shape[2]
+    if np.isneginf(intercepts).all():
+        return np.full(arm.shape, visits - 1)
+    last = np.empty(arm.shape, dtype=np.intp)
+    uniform = draws.uniform("leaving", patients, visits - 1)
+    last_visits(uniform, arm, scores, intercepts, slopes, unseen_slopes, last)
+    return last

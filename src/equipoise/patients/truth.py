@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .draw import Laws
+from .lifelike import Lifelike
 from .scores import ScoreDistribution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..protocol import MeasureTruth, Protocol
+    from ..protocol import MeasureTruth, Protocol, Scenario
 
 __all__ = ["ArmTruth", "Truth"]
 
@@ -128,9 +130,37 @@ class ArmTruth:
 
 @dataclass(frozen=True)
 class Truth:
-    """A scenario of a protocol as laws to draw from and to plan by; arms in the order of `Protocol.arm_names`."""
+    """A scenario of a protocol as laws to draw from and to plan by; arms in the order of `Protocol.arm_names`.
+
+    Attributes
+    ----------
+    scenario
+        As the protocol has it.
+    lifelike
+        What makes patients more lifelike than their arms' laws.
+    """
 
     arms: tuple[ArmTruth, ...]
+    scenario: Scenario
+    lifelike: Lifelike
+
+    @cached_property
+    def laws(self) -> Laws:
+        """Laws of the scores as kernels read them: of the arms, then of the parts of mixtures."""
+        scores = [arm.scores for arm in self.arms]
+        return Laws.of([*scores, *self.lifelike.further], self.arms[0].cholesky)
+
+    @cached_property
+    def leaving(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Log odds of leaving after each visit at scores of 0, shape (arms, visits - 1), and their change per point of
+        the last score and of the next, shape (arms,).
+        """
+        law = self.lifelike.leaving
+        if law is not None:
+            return law.intercepts, law.slopes, law.unseen_slopes
+        intercepts = np.array([arm.dropout_intercepts for arm in self.arms])
+        slopes = np.array([arm.dropout_log_odds_per_point for arm in self.arms])
+        return intercepts, slopes, np.zeros(len(slopes))
 
     @classmethod
     def of(cls, protocol: Protocol, scenario: str) -> Truth:
@@ -161,4 +191,4 @@ class Truth:
                     truth.measures,
                 )
             )
-        return cls(tuple(arms))
+        return cls(tuple(arms), chosen, Lifelike.of(protocol, chosen, arms))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .endpoint_checks import ENDPOINT_CHECKS
+from .items import ITEM_CHECKS
+from .lifelike_checks import LIFELIKE_CHECKS
 from .raw import Finding, Place, Raw, is_number, keys_are, numbers, references, repeated, unknown
 from .scales import scales
 from .truth_checks import TRUTH_CHECKS
@@ -329,4 +331,6 @@ _CHECKS = (
     _sample_size,
     *ENDPOINT_CHECKS,
     *TRUTH_CHECKS,
+    *LIFELIKE_CHECKS,
+    *ITEM_CHECKS,
 )

@@ -16,7 +16,7 @@ from .endpoints import ENDPOINT_TYPES
 from .protocol import Protocol
 from .raw import Place
 
-__all__ = ["Fault", "ProtocolError", "load", "parse"]
+__all__ = ["Fault", "ProtocolError", "checked", "load", "parse"]
 
 LARGEST = 250_000
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}[\w"'-]""")
@@ -100,19 +100,31 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
     except (RecursionError, ValueError):
         raise unreadable("is not valid TOML: nested too deeply or a number too long") from None
     try:
+        return checked(table, origin, text)
+    except RecursionError:
+        raise unreadable("is nested too deeply; expected the tables that `equipoise schema` describes") from None
+
+
+def checked(table: dict[str, Any], origin: str = "protocol", text: str = "") -> Protocol:
+    """Make a protocol of a table as a file would give it; raises `ProtocolError` with every fault.
+
+    Parameters
+    ----------
+    text
+        The file's, so that faults name its lines; none when empty.
+    """
+    try:
         return Protocol.model_validate(table)
     except ValidationError as error:
-        lines = _Lines(text)
+        lines = _Lines(text) if text else None
         faults = sorted(
             {
-                Fault(_written(line["loc"]), lines.of(line["loc"]), _told(line))
+                Fault(_written(line["loc"]), lines.of(line["loc"]) if lines else None, _told(line))
                 for line in map(_untagged, error.errors())
             },
             key=lambda fault: (fault.line or 0, fault.place, fault.message),
         )
         raise ProtocolError(origin, tuple(faults)) from None
-    except RecursionError:
-        raise unreadable("is nested too deeply; expected the tables that `equipoise schema` describes") from None
 
 
 _WORDS = (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .exposure import check_exposure
 from .raw import Finding, Place, Raw, is_number, keys_are, numbers, repeated, text, unknown
 
 __all__ = ["TRUTH_CHECKS"]
@@ -108,6 +109,7 @@ def _scenarios(raw: Raw) -> Iterator[Finding]:
         place = ("scenarios", name)
         section = raw.section("scenarios", name)
         yield from _correlation((*place, "correlation"), section.get("correlation"), raw.visits)
+        yield from check_exposure((*place, "exposure"), section.get("exposure"), raw)
         arms = section.get("arms")
         if not isinstance(arms, dict):
             continue

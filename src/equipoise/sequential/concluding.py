@@ -15,9 +15,9 @@ from .effects import differing
 from .inference import StoppedTrial
 from .nested import without_futility
 
-__all__ = ["conclude"]
+__all__ = ["MOST", "conclude", "stopped_trial"]
 
-_MOST = 100.0
+MOST = 100.0
 
 
 def _checked(
@@ -39,9 +39,9 @@ def _checked(
     if look < 1 or (look > design.looks and information is None):
         raise InputError("look", look, f"a look from 1 to {design.looks}, or with the information at every look")
     for estimate in given:
-        if not abs(estimate.favourable_z) <= _MOST:
+        if not abs(estimate.favourable_z) <= MOST:
             figures = f"effect {estimate.effect:g} with standard error {estimate.standard_error:g}"
-            raise InputError("estimates", figures, f"an effect within {_MOST:g} standard errors of the null value")
+            raise InputError("estimates", figures, f"an effect within {MOST:g} standard errors of the null value")
     if name := differing(given):
         values = sorted({getattr(estimate, name) for estimate in given})
         raise InputError(f"estimates.{name}", values, "the same at every look")
@@ -60,6 +60,16 @@ def _refuse_crossed(design: GroupSequential, estimates: list[Estimate], boundari
             raise InputError(
                 f"z at look {index + 1}", round(estimate.favourable_z, 4), f"one that continues, not '{decision!s}'"
             )
+
+
+def stopped_trial(design: GroupSequential, boundaries: Boundaries) -> StoppedTrial:
+    """The trial at the last look of its `boundaries` so far, with the looks of the design that were still to come."""
+    fractions, look = boundaries.information.tolist(), boundaries.information.size
+    later = [fraction for fraction in design.information[look:] if not boundaries.complete and fraction > fractions[-1]]
+    if not (boundaries.complete or later) and fractions[-1] < 1:
+        later = [1.0]
+    whole = design.bounds_at([*fractions, *later], True) if later else boundaries
+    return StoppedTrial(whole.region(design.sided, design.binding), look)
 
 
 def conclude(
@@ -123,11 +133,7 @@ def conclude(
         observed.possible(observed.effect - abs(half)), observed.possible(observed.effect + abs(half)), level
     )
 
-    later = [fraction for fraction in design.information[look:] if not final and fraction > fractions[-1]]
-    if not (final or later) and fractions[-1] < 1:
-        later = [1.0]
-    whole = design.bounds_at([*fractions, *later], True) if later else boundaries
-    trial = StoppedTrial(whole.region(design.sided, design.binding), look)
+    trial = stopped_trial(design, boundaries)
 
     p_value = median = interval = adjusted = None
     if decision.stops:

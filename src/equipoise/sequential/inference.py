@@ -62,37 +62,48 @@ class StoppedTrial:
         earliest lowest (Tsiatis, Rosner & Mehta 1984, Biometrics 40:797; Jennison & Turnbull 2000, section 8.4).
         Stops in a wedge that inference respects lie between the two, the earliest in the middle, on either side of 0.
         """
-        scores = np.array([z * math.sqrt(self.information[self.look - 1])])
-        return float(StageWise().upper_tail(self.space, self.look, scores, np.array([drift]))[0])
+        return float(self.tails(np.array([z]), drift)[0])
 
-    def means(self, z: float, probabilities: Sequence[float]) -> Array:
+    def tails(self, z: Array, drift: float = 0.0) -> Array:
+        """`tail` of each z (z,)."""
+        scores = z * math.sqrt(self.information[self.look - 1])
+        return StageWise().upper_tail(self.space, self.look, scores, np.full(scores.shape, drift))
+
+    def means(self, z: npt.ArrayLike, probabilities: Sequence[float]) -> Array:
         """Means of z at this look under which `tail(z)` equals each of `probabilities`: limits, or at 1/2 the median.
 
         Parameters
         ----------
         z
-            Seen at this look.
+            Seen at this look, a number or several (z,).
         probabilities
             Upper tail probabilities of the outcome, between 0 and 1, shape (means,).
+
+        Returns
+        -------
+        Shape (means,), or (z, means) of several z.
         """
-        asked = np.asarray(probabilities, dtype=np.float64)
+        seen, asked = np.broadcast_arrays(
+            np.asarray(z, dtype=np.float64)[..., None], np.asarray(probabilities, dtype=np.float64)
+        )
         root = math.sqrt(self.information[self.look - 1])
         found = np.empty(asked.shape)
         # so near 1 a tail has no digits left, and its complement is asked for
         upper = asked > 1 - 1e-6
         if not upper.all():
-            some = np.full(int((~upper).sum()), z)
-            found[~upper] = StageWise().drift_at(self.space, self.look, some, asked[~upper])
+            found[~upper] = StageWise().drift_at(self.space, self.look, seen[~upper], asked[~upper])
         if upper.any():
-            some = np.full(int(upper.sum()), -z)
-            found[upper] = -StageWise().drift_at(self.space.mirrored, self.look, some, 1 - asked[upper])
+            found[upper] = -StageWise().drift_at(self.space.mirrored, self.look, -seen[upper], 1 - asked[upper])
         return found * root
 
     def bias_adjusted(self, z: float) -> float:
         """Mean of z at this look under which the estimate at stopping averages the one observed (`BiasAdjusted`)."""
-        space = self.space.ending(self.look, z)
-        root = math.sqrt(self.information[self.look - 1])
-        return float(BiasAdjusted().estimate(space, self.look, np.array([z]))[0]) * root
+        return float(self.bias_adjusted_means(np.array([z]))[0])
+
+    def bias_adjusted_means(self, z: Array) -> Array:
+        """`bias_adjusted` of each z (z,), of which either all stop in the same way here or none does."""
+        space = self.space.ending(self.look, float(z[0]))
+        return BiasAdjusted().estimate(space, self.look, z) * math.sqrt(self.information[self.look - 1])
 
     def mean_estimate_given_stop(self, drifts: Array) -> Array:
         """Mean estimate of the drift among trials that stop above at this look, under each of `drifts` (drifts,)."""

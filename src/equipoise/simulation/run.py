@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..data import VIRTUAL, Origin
-from ..patients import Truth
+from ..patients import Draws, Truth
 from ..trial import analyse, plan
-from .virtual import generator_for, virtual_trial
+from .virtual import virtual_trial
 
 if TYPE_CHECKING:
     from ..protocol import Protocol
@@ -44,5 +44,5 @@ def run(
     truth = Truth.of(protocol, scenario)
     origin = Origin(VIRTUAL, scenario, seed, trial)
     patients = plan(protocol).patients
-    data = virtual_trial(protocol, truth, generator_for(seed, scenario, trial), patients, origin)
+    data = virtual_trial(protocol, truth, Draws.of(seed, scenario, [trial]), patients, origin)
     return analyse(protocol, data, on_look=on_look)

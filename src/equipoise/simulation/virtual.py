@@ -1,54 +1,43 @@
-"""One virtual trial as trial data, drawn from a scenario."""
+"""Virtual trials as cohorts of patients, drawn from a scenario many at once; one of them as trial data."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE, VIRTUAL, Events, Origin, TrialData
+from ..cohort import Cohort
+from ..data import VIRTUAL, Origin, TrialData
 from ..errors import InputError
 from ..patients import (
-    Truth,
-    draw_clusters,
+    Draws,
     draw_covariates,
     draw_entry,
+    draw_events,
+    draw_leaving,
     draw_measure,
-    draw_trajectories,
+    draw_scores,
+    draw_subscales,
+    exposure_shift,
+    side_effects,
     visit_days,
 )
-from ..protocol import ClustersEndpoint, LossOfResponseEndpoint
 from ..randomise import permuted_blocks, simple
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..patients import Trajectories
+    from ..patients import Truth
     from ..protocol import Protocol
 
-__all__ = ["generator_for", "virtual_trial"]
-
-
-def generator_for(seed: int, scenario: str, trial: int) -> np.random.Generator:
-    """The random generator of one trial: Philox keyed by (seed, scenario, trial), so that any trial can be drawn
-    again alone.
-    """
-    if seed < 0 or trial < 0:
-        raise InputError("seed" if seed < 0 else "trial", min(seed, trial), "a whole number from 0 on")
-    digest = hashlib.blake2b(f"{seed}\x1f{scenario}\x1f{trial}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+__all__ = ["draw_cohort", "virtual_trial"]
 
 
 def virtual_trial(
-    protocol: Protocol,
-    truth: Truth,
-    generator: np.random.Generator,
-    patients: int,
-    origin: Origin | None = None,
+    protocol: Protocol, truth: Truth, draws: Draws, patients: int, origin: Origin | None = None
 ) -> TrialData:
-    """All patients a trial would see if it never stopped early, to the end of their follow-up.
+    """All patients that the first trial of `draws` would see if it never stopped early, to the end of their follow-up.
 
     Parameters
     ----------
@@ -59,115 +48,138 @@ def virtual_trial(
     origin
         Carried to the data, so that they say where they come from.
     """
-    drawn = {item.name for item in protocol.covariates if item.shares or item.mean is not None} | {"baseline"}
-    for name in sorted(protocol.used_covariates):
+    return draw_cohort(protocol, truth, draws, patients).trial(0, origin or Origin(VIRTUAL))
+
+
+def draw_cohort(
+    protocol: Protocol, truth: Truth, draws: Draws, patients: int, endpoints: Sequence[Any] | None = None
+) -> Cohort:
+    """The patients of all trials of `draws`.
+
+    Parameters
+    ----------
+    patients
+        How many enter each trial.
+    endpoints
+        Draw only what these need; everything that the protocol records when absent. What is drawn is the same.
+
+    Raises
+    ------
+    InputError
+        Where the protocol or the scenario does not say how something that is needed is distributed.
+    """
+    needed = _Needed(protocol, protocol.endpoints if endpoints is None else endpoints, everything=endpoints is None)
+    lifelike, scenario = truth.lifelike, truth.scenario
+    visits = len(protocol.visits)
+    randomised = draw_entry(draws, patients, protocol.accrual.patients_per_month)
+    site = lifelike.site(draws, patients)
+    given = [item for item in protocol.covariates if needed.everything or item.name in needed.covariates]
+    covariates = draw_covariates(draws, patients, given)
+    for item in given:
+        if site is not None and item.name == "site":
+            covariates["site"] = np.array(item.levels)[site]
+    _check_covariates(covariates, needed.covariates)
+    arm = _allocate(protocol, draws, patients, covariates)
+    assessed = randomised[:, :, None] + visit_days(draws, patients, protocol.visits)
+    belief = lifelike.belief(draws, arm, _affected(draws, truth, arm) if lifelike.beliefs else {})
+    if protocol.outcome is None:
+        scores = np.full((len(draws), patients, visits), np.nan)
+    else:
+        exposure = None if scenario.exposure is None else exposure_shift(draws, protocol, scenario, arm)
+        shift = lifelike.shifts(draws, arm, site, belief, assessed, exposure)
+        scores = draw_scores(draws, lifelike.law(draws, arm), truth.laws, shift)
+    last = draw_leaving(draws, arm, scores, *truth.leaving)
+    attended = np.arange(visits) <= last[:, :, None]
+    completed = last == visits - 1
+    last_seen = np.take_along_axis(assessed, last[:, :, None], axis=2)[:, :, 0]
+    following = np.minimum(last + 1, visits - 1)[:, :, None]
+    next_visit = np.take_along_axis(assessed, following, axis=2)[:, :, 0]
+    left = np.floor(last_seen + draws.uniform("left", patients) * (next_visit - last_seen))
+    follow_up = protocol.follow_up.days if protocol.follow_up else 0.0
+    last_contact = np.where(completed, last_seen + follow_up, left)
+    missed = lifelike.missed(draws, arm, scores)
+    here = attended if missed is None else attended & ~missed
+    seen_on, seen = np.where(here, assessed, np.nan), np.where(here, scores, np.nan)
+    measures = {}
+    for measure in protocol.measures:
+        if measure.name not in needed.measures:
+            continue
+        at = protocol.visit_names.index(measure.visit)
+        until = np.where(attended[:, :, at], assessed[:, :, at], left)
+        guess = belief if measure.name in lifelike.guesses else None
+        measures[measure.name] = draw_measure(
+            draws, measure, truth, arm, randomised, seen_on[:, :, at], until, value=guess
+        )
+    event_days = {}
+    if needed.events:
+        event_days = draw_events(draws, protocol, truth, arm, randomised, scores, assessed, here, last_contact)
+    return Cohort(
+        arm_names=protocol.arm_names,
+        visit_names=protocol.visit_names,
+        scale=protocol.scale_name,
+        arm=arm,
+        randomised=randomised,
+        scores=seen,
+        assessed=seen_on,
+        due=randomised[:, :, None] + np.array([visit.closes for visit in protocol.visits]),
+        withdrawn=np.where(completed, np.nan, left),
+        last_contact=last_contact,
+        covariates=covariates,
+        measures=measures,
+        subscales=draw_subscales(draws, protocol, truth, arm, seen) if needed.subscales else {},
+        event_days=event_days,
+        start=protocol.accrual.start,
+    )
+
+
+class _Needed:
+    """What some endpoints of a protocol read, by what they name."""
+
+    def __init__(self, protocol: Protocol, endpoints: Sequence[Any], everything: bool) -> None:
+        told = [word for item in endpoints for word in _words(item.model_dump())]
+        kinds = {item.type for item in endpoints}
+        self.everything = everything
+        self.measures = {item.name for item in protocol.measures if everything or item.name in told}
+        self.covariates = protocol.used_covariates & {*protocol.analysis.covariates, *protocol.allocation.strata, *told}
+        self.events = bool(kinds & {"loss-of-response", "adverse-events", "hierarchical"}) or everything
+        self.subscales = "clusters" in kinds
+
+
+def _words(value: Any) -> list[str]:
+    """All texts in nested values."""
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [word for part in parts for word in _words(part)]
+
+
+def _affected(draws: Draws, truth: Truth, arm: NDArray[np.intp]) -> dict[str, NDArray[np.bool_]]:
+    """Who has each adverse event of the scenario, shape (trials, patients)."""
+    terms = sorted({term for law in truth.arms for term in law.adverse_events})
+    risks = np.array([[law.adverse_events.get(term, 0.0) for term in terms] for law in truth.arms])
+    return side_effects(draws, terms, risks, arm)
+
+
+def _check_covariates(drawn: dict[str, Any], needed: frozenset[str]) -> None:
+    for name in sorted(needed - {"baseline"}):
         if name not in drawn:
             raise InputError(
                 f"covariates.{name}", None, "a distribution for virtual patients: 'shares', or 'mean' and 'sd'"
             )
-    days = draw_entry(generator, patients, protocol.accrual.patients_per_month)
-    covariates = draw_covariates(generator, patients, protocol.covariates)
-    arm = _allocate(protocol, generator, patients, covariates)
-    path = draw_trajectories(generator, arm, truth)
-    columns = np.arange(len(protocol.visits))
-    attended = columns <= path.left_after[:, None]
-    assessed = days[:, None] + visit_days(generator, patients, protocol.visits)
-    due = days[:, None] + np.array([visit.closes for visit in protocol.visits])
-    follow_up = protocol.follow_up.days if protocol.follow_up else 0.0
-    completed = path.left_after == len(columns) - 1
-    last_seen = assessed[np.arange(patients), path.left_after]
-    next_visit = assessed[np.arange(patients), np.minimum(path.left_after + 1, len(columns) - 1)]
-    left_on = np.floor(last_seen + generator.random(patients) * (next_visit - last_seen))
-    last_contact = np.where(completed, last_seen + follow_up, left_on)
-    events = [
-        _losses(protocol, truth, generator, arm, path, assessed, attended, last_contact),
-        _adverse_events(truth, generator, arm, days, last_contact),
-    ]
-    measures = {}
-    for measure in protocol.measures:
-        at = protocol.visit_names.index(measure.visit)
-        seen = np.where(attended[:, at], assessed[:, at], np.nan)
-        until = np.where(attended[:, at], assessed[:, at], left_on)
-        measures[measure.name] = draw_measure(generator, measure, truth, arm, days, seen, until)
-    scores = np.where(attended, path.scores, np.nan)
-    has_clusters = any(isinstance(item, ClustersEndpoint) for item in protocol.endpoints)
-    return TrialData(
-        arm_names=protocol.arm_names,
-        visit_names=protocol.visit_names,
-        scale=protocol.scale_name,
-        patient=np.array([f"P{number:0{max(3, len(str(patients)))}d}" for number in range(1, patients + 1)]),
-        arm=arm,
-        scores=scores,
-        covariates=covariates,
-        randomised=days,
-        assessed=np.where(attended, assessed, np.nan),
-        due=due,
-        withdrawn=np.where(completed, np.nan, left_on),
-        last_contact=last_contact,
-        events=Events(
-            np.concatenate([found.patient for found in events]),
-            np.concatenate([found.kind for found in events]),
-            np.concatenate([found.term for found in events]),
-            np.concatenate([found.day for found in events]),
-        ),
-        measures=measures,
-        subscales=draw_clusters(generator, protocol.scale, scores) if has_clusters else {},
-        start=protocol.accrual.start,
-        origin=origin or Origin(VIRTUAL),
-    )
 
 
 def _allocate(
-    protocol: Protocol, generator: np.random.Generator, patients: int, covariates: dict[str, NDArray]
+    protocol: Protocol, draws: Draws, patients: int, covariates: dict[str, NDArray[Any]]
 ) -> NDArray[np.intp]:
-    shares = protocol.shares()
-    if protocol.allocation.method == "simple":
-        return simple(generator, patients, shares)
+    shares, allocation = protocol.shares(), protocol.allocation
+    if allocation.method == "simple":
+        return simple(draws.uniform("allocation", patients), shares)
     strata = None
-    named = [covariates[name] for name in protocol.allocation.strata if name in covariates]
-    if named:
-        strata = np.unique(np.stack(named, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
-    return permuted_blocks(generator, patients, shares, protocol.allocation.block_sizes, strata)
-
-
-def _losses(
-    protocol: Protocol,
-    truth: Truth,
-    generator: np.random.Generator,
-    arm: NDArray[np.intp],
-    path: Trajectories,
-    assessed: NDArray[np.float64],
-    attended: NDArray[np.bool_],
-    last_contact: NDArray[np.float64],
-) -> Events:
-    """Exponential times from response to its loss, for those who respond; only losses that happen under follow-up
-    are seen.
-    """
-    exponential = generator.exponential(1.0, len(arm))
-    followed = next((item for item in protocol.endpoints if isinstance(item, LossOfResponseEndpoint)), None)
-    if followed is None:
-        return Events()
-    rule = protocol.response_rule(followed.response)
-    visit = protocol.visit_names.index(rule.visit)
-    medians = np.array([law.median_days_to_loss_of_response or math.inf for law in truth.arms])
-    day = np.ceil(assessed[:, visit] + exponential * medians[arm] / math.log(2))
-    responded = attended[:, visit] & protocol.responded(rule, path.scores[:, 0], path.scores[:, visit])
-    patient = np.flatnonzero(responded & (day <= last_contact))
-    return Events(patient, np.full(len(patient), LOSS_OF_RESPONSE), np.full(len(patient), "", dtype=str), day[patient])
-
-
-def _adverse_events(
-    truth: Truth,
-    generator: np.random.Generator,
-    arm: NDArray[np.intp],
-    days: NDArray[np.float64],
-    last_contact: NDArray[np.float64],
-) -> Events:
-    """At most one event of each term a patient, on a day spread evenly over the first two weeks or until she left."""
-    terms = sorted({term for law in truth.arms for term in law.adverse_events})
-    uniform = generator.random((len(arm), len(terms), 2))
-    probability = np.array([[law.adverse_events.get(term, 0.0) for term in terms] for law in truth.arms])
-    patient, term = np.nonzero(uniform[:, :, 0] < probability[arm])
-    span = np.minimum(last_contact - days, 14.0)[patient]
-    day = np.floor(days[patient] + uniform[patient, term, 1] * span)
-    return Events(patient, np.full(len(patient), ADVERSE_EVENT), np.array(terms or [""], dtype=str)[term], day)
+    for covariate in protocol.covariates:
+        if covariate.name in allocation.strata:
+            level = sum(
+                at * (covariates[covariate.name] == name).astype(np.intp)
+                for at, name in enumerate(covariate.levels)
+            )
+            strata = level if strata is None else strata * len(covariate.levels) + level
+    return permuted_blocks(draws.uniform("allocation", patients, 2), shares, allocation.block_sizes, strata)

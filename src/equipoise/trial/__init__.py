@@ -6,10 +6,13 @@ from ..data import Events, TrialData
 from .analyse import NotAnalysed, Provenance, TrialResult, analyse
 from .describe import ArmFlow, BaselineRow, SafetyRow, adverse_events, baseline, flow
 from .looks import Look, look_day, waiting, walk
+from .many_looks import Bounds, ManyLooks, walk_many
 from .monitor import Monitored, monitor
 from .plan import Expectation, Plan, plan
 
 __all__ = [
+    "Bounds",
+    "ManyLooks",
     "ArmFlow",
     "BaselineRow",
     "Events",
@@ -31,4 +34,5 @@ __all__ = [
     "plan",
     "waiting",
     "walk",
+    "walk_many",
 ]

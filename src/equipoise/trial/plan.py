@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..sequential import GroupSequential, stopping_rule
 
 if TYPE_CHECKING:
+    from ..estimate import Better
     from ..protocol import Protocol
     from ..protocol.parts import Boundary
 
@@ -64,6 +65,8 @@ class Plan:
         Favourable effect over that standard error.
     scenario
         The scenario whose effect and spread are assumed.
+    better
+        Whether a higher or a lower effect favours the experimental arm.
     """
 
     protocol: Protocol = field(repr=False)
@@ -77,6 +80,7 @@ class Plan:
     drift: float
     scenario: str
     null_value: float = 0.0
+    better: Better = "higher"
 
     @property
     def total_units(self) -> int:
@@ -215,6 +219,7 @@ def plan(protocol: Protocol) -> Plan:
         drift=bound + (drift - bound) / spread,
         scenario=protocol.sample_size.scenario,
         null_value=promised.null_value,
+        better=promised.better,
     )
 
 

@@ -51,7 +51,7 @@ class Responses:
         """Responders by arm, shape (2, ...)."""
         return (self.member & self.responded).sum(axis=-1)
 
-    def only(self, trials: slice) -> Responses:
+    def only(self, trials: slice | NDArray[np.intp]) -> Responses:
         """Some of the trials of the leading axis."""
         return Responses(self.member[:, trials], self.responded[trials], self.time[trials], self.lost[trials])
 

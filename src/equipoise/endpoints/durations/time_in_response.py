@@ -36,6 +36,7 @@ from ...estimate import Estimate, Interval, Scale
 from ...plain import plain
 from ..batch import BatchEstimates
 from ..regression.trials import chunks
+from ..survival.by_days import mean_sums_by_days
 from .responses import ARMS, Responses, checked_horizon, checked_responses
 
 if TYPE_CHECKING:
@@ -87,26 +88,32 @@ class MeanTimes:
         """Why there is no mean time of a trial, by its number in flat order."""
         patients = self.responses.patients.reshape(2, -1)
         known = np.stack([curve.known_until.ravel() for curve in self.curves])
-        horizon = np.atleast_1d(self.horizon).ravel()
-        reasons: dict[int, str] = {}
-        bad = (patients == 0).any(axis=0) | np.isnan(horizon) | (known < horizon).any(axis=0)
-        for trial in np.flatnonzero(bad).tolist():
+        return _failures(patients, known, np.atleast_1d(self.horizon).ravel())
+
+
+def _failures(
+    patients: NDArray[Any], known: NDArray[np.float64], horizon: NDArray[np.float64], among: Any = True
+) -> dict[int, str]:
+    """Why there is no mean time, given patients and until when curves are known (2, trials) and horizons (trials,)."""
+    reasons: dict[int, str] = {}
+    bad = among & ((patients == 0).any(axis=0) | np.isnan(horizon) | (known < horizon).any(axis=0))
+    for trial in np.flatnonzero(bad).tolist():
+        for at, name in enumerate(ARMS):
+            if patients[at, trial] == 0:
+                reasons[trial] = f"no patient of the {name} arm whose response is known"
+                break
+        else:
+            if np.isnan(horizon[trial]):
+                reasons[trial] = "nobody has been followed beyond the response visit"
+                continue
             for at, name in enumerate(ARMS):
-                if patients[at, trial] == 0:
-                    reasons[trial] = f"no patient of the {name} arm whose response is known"
+                if known[at, trial] < horizon[trial]:
+                    reasons[trial] = (
+                        f"responders of the {name} arm have been followed for {known[at, trial]:g} at most, "
+                        f"not to the horizon of {horizon[trial]:g}"
+                    )
                     break
-            else:
-                if np.isnan(horizon[trial]):
-                    reasons[trial] = "nobody has been followed beyond the response visit"
-                    continue
-                for at, name in enumerate(ARMS):
-                    if known[at, trial] < horizon[trial]:
-                        reasons[trial] = (
-                            f"responders of the {name} arm have been followed for {known[at, trial]:g} at most, "
-                            f"not to the horizon of {horizon[trial]:g}"
-                        )
-                        break
-        return reasons
+    return reasons
 
 
 def mean_times(responses: Responses, horizon: float | None) -> MeanTimes:
@@ -145,13 +152,38 @@ def time_in_response_batch(
     horizon
         As there; without one, each trial's own.
     """
-    until = checked_horizon(horizon)
+    until, responses = checked_horizon(horizon), checked_responses(arm, responded, time, observed)
+    _check_trials(responses)
+    member = responses.member
+    codes = np.where(member[1], 1, np.where(member[0], 0, -1))
+    found, left = mean_sums_by_days(responses.time, responses.lost, codes, until)
+    horizons = np.where(found[10] > 0, found[10], np.nan)
+    failures = _failures(found[[0, 5]], found[[3, 8]], horizons, ~left)
+    effect, error = found[6] - found[1], np.sqrt(found[2] + found[7])
+    rows = np.flatnonzero(left)
+    if rows.size:
 
-    def differences(responses: Responses) -> Estimates:
-        found = mean_times(responses, until)
-        return (*found.difference, found.failures())
+        def differences(responses: Responses) -> Estimates:
+            found = mean_times(responses, until)
+            return (*found.difference, found.failures())
 
-    return in_parts(checked_responses(arm, responded, time, observed), differences)
+        part = in_parts(responses.only(rows), differences)
+        effect[rows], error[rows] = part.effect, part.standard_error
+        failures |= {int(rows[at]): why for at, why in part.failures.items()}
+    return _estimates(effect, error, failures)
+
+
+def _check_trials(responses: Responses) -> None:
+    shape = responses.responded.shape
+    if len(shape) != 2:
+        raise InputError("arm", shape, "one row a trial and one column a patient")
+
+
+def _estimates(effect: NDArray[np.float64], error: NDArray[np.float64], failures: dict[int, str]) -> BatchEstimates:
+    """With a reason for each that has no standard error above 0."""
+    for trial in np.flatnonzero(~(error > 0)).tolist():
+        failures.setdefault(trial, NO_VARIATION)
+    return BatchEstimates.of(effect, error, failures=dict(sorted(failures.items())))
 
 
 def in_parts(responses: Responses, estimate: Callable[[Responses], Estimates]) -> BatchEstimates:
@@ -168,17 +200,14 @@ def in_parts(responses: Responses, estimate: Callable[[Responses], Estimates]) -
     InputError
         For arrays that are not of shape (trials, patients).
     """
+    _check_trials(responses)
     shape = responses.responded.shape
-    if len(shape) != 2:
-        raise InputError("arm", shape, "one row a trial and one column a patient")
     effect, error = np.full(shape[0], np.nan), np.full(shape[0], np.nan)
     failures: dict[int, str] = {}
     for rows in chunks(shape[0], 12 * shape[1]):
         effect[rows], error[rows], reasons = estimate(responses.only(rows))
         failures |= {rows.start + at: reason for at, reason in reasons.items()}
-    for trial in np.flatnonzero(~(error > 0)).tolist():
-        failures.setdefault(trial, NO_VARIATION)
-    return BatchEstimates.of(effect, error, failures=dict(sorted(failures.items())))
+    return _estimates(effect, error, failures)
 
 
 @dataclass(frozen=True, slots=True)

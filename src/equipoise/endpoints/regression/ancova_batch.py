@@ -11,14 +11,14 @@ from ...errors import InputError
 from ..batch import BatchEstimates
 from .ancova import ancova
 from .cross_products import triangle_of
-from .trials import Trials, chunks, many_trials
+from .trials import Trials, many_trials
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ...estimate import Estimate
 
-__all__ = ["ancova_batch"]
+__all__ = ["ancova_batch", "ancova_of"]
 
 # An outcome that the columns tell all but this share of has lost more digits than are kept.
 _CLEARLY_SPREAD = 1e-4
@@ -62,41 +62,42 @@ def ancova_batch(
     InputError
         When the arrays do not fit each other, or hold what they should not.
     """
-    trials = many_trials(outcome, arm, covariates, names=names, arms=arms)
-    found = np.full((3, len(trials)), np.nan)
-    alone = np.zeros(len(trials), dtype=bool)
-    width = trials.arm.shape[1] * (trials.covariates.shape[2] + trials.arms + 2)
-    for rows in chunks(len(trials), width):
-        found[:, rows], alone[rows] = _by_cross_products(trials.only(rows))
+    return ancova_of(many_trials(outcome, arm, covariates, names=names, arms=arms))
+
+
+def ancova_of(trials: Trials, before: NDArray[np.float64] | None = None) -> BatchEstimates:
+    """`ancova_batch` of trials that are checked already; `before` (trials, patients) is taken from the outcome."""
+    found, alone = _by_cross_products(trials, before)
     failures: dict[int, str] = {}
     for at in np.flatnonzero(alone):
         try:
-            one = _one(trials, at)
+            one = _one(trials, before, at)
             found[:, at] = one.effect, one.standard_error, one.degrees_of_freedom
         except InputError as error:
             failures[int(at)] = str(error)
     return BatchEstimates.of(found[0], found[1], found[2], failures)
 
 
-def _one(trials: Trials, at: np.intp) -> Estimate:
+def _one(trials: Trials, before: NDArray[np.float64] | None, at: np.intp) -> Estimate:
     here = trials.arm[at] >= 0
     arms = (trials.arm[at, here, None] == np.arange(1, trials.arms)).astype(float)
-    return ancova(trials.outcome[at, here], arms, trials.covariates[at, here], names=trials.names).estimate
+    outcome = trials.outcome[at, here] if before is None else (trials.outcome[at] - before[at])[here]
+    return ancova(outcome, arms, trials.covariates[at, here], names=trials.names).estimate
 
 
-def _by_cross_products(trials: Trials) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _by_cross_products(
+    trials: Trials, before: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Effect, standard error and degrees of freedom, shape (3, trials), and which trials need more care."""
-    kept, count = trials.complete, trials.covariates.shape[2]
-    first = count + trials.arms - 1
-    columns = np.empty((len(trials), first + 1, kept.shape[1]))
-    columns[:, :count] = np.moveaxis(trials.covariates, 2, 1)
-    for at in range(1, trials.arms):
-        columns[:, first - at] = trials.arm == at
-    columns[:, -1] = trials.outcome
-    found = triangle_of(columns, kept, first)
-    freedom = kept.sum(axis=1) - first - 1
-    sizes = np.stack([(kept & (trials.arm == at)).sum(axis=1) for at in range(trials.arms)], axis=1)
-    fine = found.fine & (found.share[:, 0] > _CLEARLY_SPREAD) & (freedom > 0) & (sizes.min(axis=1) > 0)
+    found = triangle_of(
+        trials.covariates,
+        trials.arm,
+        trials.outcome[:, :, None],
+        trials.arms,
+        before=None if before is None else before[:, :, None],
+    )
+    freedom = found.sizes.sum(axis=1) - trials.covariates.shape[2] - trials.arms
+    fine = found.fine & (found.share[:, 0] > _CLEARLY_SPREAD) & (freedom > 0) & (found.sizes.min(axis=1) > 0)
     with np.errstate(all="ignore"):
         length = found.triangle[:, -2, -1]
         effect = found.triangle[:, -1, -1] / length

@@ -21,6 +21,8 @@ _CLEARLY_INDEPENDENT = 1e-3
 class Triangle:
     """What columns tell of those after them, in many trials.
 
+    The first columns are covariates and arms, the last arm first; the others own covariates of outcomes, and outcomes.
+
     Attributes
     ----------
     triangle
@@ -31,46 +33,60 @@ class Triangle:
     share
         The diagonal of `rest` as a part of what it was before, shape (trials, others).
     fine
-        Whether the first columns vary and are clearly independent of each other, shape (trials,).
+        Whether all columns vary and the first are clearly independent of each other, shape (trials,).
+    sizes
+        Patients analysed of each arm, shape (trials, arms).
+    partly
+        Whether some patient has some of the outcomes only, shape (trials,).
     """
 
     triangle: NDArray[np.float64]
     rest: NDArray[np.float64]
     share: NDArray[np.float64]
     fine: NDArray[np.bool_]
+    sizes: NDArray[np.intp]
+    partly: NDArray[np.bool_]
 
 
-def triangle_of(columns: NDArray[np.float64], kept: NDArray[np.bool_], first: int) -> Triangle:
-    """Regress columns on the first of them and an intercept.
+def triangle_of(
+    covariates: NDArray[np.float64],
+    arm: NDArray[np.intp],
+    outcomes: NDArray[np.float64],
+    arms: int,
+    *,
+    own: NDArray[np.float64] | None = None,
+    before: NDArray[np.float64] | None = None,
+) -> Triangle:
+    """Regress outcomes on an intercept, covariates and arms, of the patients who have all of them.
 
     Parameters
     ----------
-    columns
-        Of any content where not kept, shape (trials, columns, patients); written over.
-    kept
-        Patients analysed, shape (trials, patients).
-    first
-        How many columns are to be regressed on.
+    covariates, outcomes
+        NaN where missing, shapes (trials, patients, covariates) and (trials, patients, outcomes).
+    arm
+        -1 where there is no patient, shape (trials, patients).
+    arms
+        Number of arms.
+    own
+        Covariates that are regressed as the outcomes are, NaN where missing, shape (trials, patients, slopes).
+    before
+        To be taken from the outcomes, in their shape.
     """
-    share = 1.0 / np.maximum(kept.sum(axis=1), 1)[:, None]
-    absent = ~kept[:, None]
-    np.copyto(columns, 0.0, where=absent)
-    raw = np.einsum("tcp,tcp->tc", columns, columns) * share
-    columns -= (columns.sum(axis=2) * share)[:, :, None]
-    np.copyto(columns, 0.0, where=absent)
-    products = np.matmul(columns, columns.swapaxes(1, 2))
-    squares = np.diagonal(products, axis1=1, axis2=2).copy()
-    fine = np.asarray((squares * share > _CLEARLY_VARIES**2 * raw).all(axis=1))
-    scale = np.sqrt(np.where(squares > 0, squares, 1.0))
-    products /= scale[:, :, None] * scale[:, None, :]
-    triangle = np.zeros((*products.shape[:2], first))
-    for at in range(first):
-        pivot = products[:, at, at].copy()
-        fine &= pivot > _CLEARLY_INDEPENDENT
-        triangle[:, at:, at] = products[:, at:, at] / np.sqrt(np.where(fine, pivot, 1.0))[:, None]
-        after = triangle[:, at + 1 :, at]
-        products[:, at + 1 :, at + 1 :] -= after[:, :, None] * after[:, None, :]
-    triangle *= scale[:, :, None]
-    rest = products[:, first:, first:]
-    left = np.diagonal(rest, axis1=1, axis2=2).copy()
-    return Triangle(triangle, rest * (scale[:, first:, None] * scale[:, None, first:]), left, fine)
+    from .moment_kernels import triangles
+
+    none = np.empty((*arm.shape, 0))
+    own, before = none if own is None else own, none if before is None else before
+    trials, first, others = len(arm), covariates.shape[2] + arms - 1, own.shape[2] + outcomes.shape[2]
+    found = Triangle(
+        np.zeros((trials, first + others, first)),
+        np.zeros((trials, others, others)),
+        np.zeros((trials, others)),
+        np.zeros(trials, dtype=bool),
+        np.zeros((trials, arms), dtype=np.intp),
+        np.zeros(trials, dtype=bool),
+    )
+    given = [values if values.flags.writeable else values.copy() for values in (covariates, arm, own, outcomes, before)]
+    fine, partly = found.fine.view(np.uint8), found.partly.view(np.uint8)
+    bounds = (_CLEARLY_VARIES, _CLEARLY_INDEPENDENT)
+    triangles(*given, *bounds, found.sizes, found.triangle, found.rest, found.share, fine, partly)
+    return found

@@ -19,6 +19,8 @@ Kind = Literal["satterthwaite", "kenward-roger", "residual", "normal"]
 
 _MOST_STEPS = 40
 _CLOSE = 1e-11
+_NEAR = 1e-13
+_THERE = 1e-20
 _FEWEST = 20
 _SINGULAR = 1e-8
 _CLEARLY_SPREAD = 1e-4
@@ -31,13 +33,14 @@ def combined_batch(
     covariates: NDArray[np.float64],
     arms: int,
     kind: Kind,
+    before: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Sum over the outcomes of the differences of arms 1 and 0, as `fit_related_outcomes` gives it by REML.
 
     What all regressions have in common (arms, covariates) is taken out of outcomes and own covariates first, which
     leaves the restricted likelihood as it is; of each trial there then remain three small matrices of cross-products
-    and one slope an outcome. The covariance is found by Newton's method on its entries with the observed information,
-    from which Satterthwaite's degrees of freedom and Kenward and Roger's variance follow as in `fit_mmrm`.
+    and one slope an outcome. The covariance is found by steps that leave the slopes unknown, and checked, or found where
+    these are slow, by Newton's method on its entries with the observed information, from which Satterthwaite's degrees of freedom and Kenward and Roger's variance follow as in `fit_mmrm`.
 
     Parameters
     ----------
@@ -50,6 +53,8 @@ def combined_batch(
         In common, NaN where missing, shape (trials, patients, covariates).
     kind
         Of degrees of freedom.
+    before
+        To be taken from the outcomes, in their shape.
 
     Returns
     -------
@@ -59,7 +64,8 @@ def combined_batch(
     found = np.full((3, len(arm)), np.nan)
     width = arm.shape[1] * (2 * outcomes.shape[2] + covariates.shape[2] + arms) + 400
     for rows in chunks(len(arm), width):
-        found[:, rows] = _some(outcomes[rows], arm[rows], own[rows], covariates[rows], arms, kind)
+        earlier = None if before is None else before[rows]
+        found[:, rows] = _some(outcomes[rows], arm[rows], own[rows], covariates[rows], arms, kind, earlier)
     return found
 
 
@@ -74,7 +80,7 @@ class _Products:
     after: NDArray[np.float64]
     free: NDArray[np.float64]
 
-    def only(self, rows: NDArray[np.bool_]) -> _Products:
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> _Products:
         """Of some of the trials."""
         return _Products(self.before[rows], self.between[rows], self.after[rows], self.free[rows])
 
@@ -91,24 +97,14 @@ def _some(
     covariates: NDArray[np.float64],
     arms: int,
     kind: Kind,
+    earlier: NDArray[np.float64] | None,
 ) -> NDArray[np.float64]:
-    trials, patients, count = outcomes.shape
-    slopes = own.shape[2]
-    complete = (arm >= 0) & ~np.isnan(own).any(axis=2) & ~np.isnan(covariates).any(axis=2)
-    kept = complete & ~np.isnan(outcomes).any(axis=2)
-    partly = complete & ~kept & ~np.isnan(outcomes).all(axis=2)
-    first = covariates.shape[2] + arms - 1
-    columns = np.empty((trials, first + slopes + count, patients))
-    columns[:, : covariates.shape[2]] = np.moveaxis(covariates, 2, 1)
-    for at in range(1, arms):
-        columns[:, first - at] = arm == at
-    columns[:, first : first + slopes] = np.moveaxis(own, 2, 1)
-    columns[:, first + slopes :] = np.moveaxis(outcomes, 2, 1)
-    triangle = triangle_of(columns, kept, first)
-    sizes = kept.sum(axis=1)
-    present = np.stack([(kept & (arm == at)).any(axis=1) for at in range(arms)], axis=1).all(axis=1)
-    fine = triangle.fine & (triangle.share > _CLEARLY_SPREAD).all(axis=1) & ~partly.any(axis=1) & present
-    fine &= sizes >= max(_FEWEST, 5 * (first + 1 + count))
+    trials, _, count = outcomes.shape
+    slopes, first = own.shape[2], covariates.shape[2] + arms - 1
+    triangle = triangle_of(covariates, arm, outcomes, arms, own=own, before=earlier)
+    sizes = triangle.sizes.sum(axis=1)
+    fine = triangle.fine & (triangle.share > _CLEARLY_SPREAD).all(axis=1) & ~triangle.partly
+    fine &= (triangle.sizes > 0).all(axis=1) & (sizes >= max(_FEWEST, 5 * (first + 1 + count)))
     found = np.full((3, trials), np.nan)
     rows, rest = np.flatnonzero(fine), triangle.rest[fine]
     products = _Products(
@@ -119,10 +115,9 @@ def _some(
     shifts = triangle.triangle[rows, first:, first - 1] / length[:, None]
     before, after = shifts[:, :slopes], shifts[:, slopes:]
     if slopes and len(rows):
-        covariance, converged = _maximise(products)
+        point, converged = _maximise(products)
         rows, length, before, after = rows[converged], length[converged], before[converged], after[converged]
         products = products.only(converged)
-        point = _Point.at(products, covariance[converged])
         effect = (after - point.slopes * before).sum(axis=1)
         variance, freedom = point.inference(products, 1 / length**2, before, kind)
     else:
@@ -193,6 +188,15 @@ class _Point:
         )
         return cls(covariance, slopes, inner, gradient, information, carried, turned)
 
+    def step(self, good: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Newton's step in the entries of the covariance, shape (trials, pairs); where not `good` the gradient."""
+        information = np.where(good[:, None, None], self.information, np.eye(self.information.shape[1]))
+        return np.linalg.solve(information, self.gradient[:, :, None])[:, :, 0]
+
+    def gain(self, good: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Squared distance to the maximum in standard errors, shape (trials,)."""
+        return (self.step(good) * self.gradient).sum(axis=1)
+
     def inference(
         self, products: _Products, own: NDArray[np.float64], before: NDArray[np.float64], kind: Kind
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -216,12 +220,32 @@ class _Point:
         return variance, freedom
 
 
-def _maximise(products: _Products) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Covariances at the maximum of the restricted likelihood, and in which trials it was found."""
+def _maximise(products: _Products) -> tuple[_Point, NDArray[np.bool_]]:
+    """Where the restricted likelihood is largest in the trials in which that was found, and which these are."""
+    from .related_kernels import covariances
+
+    covariance = np.empty(products.before.shape)
+    given = (np.ascontiguousarray(part) for part in (products.before, products.between, products.after))
+    covariances(*given, products.free, _MOST_STEPS, _NEAR, covariance)
+    converged = np.asarray(~np.isnan(covariance[:, 0, 0]))
+    while True:
+        point = _Point.at(products.only(converged), covariance[converged])
+        good = _positive(point.information)
+        away = good & ~(point.gain(good) < _THERE)
+        if good.all() and not away.any():
+            return point, converged
+        rows = np.flatnonzero(converged)
+        converged[rows[~good]] = False
+        moved, sound = _climb(products.only(rows[away]), covariance[rows[away]])
+        covariance[rows[away]], converged[rows[away]] = moved, sound
+
+
+def _climb(
+    products: _Products, covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Covariances at the maximum of the restricted likelihood by Newton's method, and in which trials it was found."""
     count = products.before.shape[1]
     j, k = np.tril_indices(count)
-    slopes = np.diagonal(products.between, axis1=1, axis2=2) / np.diagonal(products.before, axis1=1, axis2=2)
-    covariance = products.residual(slopes) / products.free[:, None, None]
     active = _positive(covariance)
     done = np.zeros(len(covariance), dtype=bool)
     for _ in range(_MOST_STEPS):
@@ -230,15 +254,13 @@ def _maximise(products: _Products) -> tuple[NDArray[np.float64], NDArray[np.bool
             break
         point = _Point.at(products.only(active), covariance[rows])
         good = _positive(point.information)
-        information = np.where(good[:, None, None], point.information, np.eye(len(j)))
-        step = np.linalg.solve(information, point.gradient[:, :, None])[:, :, 0]
-        gain = (step * point.gradient).sum(axis=1)
+        step = point.step(good)
         change = np.zeros((len(rows), count, count))
         change[:, j, k] = change[:, k, j] = step
         proposed = covariance[rows] + change
         good &= _positive(proposed)
         covariance[rows[good]] = proposed[good]
-        finished = good & (gain < _CLOSE)
+        finished = good & ((step * point.gradient).sum(axis=1) < _CLOSE)
         done[rows[finished]] = True
         active[rows[finished | ~good]] = False
     return covariance, done

@@ -16,7 +16,7 @@ from .trials import many_trials, one_trial
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MeansByArm", "compare_means", "estimate_of", "means_by_arm", "t_test", "t_test_batch"]
+__all__ = ["MeansByArm", "compare_means", "estimate_of", "means_by_arm", "moments_by_arm", "t_test", "t_test_batch"]
 
 Method = Literal["t", "welch"]
 
@@ -68,6 +68,19 @@ def means_by_arm(outcome: NDArray[np.float64], arm: NDArray[np.intp], arms: int)
         means.append(np.where(count > 0, mean + shift, np.nan))
         deviations.append(np.where(count > 1, spread, np.nan))
     return MeansByArm(np.stack(patients, axis=1), np.stack(means, axis=1), np.stack(deviations, axis=1))
+
+
+def moments_by_arm(
+    outcome: NDArray[np.float64], arm: NDArray[np.intp], arms: int, before: NDArray[np.float64] | None = None
+) -> MeansByArm:
+    """`means_by_arm` of many trials by a compiled loop; `before` (trials, patients) is taken from the outcome."""
+    from .moment_kernels import arm_moments
+
+    found = np.empty((3, len(arm), arms))
+    before = np.empty((len(arm), 0)) if before is None else before
+    given = [values if values.flags.writeable else values.copy() for values in (outcome, before, arm)]
+    arm_moments(*given, found)
+    return MeansByArm(found[0].astype(np.intp), found[1], found[2])
 
 
 def compare_means(

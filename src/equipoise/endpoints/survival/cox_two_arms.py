@@ -17,11 +17,11 @@ from .risk_rows import RiskRows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["arms_failures", "hazard_ratio_trials"]
+__all__ = ["LONGEST_STEP", "SETTLED", "STALLED", "arms_failures", "hazard_ratio_trials", "no_hazard_ratio"]
 
-_SETTLED = 1e-12
-_STALLED = 1e-6
-_LONGEST_STEP = 3.0
+SETTLED = 1e-12
+STALLED = 1e-6
+LONGEST_STEP = 3.0
 _RUNS_AWAY = "without which the hazard ratio runs away to nought or infinity"
 
 
@@ -42,15 +42,19 @@ def arms_failures(
     failures: dict[int, InputError] = {}
     for trial in np.flatnonzero((observed <= alone) | (observed >= involved)).tolist():
         sizes = [int(np.count_nonzero(given.present[trial] & (given.experimental[trial] == arm))) for arm in (0, 1)]
-        if min(sizes) == 0:
-            failures[trial] = InputError("arm", sizes, "at least one patient in both arms (control first)")
-        elif total[trial] == 0:
-            failures[trial] = InputError("event", 0, "at least one event; all times are censored")
-        else:
-            both = [int(total[trial] - observed[trial]), int(observed[trial])]
-            where = "in both arms" if min(both) == 0 else "of either arm while patients of the other are at risk"
-            failures[trial] = InputError("event", both, f"events {where} (control first), {_RUNS_AWAY}")
+        failures[trial] = no_hazard_ratio(sizes, int(total[trial]), int(observed[trial]))
     return at_risk, events, failures
+
+
+def no_hazard_ratio(sizes: list[int], events: int, observed: int) -> InputError:
+    """Why a trial with so many patients (control first), events and events of the experimental arm has none."""
+    if min(sizes) == 0:
+        return InputError("arm", sizes, "at least one patient in both arms (control first)")
+    if events == 0:
+        return InputError("event", 0, "at least one event; all times are censored")
+    both = [events - observed, observed]
+    where = "in both arms" if min(both) == 0 else "of either arm while patients of the other are at risk"
+    return InputError("event", both, f"events {where} (control first), {_RUNS_AWAY}")
 
 
 def hazard_ratio_trials(
@@ -135,12 +139,12 @@ def _maxima(
         information[active] = np.add.reduceat(share, start)
         rising = score > 0
         low[active], high[active] = np.where(rising, here, low[active]), np.where(rising, high[active], here)
-        ahead = here + np.clip(score / information[active], -_LONGEST_STEP, _LONGEST_STEP)
+        ahead = here + np.clip(score / information[active], -LONGEST_STEP, LONGEST_STEP)
         astray = (ahead < low[active]) | (ahead > high[active])
         ahead[astray] = (low[active] + high[active])[astray] / 2
         step = np.abs(ahead - here)
         effect[active] = ahead
-        going = (step > _SETTLED * (1 + np.abs(ahead))) & ((step > _STALLED) | (step < 0.5 * size))
+        going = (step > SETTLED * (1 + np.abs(ahead))) & ((step > STALLED) | (step < 0.5 * size))
         if not going.any():
             break
         if not going.all():

@@ -19,7 +19,7 @@ from .risk_rows import RiskRows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ArmCurves", "SurvivalAt", "restricted_mean_trials", "survival_trials"]
+__all__ = ["ArmCurves", "SurvivalAt", "no_difference", "restricted_mean_trials", "survival_trials"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +130,7 @@ def _steps(curve: ArmCurves) -> tuple[NDArray[np.float64], NDArray[np.float64], 
     return curve.time, curve.survival, curve.terms
 
 
-def _reason(known: list[float], horizon: float) -> InputError:
+def no_difference(known: list[float], horizon: float) -> InputError:
     """Why there is no difference, given until when control's and the experimental curve are known."""
     for arm, until in zip(("experimental", "control"), reversed(known), strict=True):
         if until == -np.inf:
@@ -170,5 +170,5 @@ def restricted_mean_trials(time: ArrayLike, event: ArrayLike, arm: ArrayLike, ho
         effect[part], error[part] = means[1] - means[0], np.sqrt(variances[0] + variances[1])
         known = np.stack((control.known_until, experimental.known_until), axis=1)
         for at in np.flatnonzero((known.min(axis=1) < horizon) | (error[part] == 0)).tolist():
-            failures[part.start + at] = str(_reason(known[at].tolist(), horizon))
+            failures[part.start + at] = str(no_difference(known[at].tolist(), horizon))
     return BatchEstimates.of(effect, error, failures=failures)

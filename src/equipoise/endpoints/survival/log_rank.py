@@ -20,7 +20,7 @@ from .risk_rows import EventTimes, RiskRows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LogRank", "LogRanks", "checked_strata", "event_weights", "log_rank", "log_rank_of", "log_rank_trials"]
+__all__ = ["LogRank", "LogRanks", "checked_strata", "event_weights", "log_rank", "log_rank_of", "log_rank_trials", "no_test"]
 
 _TOGETHER = "an event while both groups are at risk"
 
@@ -176,11 +176,15 @@ def log_rank_of(given: SurvivalTrials, rho: float = 0.0, rows: RiskRows | None =
     failures = {}
     for trial in np.flatnonzero(variance <= 0).tolist():
         sizes = [int(np.count_nonzero(given.present[trial] & (given.experimental[trial] == arm))) for arm in (0, 1)]
-        if min(sizes) == 0:
-            failures[trial] = InputError("arm", sizes, "patients in both groups (control first)")
-        else:
-            failures[trial] = InputError("event", int(events[trial]), _TOGETHER)
+        failures[trial] = no_test(sizes, int(events[trial]))
     return LogRanks(observed, expected, variance, events, failures, rho)
+
+
+def no_test(sizes: list[int], events: int) -> InputError:
+    """Why a trial with so many patients (control first) and events has no test."""
+    if min(sizes) == 0:
+        return InputError("arm", sizes, "patients in both groups (control first)")
+    return InputError("event", events, _TOGETHER)
 
 
 def log_rank_trials(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...checks import any_shape, choice, numbers, whole
 from ...errors import InputError
+from ...threads import available_threads
 from ..errors import FitError
 
 __all__ = ["BatchFit", "fit_batch"]
@@ -191,7 +191,7 @@ def fit_batch(
     start
         An earlier fit of the same trials, or covariances (trials, visits, visits), to begin from; it only saves time.
     threads
-        How many to use; all processors if None.
+        How many to use; those available (`equipoise.threads`) if None.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def fit_batch(
     problem = _checked(outcome, arm, covariates, by_visit, arms if contrast is None else (0, 0))
     weights = _contrast(problem, visit, arms, contrast)
     begin = _start(problem, start)
-    workers = whole("threads", threads, "a whole number of at least 1") if threads is not None else _processors()
+    workers = whole("threads", threads, "a whole number of at least 1") if threads is not None else available_threads()
     if workers < 1:
         raise InputError("threads", threads, "a whole number of at least 1")
 
@@ -368,10 +368,3 @@ def _products_of_pairs(n_visits: int) -> tuple[Array, NDArray[np.int64]]:
         places.append(np.maximum(x, y) * size + np.minimum(x, y))
     halves = np.where(j[:, 0] == k[:, 0], 0.5, 1.0)
     return halves, np.ascontiguousarray(np.stack(places, axis=2), dtype=np.int64)
-
-
-def _processors() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,0 +1,185 @@
+"""Everything that would happen to the patients of many trials if none stopped early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .data import Events, Measured, Origin, TrialData
+from .trial_batch import TrialBatch
+
+if TYPE_CHECKING:
+    import datetime
+
+    from numpy.typing import NDArray
+
+__all__ = ["Cohort"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Patients of many trials of one protocol, each trial as large as planned, to the end of their follow-up.
+
+    Attributes
+    ----------
+    arm_names, visit_names, scale
+        As of one trial.
+    arm
+        Index into `arm_names`, shape (trials, patients).
+    randomised
+        Day of the trial, not falling along the patients, shape (trials, patients).
+    scores
+        NaN where not seen, shape (trials, patients, visits).
+    assessed, due
+        Days of the trial of each assessment (NaN where there was none) and of the closing of each visit's window, shape
+        (trials, patients, visits).
+    withdrawn
+        Day on which the patient left, NaN for those who completed, shape (trials, patients).
+    last_contact
+        Day on which the patient was last heard of, shape (trials, patients).
+    covariates, measures, subscales
+        As of one trial, with the axis of trials before the others.
+    event_days
+        By (kind, term): day of the trial of the patient's only such event, infinite where there was none, shape
+        (trials, patients).
+    start
+        Date of day 0.
+    """
+
+    arm_names: tuple[str, ...]
+    visit_names: tuple[str, ...]
+    scale: str
+    arm: NDArray[np.intp]
+    randomised: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    assessed: NDArray[np.float64]
+    due: NDArray[np.float64]
+    withdrawn: NDArray[np.float64]
+    last_contact: NDArray[np.float64]
+    covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    measures: Mapping[str, Measured] = field(default_factory=dict)
+    subscales: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    event_days: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    start: datetime.date | None = None
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    @cached_property
+    def reached(self) -> NDArray[np.float64]:
+        """Day on which each visit was assessed, or its window closed if that came first, shape (trials, patients,
+        visits).
+        """
+        return np.fmin(self.assessed, self.due)
+
+    def measure(self, name: str) -> Measured:
+        """What was recorded of a measure."""
+        return self.measures[name]
+
+    def known_at(
+        self, rows: NDArray[np.intp], days: NDArray[np.float64], *, followed: bool = False
+    ) -> TrialBatch:
+        """What was known of some trials on a day of each: later patients, scores and events are not in it.
+
+        Parameters
+        ----------
+        rows
+            Which trials, shape (rows,).
+        days
+            Of the trial, shape (rows,).
+        followed
+            Whether to follow the patients who had entered by then to the end all the same.
+        """
+        from .cohort_kernels import known_visits
+
+        everybody = len(rows) == len(self)
+
+        def of(values: NDArray[Any]) -> NDArray[Any]:
+            return values if everybody else values[rows]
+
+        until = np.full(len(rows), np.inf) if followed else days
+        randomised = of(self.randomised)
+        entered = randomised <= days[:, None]
+        shape = (len(rows), *self.scores.shape[1:])
+        scores, assessed, due = np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.bool_)
+        known_visits(
+            rows, days, until, self.randomised, self.scores, self.assessed, self.due, scores, assessed, due
+        )
+        seen = ~np.isnan(assessed) if self.subscales else None
+        measures = {name: _known(item, rows, until, randomised, entered) for name, item in self.measures.items()}
+        events = {}
+        for key, values in self.event_days.items():
+            day = of(values)
+            events[key] = np.where(entered & (day <= until[:, None]), day - randomised, np.inf)
+        first: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for (kind, term), values in events.items():
+            first[kind, term] = values
+            first[kind, ""] = np.minimum(first[kind, ""], values) if (kind, "") in first else values
+        return TrialBatch(
+            arm_names=self.arm_names,
+            visit_names=self.visit_names,
+            arm=np.where(entered, of(self.arm), -1),
+            scores=scores,
+            due=due,
+            assessed=assessed,
+            followed=np.where(entered, np.minimum(of(self.last_contact), until[:, None]) - randomised, np.nan),
+            has_dates=np.ones(len(rows), dtype=bool),
+            has_events=np.ones(len(rows), dtype=bool),
+            covariates={name: of(values) for name, values in self.covariates.items()},
+            measures=measures,
+            subscales={
+                name: np.where(seen, of(values), np.nan) for name, values in self.subscales.items()
+            },
+            first_events=first,
+        )
+
+    def trial(self, at: int, origin: Origin) -> TrialData:
+        """One of the trials as its tables."""
+        patients = self.arm.shape[1]
+        found = [
+            (row, kind, term, days[at, row])
+            for (kind, term), days in self.event_days.items()
+            for row in np.flatnonzero(np.isfinite(days[at]))
+        ]
+        rows, kinds, terms, days = zip(*found, strict=True) if found else ((), (), (), ())
+        return TrialData(
+            arm_names=self.arm_names,
+            visit_names=self.visit_names,
+            scale=self.scale,
+            patient=np.array([f"P{number:0{max(3, len(str(patients)))}d}" for number in range(1, patients + 1)]),
+            arm=self.arm[at],
+            scores=self.scores[at],
+            covariates={name: values[at] for name, values in self.covariates.items()},
+            randomised=self.randomised[at],
+            assessed=self.assessed[at],
+            due=self.due[at],
+            withdrawn=self.withdrawn[at],
+            last_contact=self.last_contact[at],
+            events=Events(
+                np.array(rows, dtype=np.intp),
+                np.array(kinds, dtype=str),
+                np.array(terms, dtype=str),
+                np.array(days, dtype=float),
+            ),
+            measures={name: item.only(at) for name, item in self.measures.items()},
+            subscales={name: values[at] for name, values in self.subscales.items()},
+            start=self.start,
+            origin=origin,
+        )
+
+
+def _known(
+    item: Measured,
+    rows: NDArray[np.intp],
+    until: NDArray[np.float64],
+    randomised: NDArray[np.float64],
+    entered: NDArray[np.bool_],
+) -> Measured:
+    """What was known of a measure by a day of each trial; nothing of patients who had not entered."""
+    here = item if len(rows) == len(item.value) else item.only(rows)
+    known = here.known_at(until[:, None], randomised)
+    return replace(known, value=np.where(entered, known.value, np.nan))

@@ -1,0 +1,188 @@
+"""Some virtual trials from their first patients to their ends, together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import endpoints
+from ..errors import InputError, NotEstimable
+from ..estimate_arrays import interval_of
+from ..patients import Draws
+from ..sequential.many import Conclusions
+from ..trial import Bounds, ManyLooks, walk_many
+from .rows import ChunkRows
+from .virtual import draw_cohort
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..cohort import Cohort
+    from ..patients import Truth
+    from ..trial import Plan
+    from .context import Context
+
+__all__ = ["Task", "simulate_chunk"]
+
+# Numbers of all patients' visits in a chunk: a few arrays of them fit in the cache of a core.
+_VALUES = 2**17
+_FEWEST, _MOST = 16, 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What every chunk of a run needs; the same for all of them.
+
+    Attributes
+    ----------
+    stream
+        Of the random numbers; the scenario's name, unless several scenarios or designs share their patients.
+    secondaries
+        Names of the endpoints to estimate besides the primary when a trial ends.
+    corrected
+        Whether to correct the primary estimate for the stopping.
+    """
+
+    plan: Plan
+    truth: Truth
+    context: Context
+    seed: int
+    stream: str
+    secondaries: tuple[str, ...]
+    corrected: bool
+    bounds: Bounds = field(repr=False)
+    conclusions: Conclusions = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        truth: Truth,
+        context: Context,
+        seed: int,
+        stream: str,
+        secondaries: Sequence[str],
+        corrected: bool,
+    ) -> Task:
+        """With nothing found yet."""
+        names = tuple(secondaries)
+        return cls(
+            plan, truth, context, seed, stream, names, corrected, Bounds(plan), Conclusions(plan.design)
+        )
+
+    @property
+    def chunk(self) -> int:
+        """Trials taken together: a matter of the protocol alone, so that results do not hang on who does the work."""
+        values = self.plan.patients * len(self.plan.protocol.visits)
+        return int(np.clip(_VALUES // values, _FEWEST, _MOST))
+
+
+def simulate_chunk(task: Task, first: int, stop: int) -> ChunkRows:
+    """Trials `first` to before `stop`: drawn, taken through their looks, each endpoint estimated where they end."""
+    plan, protocol = task.plan, task.plan.protocol
+    secondaries = [protocol.endpoint(name) for name in task.secondaries]
+    draws = Draws.of(task.seed, task.stream, np.arange(first, stop))
+    cohort = draw_cohort(protocol, task.truth, draws, plan.patients, [protocol.primary, *secondaries])
+    ends = _empty_ends(task, draws.trials)
+    looks: list[dict[str, NDArray[Any]]] = []
+    failures: Counter[str] = Counter()
+    for look in walk_many(plan, cohort, task.bounds):
+        failures.update(look.failures)
+        looks.append(_look_columns(look, draws.trials))
+        _write_ends(task, ends, look, cohort, secondaries)
+    columns = {name: np.concatenate([part[name] for part in looks]) for name in looks[0]}
+    order = np.lexsort((columns["look"], columns["trial"]))
+    return ChunkRows.of({name: values[order] for name, values in columns.items()}, ends, dict(failures))
+
+
+def _look_columns(look: ManyLooks, trials: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    return {
+        "trial": trials[look.rows],
+        "look": np.full(len(look.rows), look.number),
+        "decision": look.decision,
+        "effect": look.effect,
+        "standard_error": look.standard_error,
+        "degrees_of_freedom": look.degrees_of_freedom,
+        "information": look.standard_error**-2.0,
+        "z": look.z,
+        "fraction": look.fraction,
+        "efficacy_bound": look.efficacy_bound,
+        "futility_bound": look.futility_bound,
+        "day": look.day,
+        "randomised": look.randomised,
+        "due": look.due,
+        "observed": look.observed,
+    }
+
+
+def _empty_ends(task: Task, trials: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    whole = ("look", "decision", "day", "randomised", "due", "observed", "failures")
+    real = ["effect", "standard_error", "degrees_of_freedom", "z", "lower", "upper"]
+    real += ["median_unbiased", "median_unbiased_lower", "median_unbiased_upper", "bias_adjusted"]
+    parts = ("effect", "standard_error", "degrees_of_freedom", "lower", "upper")
+    real += [f"{name}.{part}" for name in task.secondaries for part in parts]
+    ends: dict[str, NDArray[Any]] = {"trial": trials}
+    ends |= {name: np.zeros(len(trials), dtype=np.int64) for name in whole}
+    return ends | {name: np.full(len(trials), np.nan) for name in real}
+
+
+def _write_ends(
+    task: Task, ends: dict[str, NDArray[Any]], look: ManyLooks, cohort: Cohort, secondaries: Sequence[Any]
+) -> None:
+    """Count the look's failures, and write down what the trials are that end at it."""
+    from ..endpoints.some_trials import some_of
+
+    protocol, primary = task.plan.protocol, task.context.primary
+    ends["failures"][look.rows] += np.isnan(look.effect)
+    # A trial whose later looks never fall stays at the last one it had.
+    ends["look"][look.rows] = look.number
+    for name in ("decision", "day", "randomised", "due", "observed"):
+        ends[name][look.rows] = getattr(look, name)
+    for name in ("effect", "standard_error", "degrees_of_freedom", "z"):
+        ends[name][look.rows] = getattr(look, name)
+    chosen = np.flatnonzero(look.ends)
+    if not len(chosen):
+        return
+    rows = look.rows[chosen]
+    level = protocol.confidence_level
+
+    def limits(name: str, effect: Any, error: Any, freedom: Any, scale: Any) -> None:
+        ends[f"{name}lower"][rows], ends[f"{name}upper"][rows] = interval_of(effect, error, freedom, level, scale)
+
+    figures = [part[chosen] for part in (look.effect, look.standard_error, look.degrees_of_freedom)]
+    limits("", *figures, primary.scale)
+    if task.corrected:
+        found = task.conclusions.of(
+            np.where(look.path[chosen] > 0, look.path[chosen] / task.plan.total_units, np.nan),
+            np.maximum((look.path[chosen] > 0).sum(axis=1), 1),
+            look.z[chosen],
+            look.last[chosen],
+            *figures,
+            primary.better,
+            primary.scale,
+        )
+        ends["median_unbiased"][rows] = found.median_unbiased
+        ends["median_unbiased_lower"][rows], ends["median_unbiased_upper"][rows] = found.lower, found.upper
+        ends["bias_adjusted"][rows] = found.bias_adjusted
+    everybody = len(chosen) == len(look.rows)
+    known = look.batch if everybody else some_of(look.batch, chosen)
+    followed = None
+    for endpoint in secondaries:
+        batch = known
+        if endpoints.needs_follow_up(endpoint):
+            if followed is None:
+                followed = cohort.known_at(rows, look.day[chosen], followed=True)
+            batch = followed
+        try:
+            estimates = endpoints.batch(endpoint, protocol, batch)
+        except (InputError, NotEstimable):
+            continue
+        figures = [estimates.effect, estimates.standard_error, estimates.degrees_of_freedom]
+        name = f"{endpoint.name}."
+        for part, values in zip(("effect", "standard_error", "degrees_of_freedom"), figures, strict=True):
+            ends[name + part][rows] = values
+        limits(name, *figures, task.context.aim(endpoint.name).scale)

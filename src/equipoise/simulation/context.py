@@ -1,0 +1,222 @@
+"""What virtual trials are held against: the plan, the truth, scales and null values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .. import endpoints
+from ..endpoints.binary.comparisons import SCALES
+from ..endpoints.response_model import EFFECTS
+from ..errors import InputError, NotEstimable
+from ..estimate import Better, Scale
+from ..wording import clean
+
+if TYPE_CHECKING:
+    import datetime
+
+    from ..patients import Truth
+    from ..protocol import Protocol
+    from ..trial import Plan
+
+__all__ = ["Aim", "Context", "scale_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the estimates of one endpoint aim at.
+
+    Attributes
+    ----------
+    name, label
+        The protocol's name of the endpoint, and its label for people.
+    truth
+        The scenario's effect, on `scale` (ratios as natural logarithms); NaN where the scenario does not tell it.
+    null_value
+        The effect where there is none.
+    scale, better
+        What the number measures, and whether a higher or a lower one favours the experimental arm.
+    has_number_needed_to_treat
+        Whether it is a response's difference in risk, of which 1/difference is the number needed to treat.
+    """
+
+    name: str
+    label: str
+    truth: float
+    null_value: float = 0.0
+    scale: Scale = Scale.MEAN_DIFFERENCE
+    better: Better = "higher"
+    has_number_needed_to_treat: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 where higher effects favour the experimental arm, -1 where lower ones do."""
+        return 1 if self.better == "higher" else -1
+
+    @property
+    def distance(self) -> float:
+        """The true effect less its value where there is none."""
+        return self.truth - self.null_value
+
+    @property
+    def centre(self) -> float:
+        """The true effect, or the null value where that is not known: what sums are taken around."""
+        return self.null_value if math.isnan(self.truth) else self.truth
+
+    def is_null(self, standard_error: float = 1.0) -> bool:
+        """Whether the truth is that there is no effect, rounding (in units of a standard error) apart."""
+        return abs(self.distance) <= 1e-9 * standard_error
+
+
+@dataclass(frozen=True)
+class Context:
+    """What virtual trials of one scenario are held against.
+
+    Attributes
+    ----------
+    plan
+        The protocol and its design.
+    scenario
+        The scenario the patients are drawn from.
+    primary
+        What the estimates of the looks aim at.
+    secondaries
+        The same of the secondary endpoints that are estimated at the end.
+    """
+
+    plan: Plan = field(repr=False)
+    scenario: str
+    primary: Aim
+    secondaries: tuple[Aim, ...] = ()
+
+    @classmethod
+    def of(cls, plan: Plan, truth: Truth, scenario: str, secondaries: Sequence[str] = ()) -> Context:
+        """For virtual trials of a scenario.
+
+        Parameters
+        ----------
+        truth
+            The scenario as laws of the arms.
+        secondaries
+            Names of the endpoints that are estimated at the end of each trial.
+
+        Raises
+        ------
+        InputError
+            For an endpoint the protocol does not have, or a primary effect the scenario does not tell.
+        """
+        protocol = plan.protocol
+        found = endpoints.plan(protocol.primary, protocol, truth)
+        primary = _aim(protocol.primary, found.effect, found.null_value, found.better)
+        return cls(
+            plan, scenario, primary, tuple(_secondary(protocol.endpoint(name), plan, truth) for name in secondaries)
+        )
+
+    @property
+    def looks(self) -> int:
+        """Planned number of looks."""
+        return self.plan.design.looks
+
+    @property
+    def unit(self) -> str:
+        """What the looks count: "patients" or "events"."""
+        return self.plan.unit
+
+    @property
+    def standard_error(self) -> float:
+        """Of the primary effect at the last look, as planned."""
+        return self.plan.standard_error
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return self.plan.protocol.confidence_level
+
+    @property
+    def start(self) -> datetime.date:
+        """Date of the trial's first day."""
+        return self.plan.protocol.accrual.start
+
+    @cached_property
+    def no_effect(self) -> bool:
+        """Whether the scenario has no effect on the primary endpoint, so that every rejection is a type I error."""
+        return self.primary.is_null(self.standard_error)
+
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """Of all endpoints, the primary first."""
+        return (self.primary, *self.secondaries)
+
+    def aim(self, name: str) -> Aim:
+        """Of the endpoint of that name; raises `InputError` naming those there are."""
+        for aim in self.aims:
+            if aim.name == name:
+                return aim
+        raise InputError("endpoint", name, f"one of {', '.join(aim.name for aim in self.aims)}")
+
+
+def scale_of(endpoint: Any) -> Scale:
+    """The scale on which an endpoint of a protocol is estimated."""
+    match endpoint.type:
+        case "response":
+            return SCALES[EFFECTS[endpoint.effect][0]]
+        case "adverse-events" | "blinding":
+            return Scale.RISK_DIFFERENCE
+        case "mean" if endpoint.method == "wilcoxon":
+            return Scale.WIN_PROBABILITY
+        case "ordinal":
+            return Scale.WIN_PROBABILITY if endpoint.method == "win-probability" else Scale.LOG_ODDS_RATIO
+        case "time-to-event":
+            return Scale.TIME_DIFFERENCE if endpoint.test == "restricted-mean" else Scale.LOG_HAZARD_RATIO
+        case "loss-of-response":
+            return Scale.TIME_DIFFERENCE
+        case "count":
+            return Scale.LOG_RATE_RATIO
+        case "hierarchical":
+            return Scale("net benefit" if endpoint.statistic == "net-benefit" else _log(endpoint.statistic))
+        case _:
+            return Scale.MEAN_DIFFERENCE
+
+
+def _log(statistic: str) -> str:
+    return f"log {statistic.replace('-', ' ')}"
+
+
+def _aim(endpoint: Any, truth: float, null_value: float, better: Better) -> Aim:
+    scale = scale_of(endpoint)
+    return Aim(
+        name=endpoint.name,
+        label=clean(endpoint.label or endpoint.name),
+        truth=float(truth),
+        null_value=float(null_value),
+        scale=scale,
+        better=better,
+        has_number_needed_to_treat=endpoint.type == "response" and scale is Scale.RISK_DIFFERENCE,
+    )
+
+
+def _secondary(endpoint: Any, plan: Plan, truth: Truth) -> Aim:
+    """What a secondary endpoint aims at; the scenario may not tell its effect."""
+    try:
+        found = endpoints.plan(endpoint, plan.protocol, truth)
+    except (InputError, NotEstimable):
+        null_value = 0.5 if scale_of(endpoint) is Scale.WIN_PROBABILITY else 0.0
+        return _aim(endpoint, math.nan, null_value, _better(endpoint, plan.protocol))
+    return _aim(endpoint, found.effect, found.null_value, found.better)
+
+
+def _better(endpoint: Any, protocol: Protocol) -> Better:
+    """Which effects favour the experimental arm, of an endpoint that the scenario does not tell the effect of."""
+    if endpoint.type == "adverse-events":
+        return "lower"
+    if endpoint.type in ("loss-of-response", "blinding", "hierarchical") or scale_of(endpoint) is Scale.WIN_PROBABILITY:
+        return "higher"
+    if not getattr(endpoint, "measure", ""):
+        return "higher" if endpoint.type == "response" else protocol.scale.better
+    better = protocol.measure(endpoint.measure).better
+    if scale_of(endpoint) is Scale.LOG_HAZARD_RATIO:
+        return "lower" if better == "higher" else "higher"
+    return better

@@ -1,0 +1,249 @@
+"""The looks of many trials at once: when each falls, what was known then, what the rule says."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import endpoints
+from ..errors import InputError
+from ..estimate_arrays import favourable_z_of
+from ..sequential import Decision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..cohort import Cohort
+    from ..trial_batch import TrialBatch
+    from .plan import Plan
+
+__all__ = ["DECISIONS", "Bounds", "ManyLooks", "walk_many"]
+
+DECISIONS = tuple(Decision)
+_CODE = {decision: code for code, decision in enumerate(DECISIONS)}
+_STOPS = np.array([decision.stops for decision in DECISIONS])
+
+
+class Bounds:
+    """Bounds of a design at observed looks, each found once.
+
+    Looks are told by what they counted, patients or events, so that the fractions are those of single trials to the
+    last bit.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._found: dict[tuple[tuple[int, ...], bool], tuple[float, float, str]] = {}
+
+    def __reduce__(self) -> Any:
+        return Bounds, (self.plan,)
+
+    def at(self, counts: tuple[int, ...], last: bool) -> tuple[float, float, str]:
+        """Efficacy and futility bound at the latest of the looks with these counts, NaN where there is no futility
+        bound, and why there are none at all, else "".
+        """
+        key = (counts, last)
+        if key not in self._found:
+            try:
+                bounds = self.plan.design.bounds_at([count / self.plan.total_units for count in counts], last)
+                futility = math.nan if bounds.futility is None else float(bounds.futility[-1])
+                self._found[key] = (float(bounds.efficacy[-1]), futility, "")
+            except InputError as error:
+                self._found[key] = (math.inf, math.nan, str(error))
+        return self._found[key]
+
+
+@dataclass(frozen=True, eq=False)
+class ManyLooks:
+    """One look of the trials that had not ended before it; arrays of shape (trials of the look,).
+
+    Attributes
+    ----------
+    number
+        From 1, as planned.
+    rows
+        Which trials of the cohort.
+    day, randomised, due, observed, fraction, last
+        As of `Look`.
+    effect, standard_error, degrees_of_freedom, z
+        NaN where the look could not be analysed.
+    efficacy_bound, futility_bound
+        NaN where there is none.
+    decision
+        Index into `DECISIONS`.
+    path
+        Counts at the looks that spent alpha, this one included where it was analysed, in their order and then 0, shape
+        (trials, looks).
+    failures
+        Why looks could not be analysed, and how many.
+    batch
+        What was known.
+    """
+
+    number: int
+    rows: NDArray[np.intp]
+    day: NDArray[np.float64]
+    randomised: NDArray[np.intp]
+    due: NDArray[np.intp]
+    observed: NDArray[np.intp]
+    fraction: NDArray[np.float64]
+    last: NDArray[np.bool_]
+    effect: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    degrees_of_freedom: NDArray[np.float64]
+    z: NDArray[np.float64]
+    efficacy_bound: NDArray[np.float64]
+    futility_bound: NDArray[np.float64]
+    decision: NDArray[np.int8]
+    path: NDArray[np.intp]
+    failures: Counter[str] = field(repr=False)
+    batch: TrialBatch = field(repr=False)
+
+    @property
+    def ends(self) -> NDArray[np.bool_]:
+        """Which trials end here."""
+        return self.last | _STOPS[self.decision]
+
+
+def walk_many(plan: Plan, cohort: Cohort, bounds: Bounds) -> Iterator[ManyLooks]:
+    """Look after look of all trials, as `walk` takes them singly; trials that have ended are in no later look."""
+    primary, protocol, design = plan.protocol.primary, plan.protocol, plan.design
+    patients = cohort.arm.shape[1]
+    reached = endpoints.reached(primary, protocol, cohort)
+    ordered = np.sort(reached, axis=1)
+    rows = np.arange(len(cohort))
+    path = np.zeros((len(cohort), design.looks), dtype=np.intp)
+    for number in range(1, design.looks + 1):
+        day = _look_days(plan, cohort, reached, ordered, number)[rows]
+        falls = np.isfinite(day)
+        if plan.unit == "events":
+            waiting = rows[~falls]
+        else:
+            waiting = rows[:0]
+        rows, day = rows[falls], day[falls]
+        if len(rows):
+            look = _look(plan, cohort, reached, number, rows, day, path, bounds)
+            yield look
+            rows = rows[~look.ends]
+        rows = np.sort(np.concatenate([rows, waiting])) if len(waiting) else rows
+        if not len(rows):
+            return
+
+
+def _look_days(
+    plan: Plan, cohort: Cohort, reached: NDArray[np.float64], ordered: NDArray[np.float64], number: int
+) -> NDArray[np.float64]:
+    """Day of a look in every trial, infinite where it never falls; the rule of `look_day`."""
+    patients = reached.shape[1]
+    wanted, last = plan.units_per_look[number - 1], number == plan.design.looks
+    if plan.unit == "patients":
+        if last and wanted <= patients:
+            wanted = patients
+        return ordered[:, wanted - 1] if wanted <= patients else np.full(len(cohort), np.inf)
+    day = ordered[:, wanted - 1] if wanted <= patients else np.full(len(cohort), np.inf)
+    if last and patients >= plan.patients and np.isinf(day).any():
+        visit = cohort.visit_names.index(plan.protocol.primary_visit)
+        ended = np.fmin(np.fmin(cohort.reached[:, :, visit], cohort.withdrawn), reached)
+        day = np.where(np.isinf(day), ended.max(axis=1), day)
+    return day
+
+
+def _look(
+    plan: Plan,
+    cohort: Cohort,
+    reached: NDArray[np.float64],
+    number: int,
+    rows: NDArray[np.intp],
+    day: NDArray[np.float64],
+    path: NDArray[np.intp],
+    bounds: Bounds,
+) -> ManyLooks:
+    """The rule of `look_at`; `path` of the trials of the cohort is brought up to date where alpha is spent."""
+    primary, protocol, design = plan.protocol.primary, plan.protocol, plan.design
+    batch = cohort.known_at(rows, day)
+    due = (reached[rows] <= day[:, None]).sum(axis=1)
+    fraction = due / plan.total_units
+    last = (fraction >= 1) | (number == design.looks)
+    efficacy, futility, spent, failures = _bounds(plan, bounds, due, last, path[rows])
+    estimates = endpoints.batch(primary, protocol, batch)
+    for at, reason in estimates.failures.items():
+        failures.setdefault(at, reason)
+    failed = np.zeros(len(rows), dtype=bool)
+    failed[list(failures)] = True
+    effect, error, freedom = (
+        np.where(failed, np.nan, values)
+        for values in (estimates.effect, estimates.standard_error, estimates.degrees_of_freedom)
+    )
+    z = favourable_z_of(effect, error, freedom, plan.null_value, plan.better)
+    decision = _decisions(design.sided, z, efficacy, futility, last)
+    path[rows] = np.where(failed[:, None], path[rows], spent)
+    return ManyLooks(
+        number=number,
+        rows=rows,
+        day=day,
+        randomised=(batch.arm >= 0).sum(axis=1),
+        due=due,
+        observed=endpoints.seen(primary, protocol, batch).sum(axis=1),
+        fraction=fraction,
+        last=last,
+        effect=effect,
+        standard_error=error,
+        degrees_of_freedom=freedom,
+        z=z,
+        efficacy_bound=np.where(np.isinf(efficacy), np.nan, efficacy),
+        futility_bound=futility,
+        decision=decision,
+        path=path[rows],
+        failures=Counter(failures.values()),
+        batch=batch,
+    )
+
+
+def _bounds(
+    plan: Plan, bounds: Bounds, due: NDArray[np.intp], last: NDArray[np.bool_], before: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], dict[int, str]]:
+    """Bounds of a look in each trial, the counts that have spent alpha with it, and why a trial has none."""
+    trials = len(due)
+    efficacy, futility = np.full(trials, np.inf), np.full(trials, np.nan)
+    spent = before.copy()
+    failures: dict[int, str] = {}
+    states, group = np.unique(np.column_stack([before, due, last]), axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    order = np.argsort(group, kind="stable")
+    for state, members in zip(states, np.split(order, np.cumsum(np.bincount(group))[:-1]), strict=True):
+        earlier = [int(count) for count in state[:-2] if count]
+        count, final = int(state[-2]), bool(state[-1])
+        if final and earlier and count <= earlier[-1]:
+            earlier = earlier[:-1]
+        if count <= (earlier[-1] if earlier else 0):
+            failures |= dict.fromkeys(
+                members.tolist(), str(InputError(plan.unit, count, "more than at the look before, or any at a first one"))
+            )
+            continue
+        counts = (*earlier, count)
+        efficacy[members], futility[members], reason = bounds.at(counts, final)
+        if reason:
+            failures |= dict.fromkeys(members.tolist(), reason)
+        spent[members] = 0
+        spent[members, : len(counts)] = counts
+    return efficacy, futility, spent, failures
+
+
+def _decisions(
+    sided: int,
+    z: NDArray[np.float64],
+    efficacy: NDArray[np.float64],
+    futility: NDArray[np.float64],
+    last: NDArray[np.bool_],
+) -> NDArray[np.int8]:
+    """The rule of `decide`; a look without z goes on unless it is the last."""
+    with np.errstate(invalid="ignore"):
+        futile = (z if sided == 1 else np.abs(z)) <= futility
+        chosen = [z >= efficacy, (z <= -efficacy) & (sided == 2), last, futile]
+    codes = [_CODE[part] for part in (Decision.EFFICACY, Decision.HARM, Decision.NOT_REJECTED, Decision.FUTILITY)]
+    return np.select(chosen, codes, _CODE[Decision.CONTINUE]).astype(np.int8)

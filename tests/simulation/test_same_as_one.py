@@ -1,0 +1,119 @@
+"""Trial k of many is trial k alone: drawn and analysed by the ordinary code of one trial."""
+
+import numpy as np
+import pytest
+from equipoise import gallery, run, simulate
+from equipoise.simulation.rows import DECISIONS
+from protocols import edited, with_measures
+
+ESTIMATE = ("effect", "standard_error", "degrees_of_freedom")
+FUTILITY = {"family": "power", "rho": 2.0}
+
+
+def assert_same(protocol, scenario, trials, seed=1):
+    """All looks and every endpoint of all trials; gives how many looks could not be analysed."""
+    found = simulate(protocol, scenario, trials, seed, engine="serial")
+    looks, ends, failed = found.rows.looks, found.rows.ends, 0
+    for trial in range(trials):
+        alone = run(protocol, scenario, seed, trial)
+        at = np.flatnonzero(looks["trial"] == trial)
+        assert len(at) == len(alone.looks)
+        for row, look in zip(at, alone.looks, strict=True):
+            assert DECISIONS[looks["decision"][row]] is look.decision
+            for name in ("day", "randomised", "due", "observed", "fraction"):
+                assert looks[name][row] == getattr(look, name)
+            failed += look.estimate is None
+            if look.estimate is None:
+                assert np.isnan(looks["effect"][row])
+                continue
+            for name in ESTIMATE:
+                assert looks[name][row] == pytest.approx(getattr(look.estimate, name), rel=1e-8, abs=1e-9)
+            assert looks["z"][row] == pytest.approx(look.z, abs=1e-8)
+            if np.isfinite(look.efficacy_bound):
+                assert looks["efficacy_bound"][row] == look.efficacy_bound
+            assert np.isnan(looks["futility_bound"][row]) == (look.futility_bound is None)
+        conclusion = alone.conclusion
+        assert (conclusion is None) == np.isnan(ends["median_unbiased"][trial])
+        if conclusion is not None:
+            error = ends["standard_error"][trial]
+            expected = {
+                "lower": conclusion.observed_interval.lower,
+                "upper": conclusion.observed_interval.upper,
+                "median_unbiased": conclusion.median_unbiased,
+                "median_unbiased_lower": conclusion.interval.lower,
+                "median_unbiased_upper": conclusion.interval.upper,
+                "bias_adjusted": conclusion.bias_adjusted,
+            }
+            for name, value in expected.items():
+                assert ends[name][trial] == pytest.approx(value, abs=1e-7 * error)
+        for result in alone.secondary:
+            estimate = getattr(result, "estimate", None)
+            if estimate is not None:
+                for name in ESTIMATE:
+                    value = ends[f"{result.name}.{name}"][trial]
+                    assert value == pytest.approx(getattr(estimate, name), rel=1e-8, abs=1e-9)
+    return failed
+
+
+@pytest.mark.parametrize(("scenario", "trials"), [("later-trials", 120), ("as-published", 40)])
+def test_ketamine_protocol(scenario, trials):
+    assert assert_same(gallery("ptsd-ketamine"), scenario, trials) == 0
+
+
+def test_kenward_roger_three_looks_with_futility():
+    protocol = edited(
+        analysis__degrees_of_freedom="kenward-roger",
+        stopping={"alpha": 0.025, "sided": 1, "fractions": [0.4, 0.7, 1.0], "futility": FUTILITY, "beta": 0.2},
+        sample_size={"patients": 60, "scenario": "half-effect"},
+    )
+    assert assert_same(protocol, "later-trials", 60) == 0
+
+
+def test_binding_futility_and_fast_accrual():
+    protocol = edited(
+        accrual__patients_per_month=40.0,
+        stopping={
+            "alpha": 0.05,
+            "sided": 2,
+            "fractions": [0.5, 1.0],
+            "efficacy": {"family": "pocock"},
+            "futility": FUTILITY | {"binding": True},
+            "beta": 0.2,
+        },
+        sample_size={"patients": 48, "scenario": "half-effect"},
+    )
+    assert assert_same(protocol, "no-effect", 60) == 0
+
+
+def test_looks_that_cannot_be_analysed_fail_alike():
+    protocol = edited(stopping={"patients": [4, 9, 20]}, sample_size={"patients": 20, "scenario": "as-published"})
+    assert assert_same(protocol, "later-trials", 40) > 40
+
+
+def primary(**endpoint):
+    return [{"name": "main", "role": "primary"} | endpoint]
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "changes"),
+    [
+        (
+            primary(type="time-to-event", measure="relapse"),
+            {"stopping": {"alpha": 0.05, "events": [8, 16]}, "sample_size": {"patients": 40, "scenario": "no-effect"}},
+        ),
+        (primary(type="count", measure="panic"), {}),
+        (primary(type="response", measure="remission"), {}),
+        (primary(type="ordinal", measure="cgi"), {}),
+        (primary(type="mean", measure="pressure", method="wilcoxon"), {}),
+        (primary(type="mean", visit="week2", method="ancova", covariates=["baseline", "sex"]), {}),
+        (primary(type="hierarchical", components=[{"measure": "relapse"}, {"visit": "week2"}]), {}),
+    ],
+)
+def test_other_endpoints_as_primary(endpoints, changes):
+    assert_same(with_measures(endpoints, **changes), "later-trials", 30)
+
+
+def test_strata_and_simple_allocation():
+    strata = {"ratio": {"midazolam": 1, "ketamine": 2}, "block_sizes": [3, 6], "strata": ["sex"]}
+    assert_same(edited(allocation=strata), "later-trials", 20)
+    assert_same(edited(allocation={"method": "simple", "ratio": {"midazolam": 1, "ketamine": 1}}), "later-trials", 20)
