@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import Events, Measured, Origin, TrialData
+from .data import Events, Measured, Origin, TrialData, patient_names
 from .trial_batch import TrialBatch
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ class Cohort:
         """What was recorded of a measure."""
         return self.measures[name]
 
-    def known_at(
-        self, rows: NDArray[np.intp], days: NDArray[np.float64], *, followed: bool = False
-    ) -> TrialBatch:
+    def known_at(self, rows: NDArray[np.intp], days: NDArray[np.float64], *, followed: bool = False) -> TrialBatch:
         """What was known of some trials on a day of each: later patients, scores and events are not in it.
 
         Parameters
@@ -106,10 +104,7 @@ class Cohort:
         entered = randomised <= days[:, None]
         shape = (len(rows), *self.scores.shape[1:])
         scores, assessed, due = np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.bool_)
-        known_visits(
-            rows, days, until, self.randomised, self.scores, self.assessed, self.due, scores, assessed, due
-        )
-        seen = ~np.isnan(assessed) if self.subscales else None
+        known_visits(rows, days, until, self.randomised, self.scores, self.assessed, self.due, scores, assessed, due)
         measures = {name: _known(item, rows, until, randomised, entered) for name, item in self.measures.items()}
         events = {}
         for key, values in self.event_days.items():
@@ -132,14 +127,13 @@ class Cohort:
             covariates={name: of(values) for name, values in self.covariates.items()},
             measures=measures,
             subscales={
-                name: np.where(seen, of(values), np.nan) for name, values in self.subscales.items()
+                name: np.where(np.isnan(assessed), np.nan, of(values)) for name, values in self.subscales.items()
             },
             first_events=first,
         )
 
     def trial(self, at: int, origin: Origin) -> TrialData:
         """One of the trials as its tables."""
-        patients = self.arm.shape[1]
         found = [
             (row, kind, term, days[at, row])
             for (kind, term), days in self.event_days.items()
@@ -150,7 +144,7 @@ class Cohort:
             arm_names=self.arm_names,
             visit_names=self.visit_names,
             scale=self.scale,
-            patient=np.array([f"P{number:0{max(3, len(str(patients)))}d}" for number in range(1, patients + 1)]),
+            patient=patient_names(self.arm.shape[1]),
             arm=self.arm[at],
             scores=self.scores[at],
             covariates={name: values[at] for name, values in self.covariates.items()},

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "VIRTUAL", "Events", "Origin", "TrialData"]
+__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "VIRTUAL", "Events", "Origin", "TrialData", "patient_names"]
 
 LOSS_OF_RESPONSE = "loss of response"
 ADVERSE_EVENT = "adverse event"
 VIRTUAL = "virtual"
+
+
+def patient_names(count: int) -> NDArray[np.str_]:
+    """Identifiers of virtual patients in order of entry: P001, P002, ..."""
+    return np.array([f"P{number:0{max(3, len(str(count)))}d}" for number in range(1, count + 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,14 @@ class Measured:
     exposure: NDArray[np.float64] | None = None
     known: NDArray[np.float64] | None = None
 
-    def only(self, keep: NDArray[np.bool_]) -> Measured:
-        """Of the patients for whom `keep` holds."""
+    def only(self, keep: Any) -> Measured:
+        """Of the patients for whom `keep` holds; or of what else picks from the arrays, as a trial's number does."""
         parts = (self.value, self.observed, self.exposure, self.known)
         return Measured(*(part if part is None else part[keep] for part in parts))  # type: ignore[arg-type]
 
-    def known_at(self, day: float, randomised: NDArray[np.float64]) -> Measured:
-        """What was known on a day of the trial of patients randomised on those days.
+    def known_at(self, day: float | NDArray[np.float64], randomised: NDArray[np.float64]) -> Measured:
+        """What was known on a day of the trial (or one for each trial, shape (trials, 1)) of patients randomised on
+        those days.
 
         A time goes on as far as the day; a value that was not known by then is missing.
         """

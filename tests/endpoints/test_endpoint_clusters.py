@@ -12,7 +12,7 @@ from equipoise import InputError, endpoints
 from equipoise.endpoints.planning.cluster_law import cluster_moments
 from equipoise.endpoints.regression.ancova import ancova
 from equipoise.endpoints.regression.related_outcomes import fit_related_outcomes
-from equipoise.patients import Truth, draw_clusters
+from equipoise.patients import Draws, Truth, draw_clusters, draw_scores
 from protocols import edited
 
 CLUSTERS = ("B", "C", "D", "E")
@@ -198,12 +198,12 @@ def test_many_trials_fail_where_each_does_for_its_reason():
 
 
 def test_moments_of_the_clusters_are_those_of_the_draws():
-    draws = np.random.default_rng(5)
-    law = Truth.of(PROTOCOL, "later-trials").arms[1]
-    latent = draws.standard_normal((150_000, 4)) @ law.cholesky.T
-    scores = np.stack([law.scores[at].at(latent[:, at]) for at in (0, 3)], axis=1)
+    draws = Draws.of(5, "moments", [0])
+    truth = Truth.of(PROTOCOL, "later-trials")
+    law = truth.arms[1]
+    scores = draw_scores(draws, np.ones((1, 150_000), dtype=np.intp), truth.laws)[:, :, [0, 3]]
     parts = draw_clusters(draws, PROTOCOL.scale, scores)
-    joint = np.cov(np.concatenate([np.stack([parts[name][:, at] for name in CLUSTERS]) for at in (0, 1)]))
+    joint = np.cov(np.concatenate([np.stack([parts[name][0, :, at] for name in CLUSTERS]) for at in (0, 1)]))
     shares = np.array([5, 2, 7, 6]) / 20
     before, between, after = cluster_moments(shares, 80.0, 0.0, law, 3)
     np.testing.assert_allclose(joint[:4, :4], before, atol=0.15)

@@ -50,7 +50,9 @@ def test_a_trial_has_its_allocation_alone_or_among_others():
     together = permuted_blocks(numbers, (0.5, 0.5), (2, 4), strata)
     alone = permuted_blocks(numbers[3:4], (0.5, 0.5), (2, 4), strata[3:4])
     np.testing.assert_array_equal(together[3:4], alone)
-    np.testing.assert_array_equal(permuted_blocks(numbers[:, :20], (0.5, 0.5), (2, 4), strata[:, :20]), together[:, :20])
+    np.testing.assert_array_equal(
+        permuted_blocks(numbers[:, :20], (0.5, 0.5), (2, 4), strata[:, :20]), together[:, :20]
+    )
 
 
 def test_simple_randomisation_has_its_shares():

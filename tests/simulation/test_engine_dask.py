@@ -1,5 +1,8 @@
 import importlib.util
+import os
+import signal
 import socket
+import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -10,10 +13,25 @@ import pytest
 from dask_processes import LocalCluster
 from test_engines import interrupted
 
-from equipoise import InputError
+from equipoise import InputError, gallery, simulate
+from equipoise.simulation.chunk import Task
 from equipoise.simulation.engines import dask_cluster, engine_named
 
 CHUNKS = list(pairwise(range(0, 410, 10)))
+
+
+@pytest.fixture(autouse=True)
+def alarm():
+    """A test that hangs fails."""
+
+    def ring(*_):
+        raise TimeoutError("the test took too long")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +71,35 @@ def test_results_are_those_of_serial_to_the_bit_with_a_worker_killed_half_way(tm
     with engine_named("serial") as serial:
         alone = list(serial.map(engine_chunks.numbers, {"seed": 3}, CHUNKS))
     assert [one.tobytes() for one in found] == [one.tobytes() for one in alone]
+
+
+def test_virtual_trials_are_those_of_serial_to_the_bit_with_a_worker_killed_half_way(tmp_path, monkeypatch):
+    from distributed import Client
+
+    monkeypatch.setattr(Task, "chunk", 20)
+    protocol, trials = gallery("ptsd-ketamine"), 1200
+    alone = simulate(protocol, trials=trials, seed=4, engine="serial")
+    killed = []
+    with LocalCluster(tmp_path) as cluster, Client(cluster.address, set_as_default=False) as watching:
+        addresses = {pid: address for address, pid in watching.run(os.getpid).items()}
+        victim = cluster.workers[0]
+
+        def kill_once(done):
+            if done >= trials // 3 and not killed:
+                until(lambda: watching.processing()[addresses[victim.pid]])
+                cluster.kill(victim)
+                killed.append(done)
+
+        found = simulate(protocol, trials=trials, seed=4, engine=cluster.engine, on_progress=kill_once)
+        assert list(watching.nthreads()) == [addresses[cluster.workers[1].pid]]
+    assert killed[0] < trials // 2
+    for part in ("looks", "ends"):
+        theirs, ours = getattr(found.rows, part), getattr(alone.rows, part)
+        assert {name: column.tobytes() for name, column in theirs.items()} == {
+            name: column.tobytes() for name, column in ours.items()
+        }
+    assert found.rows.failures == alone.rows.failures
+    assert found.to_dict() == alone.to_dict()
 
 
 def test_the_task_survives_the_death_of_all_that_have_it(tmp_path):
@@ -194,8 +241,6 @@ def test_dask_not_installed_is_told(monkeypatch):
 
 def test_dask_is_imported_only_when_used():
     assert importlib.util.find_spec("distributed") is not None
-    import subprocess
-
     code = "import sys; from equipoise.simulation.engines import engine_named; engine_named('dask://h:1'); "
     code += "print([name for name in ('dask', 'distributed', 'scipy', 'numba') if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -88,8 +90,6 @@ def test_closing_early_begins_nothing_more(engine, tmp_path):
 
 
 def test_cores_are_threads_and_processes_are_not():
-    import os
-
     with engine_named("cores", 2) as engine:
         assert {pid for pid, _ in engine.map(engine_chunks.process_seen, None, CHUNKS)} == {os.getpid()}
     before = dict(os.environ)
@@ -152,9 +152,6 @@ def interrupted(folder, name, workers=None):
         try:
             assert process.stdout is not None
             assert [process.stdout.readline() for _ in range(3)] == ["one\n"] * 3
-            import os
-            import signal
-
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=30)
         finally:
@@ -199,6 +196,21 @@ def test_an_interruption_ends_all_at_once(name, tmp_path):
 def test_other_names_are_refused(name):
     with pytest.raises(InputError, match=r"^engine is .*; expected 'serial', 'cores', 'processes', or a Dask"):
         engine_named(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "file"),
+    [
+        ("dask://host:8786", "tcp://host:8786", None),
+        ("dask://[::1]:8786/", "tcp://[::1]:8786", None),
+        ("tcp://10.0.0.1:1", "tcp://10.0.0.1:1", None),
+        ("tls://host:8786", "tls://host:8786", None),
+        ("dask+file:///a%20b/scheduler.json", None, "/a b/scheduler.json"),
+    ],
+)
+def test_addresses_of_schedulers(name, address, file):
+    engine = engine_named(name)
+    assert (engine.name, engine.address, engine.scheduler_file) == (name, address, file)
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,11 @@ def adjusted_batch(
         if len(rows) == len(trials):
             names, values = model_columns(protocol, trials, covariates, outcome)
         else:
-            names, values = model_columns(protocol, with_covariates(trials, rows, covariates), covariates, outcome[rows])
-        part = fit(rows, names, values)
-        found[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom
-        failures |= {int(rows[at]): reason for at, reason in part.failures.items()}
+            part = with_covariates(trials, rows, covariates)
+            names, values = model_columns(protocol, part, covariates, outcome[rows])
+        some = fit(rows, names, values)
+        found[:, rows] = some.effect, some.standard_error, some.degrees_of_freedom
+        failures |= {int(rows[at]): reason for at, reason in some.failures.items()}
     failures |= fill_singly(found, odd, trials, single)
     return BatchEstimates.of(found[0], found[1], found[2], failures)
 

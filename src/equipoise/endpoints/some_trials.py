@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Events, Measured, TrialData
+from ..data import Events, TrialData, patient_names
 from ..errors import InputError, NotEstimable
 from ..trial_batch import TrialBatch
 
@@ -23,11 +23,6 @@ __all__ = ["fill_singly", "one_trial_of", "some_of", "with_covariates"]
 _REACHED, _CUT = 0.0, 1e9
 
 
-def _measured(item: Measured, rows: Any) -> Measured:
-    parts = (item.value, item.observed, item.exposure, item.known)
-    return Measured(*(part if part is None else part[rows] for part in parts))  # type: ignore[arg-type]
-
-
 def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
     """The trials of these numbers, in that order."""
     return replace(
@@ -40,7 +35,7 @@ def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
         has_dates=trials.has_dates[rows],
         has_events=trials.has_events[rows],
         covariates={name: values[rows] for name, values in trials.covariates.items()},
-        measures={name: _measured(item, rows) for name, item in trials.measures.items()},
+        measures={name: item.only(rows) for name, item in trials.measures.items()},
         subscales={name: values[rows] for name, values in trials.subscales.items()},
         first_events={key: values[rows] for key, values in trials.first_events.items()},
     )
@@ -73,7 +68,7 @@ def one_trial_of(trials: TrialBatch, at: int) -> TrialData:
         arm_names=trials.arm_names,
         visit_names=trials.visit_names,
         scale="",
-        patient=np.array([f"P{number:0{max(3, len(str(count)))}d}" for number in range(1, count + 1)]),
+        patient=patient_names(count),
         arm=trials.arm[at, here],
         scores=trials.scores[at, here],
         covariates={name: values[at, here] for name, values in trials.covariates.items()},
@@ -83,7 +78,7 @@ def one_trial_of(trials: TrialBatch, at: int) -> TrialData:
         withdrawn=np.full(count, np.nan),
         last_contact=trials.followed[at, here],
         events=Events(),
-        measures={name: _measured(item, (at, here)) for name, item in trials.measures.items()},
+        measures={name: item.only((at, here)) for name, item in trials.measures.items()},
         subscales={name: values[at, here] for name, values in trials.subscales.items()},
         cut=_CUT,
         has_events=False,

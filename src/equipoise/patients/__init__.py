@@ -7,7 +7,7 @@ from .draw_clusters import draw_clusters, draw_subscales
 from .draw_events import draw_events
 from .draw_measures import draw_measure
 from .draws import Draws
-from .exposure import exposure_shift
+from .exposure import exposure_shift, mean_exposure_shift
 from .items import ItemLaw, draw_items
 from .scores import ScoreDistribution
 from .side_effects import side_effects
@@ -30,6 +30,7 @@ __all__ = [
     "draw_scores",
     "draw_subscales",
     "exposure_shift",
+    "mean_exposure_shift",
     "side_effects",
     "visit_days",
 ]

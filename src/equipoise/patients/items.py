@@ -219,10 +219,9 @@ def _check(sums: NDArray[np.float64], given: _Given) -> None:
 
 def _parameters(settings: Items, items: int, points: int) -> tuple[Row, tuple[Row, ...]]:
     """Discrimination and difficulties of each item."""
-    given = settings.discrimination
-    discrimination = given if isinstance(given, tuple) else (given,) * items
-    rows = settings.rows or (tuple(np.linspace(-1.5, 1.5, points).tolist()),)
-    return discrimination, rows * items if len(rows) == 1 else rows
+    slopes = settings.discrimination
+    rows = settings.difficulties or (tuple(np.linspace(-1.5, 1.5, points).tolist()),)
+    return slopes * items if len(slopes) == 1 else slopes, rows * items if len(rows) == 1 else rows
 
 
 def _effects(settings: Items, clusters: Sequence[str], arm_names: Sequence[str]) -> tuple[tuple[int, Row], ...]:

@@ -119,10 +119,8 @@ def _normal_quantile(probability):
         return centred * _ratio(_CENTRE[0], _CENTRE[1], 0.180625 - centred * centred)
     tail = probability if centred < 0 else 1.0 - probability
     distance = np.sqrt(-np.log(tail))
-    if distance <= 5.0:
-        found = _ratio(_TAIL[0], _TAIL[1], distance - 1.6)
-    else:
-        found = _ratio(_FAR[0], _FAR[1], distance - 5.0)
+    near = distance <= 5.0
+    found = _ratio(_TAIL[0], _TAIL[1], distance - 1.6) if near else _ratio(_FAR[0], _FAR[1], distance - 5.0)
     return -found if centred < 0 else found
 
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .draw import Laws
+from .exposure import mean_exposure_shift
 from .lifelike import Lifelike
 from .scores import ScoreDistribution
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..protocol import MeasureTruth, Protocol, Scenario
+    from ..protocol import MeasureTruth, Protocol
+    from ..protocol.scenarios import Scenario
 
 __all__ = ["ArmTruth", "Truth"]
 
@@ -32,7 +34,8 @@ class ArmTruth:
     Attributes
     ----------
     scores
-        Law of the score at each visit, baseline first; none in a trial without a rating scale.
+        Law of the score at each visit, baseline first; none in a trial without a rating scale. What the arm's patients
+        gain on average from their exposure to the drug, where the scenario says so, is in it.
     correlation
         Of the latent standard normal values behind the scores, shape (visits, visits).
     leaving
@@ -171,12 +174,13 @@ class Truth:
         correlation = np.array(chosen.correlation or shared)
         odds_ratio = 1.0 if population is None else population.dropout_odds_ratio_per_point
         intervals = len(protocol.visits) - 1
+        gained = mean_exposure_shift(protocol, chosen)
         arms = []
-        for name in protocol.arm_names:
+        for at, name in enumerate(protocol.arm_names):
             truth = chosen.arms[name]
             laws = tuple(
                 ScoreDistribution.with_moments(mean, sd, protocol.scale.minimum, protocol.scale.maximum)
-                for mean, sd in zip(truth.mean, truth.sd, strict=True)
+                for mean, sd in zip(np.array(truth.mean) + gained[at, : len(truth.mean)], truth.sd, strict=True)
             )
             leaving = np.full(intervals, 1 - (1 - truth.dropout) ** (1 / intervals))
             slope = float(np.log(odds_ratio))

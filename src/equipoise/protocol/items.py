@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from .parts import Name, Number, Part, Positive
-from .raw import Finding, Raw
+from .raw import Finding, Raw, is_number
 
 if TYPE_CHECKING:
     from .scales import RatingScale
 
 __all__ = ["ITEM_CHECKS", "Items", "faults_of_items"]
+
+Slope = Annotated[Number, Field(gt=0, le=20)]
+Places = tuple[Annotated[Number, Field(ge=-20, le=20)], ...]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if is_number(value) else value
+
+
+def _as_rows(value: Any) -> Any:
+    return [value] if isinstance(value, (list, tuple)) and value and all(map(is_number, value)) else value
 
 
 class Items(Part):
@@ -27,12 +38,13 @@ class Items(Part):
     """
 
     discrimination: Annotated[
-        Annotated[Number, Field(gt=0, le=20)] | tuple[Annotated[Number, Field(gt=0, le=20)], ...],
+        tuple[Slope, ...],
+        BeforeValidator(_as_list, json_schema_input_type=Slope | tuple[Slope, ...]),
         Field(description="Of all items, or of each; logistic."),
-    ] = 1.12
+    ] = (1.12,)
     difficulties: Annotated[
-        tuple[Annotated[Number, Field(ge=-20, le=20)], ...]
-        | tuple[tuple[Annotated[Number, Field(ge=-20, le=20)], ...], ...],
+        tuple[Places, ...],
+        BeforeValidator(_as_rows, json_schema_input_type=Places | tuple[Places, ...]),
         Field(
             description="Where on the trait an item is as likely to score k or more as not, k = 1, 2, ..., rising: one"
             " row for all items, or a row for each. Even from -1.5 to 1.5 when empty."
@@ -54,13 +66,6 @@ class Items(Part):
         ),
     ] = {}
 
-    @property
-    def rows(self) -> tuple[tuple[float, ...], ...]:
-        """Difficulties as rows: none, one for all items, or one for each."""
-        rows = tuple(row for row in self.difficulties if isinstance(row, tuple))
-        single = tuple(value for value in self.difficulties if not isinstance(value, tuple))
-        return (single,) if single else rows
-
 
 def faults_of_items(
     settings: Items, scale: RatingScale, arm_names: Sequence[str]
@@ -70,9 +75,9 @@ def faults_of_items(
     if not points.is_integer():
         yield (), scale.name, "a scale whose items all have the same points"
         return
-    given, rows = settings.discrimination, settings.rows
-    if isinstance(given, tuple) and len(given) != scale.items:
-        yield ("discrimination",), given, f"one number, or {scale.items}, one per item"
+    slopes, rows = settings.discrimination, settings.difficulties
+    if len(slopes) not in (1, scale.items):
+        yield ("discrimination",), slopes, f"one number, or {scale.items}, one per item"
     if len(rows) not in (0, 1, scale.items):
         yield ("difficulties",), f"{len(rows)} rows", f"one row, or {scale.items}, one per item"
     for row in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..cohort import Cohort
+    from ..estimate import Scale
     from ..patients import Truth
     from ..trial import Plan
     from .context import Context
 
 __all__ = ["Task", "simulate_chunk"]
+
+Figures: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]"
 
 # Numbers of all patients' visits in a chunk: a few arrays of them fit in the cache of a core.
 _VALUES = 2**17
@@ -70,9 +73,7 @@ class Task:
     ) -> Task:
         """With nothing found yet."""
         names = tuple(secondaries)
-        return cls(
-            plan, truth, context, seed, stream, names, corrected, Bounds(plan), Conclusions(plan.design)
-        )
+        return cls(plan, truth, context, seed, stream, names, corrected, Bounds(plan), Conclusions(plan.design))
 
     @property
     def chunk(self) -> int:
@@ -150,11 +151,11 @@ def _write_ends(
     rows = look.rows[chosen]
     level = protocol.confidence_level
 
-    def limits(name: str, effect: Any, error: Any, freedom: Any, scale: Any) -> None:
-        ends[f"{name}lower"][rows], ends[f"{name}upper"][rows] = interval_of(effect, error, freedom, level, scale)
+    def limits(name: str, figures: Figures, scale: Scale) -> None:
+        ends[f"{name}lower"][rows], ends[f"{name}upper"][rows] = interval_of(*figures, level, scale)
 
-    figures = [part[chosen] for part in (look.effect, look.standard_error, look.degrees_of_freedom)]
-    limits("", *figures, primary.scale)
+    figures: Figures = look.effect[chosen], look.standard_error[chosen], look.degrees_of_freedom[chosen]
+    limits("", figures, primary.scale)
     if task.corrected:
         found = task.conclusions.of(
             np.where(look.path[chosen] > 0, look.path[chosen] / task.plan.total_units, np.nan),
@@ -181,8 +182,8 @@ def _write_ends(
             estimates = endpoints.batch(endpoint, protocol, batch)
         except (InputError, NotEstimable):
             continue
-        figures = [estimates.effect, estimates.standard_error, estimates.degrees_of_freedom]
+        figures = estimates.effect, estimates.standard_error, estimates.degrees_of_freedom
         name = f"{endpoint.name}."
         for part, values in zip(("effect", "standard_error", "degrees_of_freedom"), figures, strict=True):
             ends[name + part][rows] = values
-        limits(name, *figures, task.context.aim(endpoint.name).scale)
+        limits(name, figures, task.context.aim(endpoint.name).scale)

@@ -20,6 +20,7 @@ from ..patients import (
     draw_scores,
     draw_subscales,
     exposure_shift,
+    mean_exposure_shift,
     side_effects,
     visit_days,
 )
@@ -85,7 +86,9 @@ def draw_cohort(
     if protocol.outcome is None:
         scores = np.full((len(draws), patients, visits), np.nan)
     else:
-        exposure = None if scenario.exposure is None else exposure_shift(draws, protocol, scenario, arm)
+        exposure = None
+        if scenario.exposure is not None:
+            exposure = exposure_shift(draws, protocol, scenario, arm) - mean_exposure_shift(protocol, scenario)[arm]
         shift = lifelike.shifts(draws, arm, site, belief, assessed, exposure)
         scores = draw_scores(draws, lifelike.law(draws, arm), truth.laws, shift)
     last = draw_leaving(draws, arm, scores, *truth.leaving)
@@ -106,7 +109,7 @@ def draw_cohort(
             continue
         at = protocol.visit_names.index(measure.visit)
         until = np.where(attended[:, :, at], assessed[:, :, at], left)
-        guess = belief if measure.name in lifelike.guesses else None
+        guess = belief.astype(float) if belief is not None and measure.name in lifelike.guesses else None
         measures[measure.name] = draw_measure(
             draws, measure, truth, arm, randomised, seen_on[:, :, at], until, value=guess
         )
@@ -168,18 +171,16 @@ def _check_covariates(drawn: dict[str, Any], needed: frozenset[str]) -> None:
             )
 
 
-def _allocate(
-    protocol: Protocol, draws: Draws, patients: int, covariates: dict[str, NDArray[Any]]
-) -> NDArray[np.intp]:
+def _allocate(protocol: Protocol, draws: Draws, patients: int, covariates: dict[str, NDArray[Any]]) -> NDArray[np.intp]:
     shares, allocation = protocol.shares(), protocol.allocation
     if allocation.method == "simple":
         return simple(draws.uniform("allocation", patients), shares)
     strata = None
     for covariate in protocol.covariates:
         if covariate.name in allocation.strata:
-            level = sum(
-                at * (covariates[covariate.name] == name).astype(np.intp)
-                for at, name in enumerate(covariate.levels)
-            )
+            values = covariates[covariate.name]
+            level = np.zeros(values.shape, dtype=np.intp)
+            for at, name in enumerate(covariate.levels):
+                level[values == name] = at
             strata = level if strata is None else strata * len(covariate.levels) + level
     return permuted_blocks(draws.uniform("allocation", patients, 2), shares, allocation.block_sizes, strata)

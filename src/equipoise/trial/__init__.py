@@ -11,13 +11,13 @@ from .monitor import Monitored, monitor
 from .plan import Expectation, Plan, plan
 
 __all__ = [
-    "Bounds",
-    "ManyLooks",
     "ArmFlow",
     "BaselineRow",
+    "Bounds",
     "Events",
     "Expectation",
     "Look",
+    "ManyLooks",
     "Monitored",
     "NotAnalysed",
     "Plan",

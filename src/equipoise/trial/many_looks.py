@@ -112,19 +112,15 @@ class ManyLooks:
 
 def walk_many(plan: Plan, cohort: Cohort, bounds: Bounds) -> Iterator[ManyLooks]:
     """Look after look of all trials, as `walk` takes them singly; trials that have ended are in no later look."""
-    primary, protocol, design = plan.protocol.primary, plan.protocol, plan.design
-    patients = cohort.arm.shape[1]
-    reached = endpoints.reached(primary, protocol, cohort)
+    protocol, design = plan.protocol, plan.design
+    reached = endpoints.reached(protocol.primary, protocol, cohort)
     ordered = np.sort(reached, axis=1)
     rows = np.arange(len(cohort))
     path = np.zeros((len(cohort), design.looks), dtype=np.intp)
     for number in range(1, design.looks + 1):
         day = _look_days(plan, cohort, reached, ordered, number)[rows]
         falls = np.isfinite(day)
-        if plan.unit == "events":
-            waiting = rows[~falls]
-        else:
-            waiting = rows[:0]
+        waiting = rows[~falls] if plan.unit == "events" else rows[:0]
         rows, day = rows[falls], day[falls]
         if len(rows):
             look = _look(plan, cohort, reached, number, rows, day, path, bounds)
@@ -222,7 +218,8 @@ def _bounds(
             earlier = earlier[:-1]
         if count <= (earlier[-1] if earlier else 0):
             failures |= dict.fromkeys(
-                members.tolist(), str(InputError(plan.unit, count, "more than at the look before, or any at a first one"))
+                members.tolist(),
+                str(InputError(plan.unit, count, "more than at the look before, or any at a first one")),
             )
             continue
         counts = (*earlier, count)

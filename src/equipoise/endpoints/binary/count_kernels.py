@@ -14,8 +14,8 @@ _options: Any = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @_compiled(
-    "void(float64[:,:], float64[:,:], boolean[:,:], int64[:,:], int64[:,:], float64, float64, float64, boolean, float64,"
-    " int64[:,:,::1])",
+    "void(float64[:,:], float64[:,:], boolean[:,:], int64[:,:], int64[:,:], float64, float64, float64, boolean,"
+    " float64, int64[:,:,::1])",
     **_options,
 )
 def count_responses(score, baseline, due, arm, strata, sign, share, points, seen_only, unseen, found):  # type: ignore[no-untyped-def]

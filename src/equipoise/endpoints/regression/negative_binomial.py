@@ -25,25 +25,6 @@ __all__ = ["NO_OVERDISPERSION", "negative_binomial_batch", "negative_binomial_re
 
 NO_OVERDISPERSION = "the counts vary no more than Poisson counts would: dispersion 0, as in Poisson regression"
 
-_NEAR = 0.03
-_TERMS = 12
-
-
-def _curvatures(t: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """log(1 + t) / t, A(t) = (log(1 + t) - t / (1 + t)) / t^2, and A'(t), by series where t is near 0."""
-    near = t < _NEAR
-    small = np.where(near, t, 0.0)
-    first, second, third = np.zeros_like(t), np.zeros_like(t), np.zeros_like(t)
-    for k in range(_TERMS, -1, -1):
-        first = 1 / (k + 1) - small * first
-        second = (k + 1) / (k + 2) - small * second
-        third = (k + 1) * (k + 2) / (k + 3) - small * third
-    far = np.where(near, 1.0, t)
-    log = np.log1p(far)
-    curve = (log - far / (1 + far)) / far**2
-    slope = 1 / (far * (1 + far) ** 2) - 2 * curve / far
-    return np.where(near, first, log / far), np.where(near, second, curve), np.where(near, -third, slope)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _NegativeBinomial:
@@ -75,16 +56,16 @@ class _NegativeBinomial:
         self, mean: NDArray[np.float64], dispersion: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Log-likelihood but for count * log(mean) and its constant, and its first two derivatives by k."""
-        count = self.observed.count
-        product = dispersion[:, None] * mean
-        ratio, curve, slope = _curvatures(product)
+        from .count_kernels import dispersion_sums
+
         before = np.arange(self.earlier.shape[1])
         spread = 1 + dispersion[:, None] * before
-        share, shrunk = before / spread, mean / (1 + product)
-        value = (self.earlier * np.log(spread)).sum(axis=1)
-        value -= ((count * product + mean) * ratio).sum(axis=1)
-        first = (self.earlier * share).sum(axis=1) + (mean**2 * curve - count * shrunk).sum(axis=1)
-        second = -(self.earlier * share**2).sum(axis=1) + (mean**3 * slope + count * shrunk**2).sum(axis=1)
+        share = before / spread
+        sums = np.empty((3, len(mean)))
+        dispersion_sums(np.ascontiguousarray(self.observed.count), np.ascontiguousarray(mean), dispersion, sums)
+        value = (self.earlier * np.log(spread)).sum(axis=1) - sums[0]
+        first = (self.earlier * share).sum(axis=1) + sums[1]
+        second = -(self.earlier * share**2).sum(axis=1) + sums[2]
         return value, first, second
 
     def at(

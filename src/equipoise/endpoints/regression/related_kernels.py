@@ -48,7 +48,7 @@ def _invert(matrix, inverse, root):  # type: ignore[no-untyped-def]
 
 @_compiled
 def covariances(before, between, after, free, most, close, found):  # type: ignore[no-untyped-def]
-    """Write covariances at the maximum of the restricted likelihood, (trials, outcomes, outcomes), NaN where not found.
+    """Write covariances at the maximum of the restricted likelihood, (trials, outcomes, outcomes), or NaN.
 
     The gradient is 0 where the covariance is that of the residuals and of what the slopes leave unknown in them: its
     value so gives the next one, which never lowers the likelihood (Dempster, Laird & Rubin 1977, J R Stat Soc B 39:1,
@@ -59,7 +59,7 @@ def covariances(before, between, after, free, most, close, found):  # type: igno
     before, between, after, free
         As of `_Products`.
     most, close
-        Steps at most, and the change of the covariance, in units of its diagonal, at which to stop.
+        Steps at most, after which it need not be there, and the change, in units of the diagonal, at which to stop.
     """
     count = before.shape[1]
     weights, inner, root, hessian = (
@@ -79,16 +79,18 @@ def covariances(before, between, after, free, most, close, found):  # type: igno
                     - slopes[column] * two[column, row]
                     + slopes[row] * slopes[column] * one[row, column]
                 ) / free[trial]
-        settled = False
+        sound = True
         for _ in range(most):
-            if not _invert(here, weights, root):
+            sound = _invert(here, weights, root)
+            if not sound:
                 break
             for row in range(count):
                 right[row] = 0.0
                 for column in range(count):
                     hessian[row, column] = weights[row, column] * one[row, column]
                     right[row] += weights[row, column] * two[row, column]
-            if not _invert(hessian, inner, root):
+            sound = _invert(hessian, inner, root)
+            if not sound:
                 break
             for row in range(count):
                 slopes[row] = 0.0
@@ -103,13 +105,13 @@ def covariances(before, between, after, free, most, close, found):  # type: igno
                         - slopes[column] * two[column, row]
                         + (slopes[row] * slopes[column] + inner[row, column]) * one[row, column]
                     ) / free[trial]
-                    change = max(change, abs(value - here[row, column]) / np.sqrt(here[row, row] * here[column, column]))
+                    unit = np.sqrt(here[row, row] * here[column, column])
+                    change = max(change, abs(value - here[row, column]) / unit)
                     hessian[row, column] = value
             for row in range(count):
                 for column in range(row + 1):
                     here[row, column] = here[column, row] = hessian[row, column]
             if change < close:
-                settled = True
                 break
-        if not settled:
+        if not sound:
             here[:] = np.nan

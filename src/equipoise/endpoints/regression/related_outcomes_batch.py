@@ -39,8 +39,9 @@ def combined_batch(
 
     What all regressions have in common (arms, covariates) is taken out of outcomes and own covariates first, which
     leaves the restricted likelihood as it is; of each trial there then remain three small matrices of cross-products
-    and one slope an outcome. The covariance is found by steps that leave the slopes unknown, and checked, or found where
-    these are slow, by Newton's method on its entries with the observed information, from which Satterthwaite's degrees of freedom and Kenward and Roger's variance follow as in `fit_mmrm`.
+    and one slope an outcome. The covariance is found by steps that take the slopes for missing, or where these are slow
+    by Newton's method on its entries; from the observed information there Satterthwaite's degrees of freedom and
+    Kenward and Roger's variance follow as in `fit_mmrm`.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def _maximise(products: _Products) -> tuple[_Point, NDArray[np.bool_]]:
 
     covariance = np.empty(products.before.shape)
     given = (np.ascontiguousarray(part) for part in (products.before, products.between, products.after))
-    covariances(*given, products.free, _MOST_STEPS, _NEAR, covariance)
+    covariances(*given, products.free, 2 * _MOST_STEPS, _NEAR, covariance)
     converged = np.asarray(~np.isnan(covariance[:, 0, 0]))
     while True:
         point = _Point.at(products.only(converged), covariance[converged])
@@ -240,9 +241,7 @@ def _maximise(products: _Products) -> tuple[_Point, NDArray[np.bool_]]:
         covariance[rows[away]], converged[rows[away]] = moved, sound
 
 
-def _climb(
-    products: _Products, covariance: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _climb(products: _Products, covariance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Covariances at the maximum of the restricted likelihood by Newton's method, and in which trials it was found."""
     count = products.before.shape[1]
     j, k = np.tril_indices(count)

@@ -20,8 +20,8 @@ PASSED = 1
 
 @_compiled
 def _count(time, event, arm, strata, stratum, days, sizes):  # type: ignore[no-untyped-def]
-    """Fill `days` (days, 4) with events of control and of the experimental arm on each day and with who leaves after it,
-    and `sizes` with who is there. Gives the last day used, or -1 where an event falls on no whole day.
+    """Fill `days` (days, 4) with events of control and of the experimental arm on each day and who leaves after it, and
+    `sizes` with who is there. Gives the last day used, or -1 where an event falls on no whole day.
 
     Who is censored within a day leaves with it: only whether she was at risk at the events matters.
     """
@@ -166,8 +166,8 @@ def hazard_ratio_sums(time, event, arm, strata, count, settled, stalled, longest
 @_compiled
 def mean_sums(time, event, arm, horizon, found, failed):  # type: ignore[no-untyped-def]
     """Write, of control and the experimental arm, patients, the area under the product-limit curve up to the horizon,
-    Greenwood's variance of it, the time up to which the curve is known and the longest follow-up; and the horizon; shape
-    (11, trials).
+    Greenwood's variance of it, the time up to which the curve is known and the longest follow-up; and the horizon;
+    shape (11, trials).
 
     Without a horizon (NaN) each trial has the longest time up to which both curves are known or, where both have come
     to 0, the longest follow-up.
@@ -212,6 +212,8 @@ def mean_sums(time, event, arm, horizon, found, failed):  # type: ignore[no-unty
             if until == np.inf:
                 until = max(longest[0], longest[1])
         found[10, trial] = until
+        if not until > 0.0:
+            continue
         for group in range(2):
             beyond, variance, after = 0.0, 0.0, until
             for at in range(counted[group] - 1, -1, -1):

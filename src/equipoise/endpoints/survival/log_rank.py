@@ -20,7 +20,16 @@ from .risk_rows import EventTimes, RiskRows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LogRank", "LogRanks", "checked_strata", "event_weights", "log_rank", "log_rank_of", "log_rank_trials", "no_test"]
+__all__ = [
+    "LogRank",
+    "LogRanks",
+    "checked_strata",
+    "event_weights",
+    "log_rank",
+    "log_rank_of",
+    "log_rank_trials",
+    "no_test",
+]
 
 _TOGETHER = "an event while both groups are at risk"
 

@@ -126,31 +126,39 @@ class DaskCluster(Engine):
 
     def _next(self, client: Any, waiting: deque[tuple[Chunk, Any]]) -> list[Any]:
         """The results of the first chunk and of those after it that are done too, taken from `waiting`."""
-        (first, stop), head = waiting[0]
+        head = waiting[0][1]
         alive = time.monotonic()
-        while head.status not in ("finished", "error", "cancelled"):
+        while head.status == "pending" or head.status == "lost":
             try:
-                head.exception(timeout=5)
+                head.exception(timeout=2)
             except TimeoutError:
+                for chunk, future in waiting:
+                    if future.status == "error":
+                        raise self._failed(chunk, future) from None
                 if client.status == "running" and client.nthreads():
                     alive = time.monotonic()
                 elif time.monotonic() - alive > self.patience:
                     wanted = f"a Dask scheduler with workers, but none was there for {self.patience:g} seconds"
                     raise InputError("engine", self.name, wanted) from None
+        done = [future for _, future in takewhile(lambda item: item[1].status == "finished", waiting)]
+        if not done:
+            raise self._failed(*waiting[0])
         try:
-            done = [future for _, future in takewhile(lambda item: item[1].status == "finished", waiting)]
-            results = client.gather(done or [head])
+            results = client.gather(done)
         except Exception as error:
-            raise self._lost(first, stop, error) from error
+            raise self._failed(waiting[0][0], error) from error
         for _ in results:
             waiting.popleft()
         return results
 
-    def _lost(self, first: int, stop: int, error: Exception) -> Exception:
-        problem = (str(error).splitlines() or [""])[0] or type(error).__name__
-        return RuntimeError(
-            f"{self.name} did not compute {trials_named(first, stop)}: {type(error).__name__}, {problem}"
-        )
+    def _failed(self, chunk: Chunk, how: Any) -> Exception:
+        """What to raise for a chunk that the cluster, not the function, failed."""
+        error = how if isinstance(how, Exception) else how.exception(timeout=2)
+        if error is None:
+            problem = "the connection to the scheduler was lost"
+        else:
+            problem = ", ".join((type(error).__name__, *str(error).splitlines()[:1]))
+        return RuntimeError(f"{self.name} did not compute {trials_named(*chunk)}: {problem}")
 
 
 def _address_in(scheduler_file: str | None, seconds: float) -> str:

@@ -28,8 +28,9 @@ def engine_named(text: str, workers: int | None = None) -> Engine:
     ----------
     text
         "serial" (this thread), "cores" (threads of this process), "processes" (fresh processes of this machine), or a
-        Dask scheduler: "dask://HOST:PORT", "tls://HOST:PORT" (encrypted, certificates from Dask's own configuration)
-        or "dask+file:///PATH" of the scheduler file that `dask scheduler --scheduler-file` writes.
+        Dask scheduler: "dask://HOST:PORT" (or "tcp://HOST:PORT", as Dask itself says), "tls://HOST:PORT" (encrypted,
+        certificates from Dask's own configuration) or "dask+file:///PATH" of the scheduler file that
+        `dask scheduler --scheduler-file` writes.
     workers
         How many threads or processes; those available if None. Not for "serial", which is one, nor for a Dask cluster,
         which has its own.
@@ -66,7 +67,7 @@ def _cluster(name: str) -> DaskCluster:
         raise InputError("engine", name, _EXPECTED)
     if parts.scheme == "dask+file" and not parts.netloc and parts.path.strip("/"):
         return DaskCluster(name, scheduler_file=unquote(parts.path))
-    if parts.scheme in ("dask", "tls") and host and port and parts.path in ("", "/") and "@" not in parts.netloc:
-        protocol = "tcp" if parts.scheme == "dask" else "tls"
+    if parts.scheme in ("dask", "tcp", "tls") and host and port and parts.path in ("", "/") and "@" not in parts.netloc:
+        protocol = "tls" if parts.scheme == "tls" else "tcp"
         return DaskCluster(name, address=f"{protocol}://{parts.netloc}")
     raise InputError("engine", name, _EXPECTED)
