@@ -9,11 +9,14 @@ from equipoise.protocol import Protocol, gallery_text
 
 
 def plain_table(name: str = "ptsd-ketamine") -> dict[str, Any]:
-    """A gallery trial's table; of the ketamine trial the scale, the response and its loss only, no family of tests."""
+    """A gallery trial's table; of the ketamine trial the scale, the response and its loss only, no family of tests, and
+    patients alike but for chance.
+    """
     table = tomllib.loads(gallery_text(name))
     if name == "ptsd-ketamine":
-        del table["measures"], table["testing"]
+        del table["measures"], table["testing"], table["scenarios"]["less-uniform"]
         table["endpoints"] = table["endpoints"][:3]
+        del table["scenarios"]["less-uniform"]
         for scenario in table["scenarios"].values():
             for arm in scenario["arms"].values():
                 del arm["measures"]

@@ -129,7 +129,7 @@ def test_simulate(command):
     assert content[0]["scenario"] == "as-published"
     assert command(*arguments, "--json").out == command(*arguments, "--json").out
     message = command.refused(*arguments, "--scenario", "as-published,nothing")
-    assert message == "scenario is 'nothing'; expected one of as-published, no-effect, half-effect, later-trials"
+    assert message == "scenario is 'nothing'; expected one of as-published, no-effect, half-effect, later-trials, less-uniform"
 
 
 def test_conclude_with_the_published_figures(command):

@@ -17,8 +17,7 @@ from equipoise.endpoints.durations.time_in_response import time_in_response
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited, plain_table
@@ -189,14 +188,19 @@ def test_the_plan_is_what_simulated_trials_show(scenario, visit, within, missing
     assert planned.better == "higher"
 
 
-def test_planned_time_without_censoring_is_that_of_whole_exponential_days():
+@pytest.mark.parametrize("shape", [1.0, 0.6, 2.5])
+def test_planned_time_without_censoring_is_that_of_whole_days(shape):
     generator = np.random.default_rng(6)
-    drawn_days = np.ceil(generator.exponential(27.5 / np.log(2), 2_000_000))
+    drawn_days = np.ceil(27.5 * (generator.exponential(1 / np.log(2), 2_000_000)) ** (1 / shape))
     inside = np.where(generator.random(2_000_000) < 0.4, np.minimum(drawn_days, 30.5), 0.0)
-    mean, variance = planned_time(0.4, 27.5, 30.5, np.ones(30))
+    mean, variance = planned_time(0.4, 27.5, 30.5, np.ones(30), shape)
     assert mean == pytest.approx(inside.mean(), rel=4 * inside.std() / inside.mean() / np.sqrt(2e6))
     assert variance == pytest.approx(inside.var(), rel=0.005)
     assert planned_time(0.4, None, 30.0, np.ones(29)) == (pytest.approx(12.0), pytest.approx(900 * 0.24))
+
+
+def test_responses_that_are_all_lost_at_once_last_a_day():
+    assert planned_time(0.4, 0.01, 30.5, np.ones(30), 3.0) == (pytest.approx(0.4), pytest.approx(0.24))
 
 
 def test_observation_ends_evenly_between_visits_and_with_follow_up():

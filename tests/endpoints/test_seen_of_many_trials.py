@@ -9,13 +9,11 @@ import pytest
 from equipoise import endpoints
 from equipoise.data import LOSS_OF_RESPONSE, Measured
 from equipoise.errors import InputError
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import with_measures
 
-DAYS = np.array([60.0, 75.0, 90.0, 1000.0])
 SIZES = (40, 55, 70, 31)
 ITEMS = [
     {"type": "longitudinal", "visit": "week2"},
@@ -42,7 +40,12 @@ def drawn():
     protocol = with_measures([{"name": name} | item for name, item in zip(NAMES, ITEMS, strict=True)])
     law = Truth.of(protocol, "later-trials")
     whole = [virtual_trial(protocol, law, Draws.of(5, "later-trials", [at]), size) for at, size in enumerate(SIZES)]
-    return protocol, whole, [trial.known_at(float(day)) for trial, day in zip(whole, DAYS, strict=True)]
+    return protocol, whole, [trial.known_at(float(day)) for trial, day in zip(whole, days_of(whole), strict=True)]
+
+
+def days_of(trials):
+    """Days on which some patients have entered and some of them have reached all visits."""
+    return np.array([np.sort(trial.randomised)[int(0.7 * len(trial))] + 9.0 for trial in trials])
 
 
 def padded(values, empty=np.nan):
@@ -95,7 +98,7 @@ def test_patients_seen_and_accrued_are_those_of_each_trial(drawn, name):
         assert not row[len(trial) :].any()
     counts = [endpoints.accrued(endpoint, protocol, trial) for trial in known]
     assert all(type(count) is int for count in counts)
-    np.testing.assert_array_equal(endpoints.accrued_by(endpoint, protocol, everything(whole), DAYS), counts)
+    np.testing.assert_array_equal(endpoints.accrued_by(endpoint, protocol, everything(whole), days_of(whole)), counts)
     if getattr(endpoint, "within", None):
         with pytest.raises(InputError, match="accrued_by"):
             endpoints.accrued(endpoint, protocol, batch)

@@ -1,5 +1,6 @@
 """Items add up to the drawn total and follow the graded response model given it."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -35,8 +36,12 @@ SLOPES, PLACES = (0.8, 1.5, 2.5), ((-1.0, 0.2), (-0.3, 1.4), (0.1, 0.6))
 UNEVEN = Items(discrimination=SLOPES, difficulties=PLACES, persistence=0.0)
 
 
+def truth_with(settings):
+    return replace(TRUTH, scenario=TRUTH.scenario.model_copy(update={"items": settings}))
+
+
 def law_of(settings, scale=CAPS):
-    return ItemLaw.of(scale, TRUTH.scenario.model_copy(update={"items": settings}), PROTOCOL.arm_names)
+    return ItemLaw.of(scale, truth_with(settings), PROTOCOL.arm_names)
 
 
 def chance_given_trait(items, trait):
@@ -150,8 +155,8 @@ def cohort(trials=40, patients=60, seed=3):
 def test_items_add_up_to_totals_and_clusters():
     draws, arm, scores = cohort()
     scores[0, :3, 0] = [0, 80, 79]
-    truth = Truth(TRUTH.arms, TRUTH.scenario.model_copy(update={"items": Items()}), TRUTH.lifelike)
-    items = draw_items(draws, ItemLaw.of(CAPS, truth.scenario, PROTOCOL.arm_names), arm, scores)
+    truth = truth_with(Items())
+    items = draw_items(draws, ItemLaw.of(CAPS, truth, PROTOCOL.arm_names), arm, scores)
     assert items.shape == (*scores.shape, 20)
     np.testing.assert_array_equal(items.sum(axis=3), scores)
     seen = items[~np.isnan(items)]
@@ -217,13 +222,13 @@ def test_an_arm_may_act_on_one_cluster_more():
 
 def test_drawn_clusters_have_the_means_of_the_arms_effect():
     settings = Items(cluster_effects={"ketamine": {"C": 1.8}})
-    truth = Truth(TRUTH.arms, TRUTH.scenario.model_copy(update={"items": settings}), TRUTH.lifelike)
+    truth = truth_with(settings)
     draws = Draws.of(9, "effect", np.arange(400))
     arm = np.tile(np.arange(60) % 2, (400, 1))
     scores = draw_scores(draws, arm, truth.laws)
     parts = draw_subscales(draws, PROTOCOL, truth, arm, scores)
     np.testing.assert_array_equal(sum(parts.values()), scores)
-    law = ItemLaw.of(CAPS, truth.scenario, PROTOCOL.arm_names)
+    law = ItemLaw.of(CAPS, truth, PROTOCOL.arm_names)
     for which in (0, 1):
         for visit in (0, 3):
             exact = expected_means(law, which, visit)
@@ -268,3 +273,19 @@ def test_a_scale_without_clusters_has_items_but_no_sums():
     assert (draw_items(draws, law, arm, scores).sum(axis=3) == 31).all()
     with pytest.raises(eq.InputError, match="clusters hold each item once"):
         draw_item_sums(draws, law, arm, scores)
+
+
+def test_a_trial_of_many_has_the_clusters_it_has_alone():
+    from equipoise.simulation import draw_cohort, virtual_trial
+
+    table = edited(
+        endpoints=[{"name": "clusters", "type": "clusters", "role": "primary", "visit": "week2"}]
+    ).model_dump()
+    table["scenarios"]["later-trials"]["items"] = {"cluster_effects": {"ketamine": {"C": 1.5}}}
+    protocol = type(PROTOCOL).model_validate(table)
+    truth = Truth.of(protocol, "later-trials")
+    many = draw_cohort(protocol, truth, Draws.of(1, "t", np.arange(4)), 30)
+    alone = virtual_trial(protocol, truth, Draws.of(1, "t", [2]), 30)
+    for name, values in alone.subscales.items():
+        np.testing.assert_array_equal(values, many.subscales[name][2])
+    np.testing.assert_array_equal(sum(alone.subscales.values()), alone.scores)

@@ -109,6 +109,21 @@ def test_response_in_points_and_on_scales_where_higher_is_better():
     assert (end - start >= 10).mean() == pytest.approx(law.response_probability(3, None, 10.0, "higher"), abs=0.002)
 
 
+def test_an_arm_of_two_kinds_of_patients_is_planned_as_it_is_drawn():
+    truth = Truth.of(PROTOCOL, "less-uniform")
+    numbers, ketamine = Draws.of(1, "x", [0]), truth.arms[1]
+    law = truth.lifelike.law(numbers, np.ones((1, 400_000), dtype=np.intp))
+    scores = draw_scores(numbers, law, truth.laws)[0]
+    error = np.sqrt(np.diag(ketamine.covariance) / len(scores))
+    assert (np.abs(scores.mean(axis=0) - ketamine.means) < 4 * error).all()
+    np.testing.assert_allclose(np.cov(scores.T), ketamine.covariance, rtol=0.02)
+    rate = PROTOCOL.responded(PROTOCOL.endpoints[1], scores[:, 0], scores[:, 3]).mean()
+    expected = ketamine.response_probability(3, 0.30, None, "lower")
+    assert rate == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / len(scores)))
+    alone = Truth.of(PROTOCOL, "half-effect").arms[1].response_probability(3, 0.30, None, "lower")
+    assert expected > alone + 0.02
+
+
 def test_entry_is_a_poisson_process_that_starts_on_day_0():
     days = draw_entry(Draws.of(3, "entry", [0]), 50_000, 2.0)[0]
     assert days[0] == 0

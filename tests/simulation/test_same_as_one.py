@@ -1,8 +1,11 @@
 """Trial k of many is trial k alone: drawn and analysed by the ordinary code of one trial."""
 
+import tomllib
+
 import numpy as np
 import pytest
 from equipoise import gallery, run, simulate
+from equipoise.protocol import Protocol, gallery_text
 from equipoise.simulation.rows import DECISIONS
 from protocols import edited, with_measures
 
@@ -117,3 +120,30 @@ def test_strata_and_simple_allocation():
     strata = {"ratio": {"midazolam": 1, "ketamine": 2}, "block_sizes": [3, 6], "strata": ["sex"]}
     assert_same(edited(allocation=strata), "later-trials", 20)
     assert_same(edited(allocation={"method": "simple", "ratio": {"midazolam": 1, "ketamine": 1}}), "later-trials", 20)
+
+
+def test_patients_with_every_lifelike_feature():
+    table = tomllib.loads(gallery_text("ptsd-ketamine"))
+    table["accrual"]["patients_per_month"] = 12.0
+    table["scenarios"]["lifelike"] = table["scenarios"]["later-trials"] | {
+        "dropout_odds_ratio_per_unseen_point": 1.05,
+        "missed_visits": {"probability": 0.1},
+        "responders": {"fraction": 0.5},
+        "sites": {"number": 4, "mean_sd": 2.0, "effect_sd": 3.0},
+        "expectancy": {
+            "points": -3.0,
+            "sign": "dissociation",
+            "felt": {"experimental": 0.85, "does_not_know": 0.05},
+            "not_felt": {"experimental": 0.35, "does_not_know": 0.25},
+            "guesses": ["guess-patient"],
+        },
+        "rater_drift": {"points_per_year": -1.0, "raters": 3, "rater_sd": 1.5},
+        "items": {},
+        "exposure": {
+            "drug": "s-ketamine-venous",
+            "dose_mg_per_kg": {"ketamine": 0.5},
+            "maximum_points": 10.0,
+            "ec50": 60.0,
+        },
+    }
+    assert_same(Protocol.model_validate(table), "lifelike", 40)

@@ -25,7 +25,7 @@ def protocol_with(events, patients=40):
 
 
 def drawn(protocol, number=0, scenario="no-effect", patients=40):
-    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(5, scenario, [number]), patients)
+    return virtual_trial(protocol, Truth.of(protocol, scenario), Draws.of(8, scenario, [number]), patients)
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -44,7 +44,8 @@ def test_alone_the_primary_is_rejected_when_the_rule_stops_for_it():
 
 def test_own_spending_and_undated_looks():
     protocol = protocol_with("hochberg", spending={"family": "pocock"})
-    result = eq.run(protocol, "as-published", seed=1)
+    result = eq.run(protocol, "as-published", seed=2)
+    assert result.stopped_early
     wide = eq.read_data(edited(), result.data.wide_frame().drop("randomised"))
     again = eq.analyse(protocol, wide, look=1)
     assert again.testing.z[0, 0] == again.last_look.z

@@ -56,6 +56,15 @@ class BatchEstimates:
             values[failed] = np.nan
         return cls(effect, standard_error, freedom, failures)
 
+    def with_others(self, rows: NDArray[np.intp], others: BatchEstimates) -> BatchEstimates:
+        """These with others in the place of the trials of these numbers."""
+        whole = np.stack([self.effect, self.standard_error, self.degrees_of_freedom])
+        whole[:, rows] = others.effect, others.standard_error, others.degrees_of_freedom
+        replaced = set(rows.tolist())
+        failures = {at: why for at, why in self.failures.items() if at not in replaced}
+        failures |= {int(rows[at]): why for at, why in others.failures.items()}
+        return BatchEstimates.of(whole[0], whole[1], whole[2], dict(sorted(failures.items())))
+
     @classmethod
     def one_by_one(cls, trials: Sequence[object], estimate: Callable[[object], Estimate]) -> BatchEstimates:
         """By the single estimate of each trial: for methods that have no arrays of many trials."""

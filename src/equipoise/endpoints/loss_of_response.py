@@ -295,9 +295,9 @@ def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> Endp
             seen = float(arm.staying[at])
         else:
             share *= float(arm.staying[at])
-        median = arm.median_days_to_loss_of_response
+        median, shape = arm.median_days_to_loss_of_response, arm.shape_of_loss_of_response
         watched = observed_for(planned, arm.staying, at, follow_up, endpoint.within)
-        mean, variance = planned_time(share, median, endpoint.within, watched)
+        mean, variance = planned_time(share, median, endpoint.within, watched, shape)
         means.append(mean)
         variances.append(variance / seen)
     if sum(variances) < 1e-12:

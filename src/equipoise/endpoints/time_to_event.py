@@ -152,11 +152,7 @@ def batch(endpoint: TimeToEventEndpoint, protocol: Protocol, trials: TrialBatch)
     if not rows.size:
         return found
     part = _by_order(endpoint, protocol, some_of(trials, rows))
-    whole = np.stack([found.effect, found.standard_error, found.degrees_of_freedom])
-    whole[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom
-    failures = {at: why for at, why in found.failures.items() if not left[at]}
-    failures |= {int(rows[at]): why for at, why in part.failures.items()}
-    return BatchEstimates.of(whole[0], whole[1], whole[2], dict(sorted(failures.items())))
+    return found.with_others(rows, part)
 
 
 def _by_order(endpoint: TimeToEventEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:

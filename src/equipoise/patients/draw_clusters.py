@@ -41,7 +41,7 @@ def draw_subscales(
         return draw_clusters(draws, protocol.scale, scores)
     from .items import ItemLaw, draw_item_sums
 
-    return draw_item_sums(draws, ItemLaw.of(protocol.scale, truth.scenario, protocol.arm_names), arm, scores)
+    return draw_item_sums(draws, ItemLaw.of(protocol.scale, truth, protocol.arm_names), arm, scores)
 
 
 def draw_clusters(draws: Draws, scale: RatingScale, scores: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

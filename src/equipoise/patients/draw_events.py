@@ -53,7 +53,7 @@ def draw_events(
         rule = protocol.response_rule(followed.response)
         visit = protocol.visit_names.index(rule.visit)
         responded = here[:, :, visit] & protocol.responded(rule, scores[:, :, 0], scores[:, :, visit])
-        day = _loss_of_response(draws, protocol, truth, arm, assessed[:, :, visit])
+        day = _loss_of_response(draws, truth, arm, assessed[:, :, visit])
         found[LOSS_OF_RESPONSE, ""] = np.where(responded & (day <= last_contact), day, np.inf)
     terms = sorted({term for law in truth.arms for term in law.adverse_events})
     probability = np.array([[law.adverse_events.get(term, 0.0) for term in terms] for law in truth.arms])
@@ -65,11 +65,11 @@ def draw_events(
 
 
 def _loss_of_response(
-    draws: Draws, protocol: Protocol, truth: Truth, arm: NDArray[np.intp], since: NDArray[np.float64]
+    draws: Draws, truth: Truth, arm: NDArray[np.intp], since: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Day on which a response is lost if there is one: Weibull times by arm, exponential unless their shape is told."""
     medians = np.array([law.median_days_to_loss_of_response or math.inf for law in truth.arms])
-    shapes = np.array([truth.scenario.arms[name].shape_of_loss_of_response for name in protocol.arm_names])
+    shapes = np.array([law.shape_of_loss_of_response for law in truth.arms])
     time = draws.exponential("loss of response", arm.shape[1]) / math.log(2)
     if (shapes != 1).any():
         time **= (1 / shapes)[arm]

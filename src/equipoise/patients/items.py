@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..protocol.items import faults_of_items
 from .cluster_tilt import tilted_traits
 from .graded import TRAITS, WEIGHTS, category_probabilities, sums_from, trait_weights
-from .scores import ScoreDistribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
     from ..protocol.items import Items
     from ..protocol.scales import RatingScale
-    from ..protocol.scenarios import Scenario
     from .draws import Draws
+    from .truth import Truth
 
 __all__ = ["ItemLaw", "draw_item_sums", "draw_items"]
 
@@ -67,8 +66,8 @@ class ItemLaw:
     persistence: float
 
     @classmethod
-    def of(cls, scale: RatingScale, scenario: Scenario, arm_names: Sequence[str]) -> ItemLaw:
-        """The laws of a scenario that tells of items.
+    def of(cls, scale: RatingScale, truth: Truth, arm_names: Sequence[str]) -> ItemLaw:
+        """The laws of a truth whose scenario tells of items; kept for the next time.
 
         Raises
         ------
@@ -76,7 +75,7 @@ class ItemLaw:
             For a scale whose items have not all the same whole points, and settings that do not fit the scale, its
             clusters or the arms.
         """
-        settings = scenario.items
+        settings = truth.scenario.items
         if settings is None:
             raise InputError("items", None, "what the scenario assumes of the scale's items")
         for place, value, expected in faults_of_items(settings, scale, arm_names):
@@ -87,9 +86,10 @@ class ItemLaw:
             clusters = ()
         discrimination, difficulties = _parameters(settings, scale.items, points)
         effects = _effects(settings, [name for name, _ in clusters], arm_names)
-        arms = [scenario.arms[name] for name in arm_names]
-        visits = max(len(arm.mean) for arm in arms)
-        moments = tuple(tuple(zip(arm.mean, arm.sd, strict=True)) for arm in arms) if effects else ()
+        visits = max(len(law.scores) for law in truth.arms)
+        shares = tuple(
+            tuple(tuple(part.probabilities.tolist()) for part in truth.arms[arm].scores) for arm, _ in effects
+        )
         return _law(
             _Given(
                 scale.minimum,
@@ -99,9 +99,9 @@ class ItemLaw:
                 discrimination,
                 difficulties,
                 settings.persistence,
-                (len(arms), visits),
+                (len(truth.arms), visits),
                 effects,
-                moments,
+                shares,
             )
         )
 
@@ -172,7 +172,7 @@ class _Given:
     persistence: float
     shape: tuple[int, int]
     effects: tuple[tuple[int, Row], ...]
-    moments: tuple[tuple[tuple[float, float], ...], ...]
+    shares: tuple[tuple[Row, ...], ...]
 
 
 @lru_cache(maxsize=16)
@@ -184,12 +184,8 @@ def _law(given: _Given) -> ItemLaw:
     traits = TRAITS[:, None]
     _check(sums_from(category_probabilities(traits, discrimination, difficulties)), given)
     which, shifts = np.zeros(given.shape, dtype=np.intp), [np.zeros(int(cluster.max()) + 1)]
-    highest = given.minimum + given.items * given.points
-    for arm, factors in given.effects:
-        laws = [
-            ScoreDistribution.with_moments(mean, sd, given.minimum, highest).probabilities
-            for mean, sd in given.moments[arm]
-        ]
+    for (arm, factors), shares in zip(given.effects, given.shares, strict=True):
+        laws = np.array(shares)
         for visit in range(1, len(laws)):
             which[arm, visit] = len(shifts)
             shifts.append(tilted_traits(discrimination, difficulties, cluster, np.array(factors), laws[0], laws[visit]))

@@ -4,7 +4,7 @@ exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ class ArmTruth:
         Probability of dropping out between each visit and the next, at the arm's average, shape (visits - 1,).
     dropout_log_odds_per_point
         Change of the log odds of dropping out per point of the last seen score.
+    kinds
+        Of an arm whose patients are of several kinds: the share of each and its law; their mean is that of `scores`.
     """
 
     scores: tuple[ScoreDistribution, ...]
@@ -51,6 +53,8 @@ class ArmTruth:
     median_days_to_loss_of_response: float | None
     adverse_events: dict[str, float]
     measures: dict[str, MeasureTruth] = field(default_factory=dict)
+    shape_of_loss_of_response: float = 1.0
+    kinds: tuple[tuple[float, ArmTruth], ...] = ()
 
     @cached_property
     def cholesky(self) -> NDArray[np.float64]:
@@ -94,6 +98,10 @@ class ArmTruth:
     @property
     def covariance(self) -> NDArray[np.float64]:
         """Covariance of the scores taken from the latent correlation, in points squared, shape (visits, visits)."""
+        if self.kinds:
+            apart = [kind.means - self.means for _, kind in self.kinds]
+            parts = zip(self.kinds, apart, strict=True)
+            return np.sum([share * (kind.covariance + np.outer(gap, gap)) for (share, kind), gap in parts], axis=0)
         sds = np.array([law.sd for law in self.scores])
         return self.correlation * np.outer(sds, sds)
 
@@ -112,6 +120,9 @@ class ArmTruth:
         """
         from scipy.special import ndtr
 
+        if self.kinds:
+            rates = [kind.response_probability(visit, improvement, points, better) for _, kind in self.kinds]
+            return float(np.dot([share for share, _ in self.kinds], rates))
         law, start = self.scores[visit], self.scores[0]
         edges = np.concatenate([[-_FAR], np.clip(start.thresholds, -_FAR, _FAR), [_FAR]])
         nodes, weights = np.polynomial.legendre.leggauss(20)
@@ -193,6 +204,13 @@ class Truth:
                     truth.median_days_to_loss_of_response,
                     truth.adverse_events,
                     truth.measures,
+                    truth.shape_of_loss_of_response,
                 )
             )
-        return cls(tuple(arms), chosen, Lifelike.of(protocol, chosen, arms))
+        lifelike = Lifelike.of(protocol, chosen, arms)
+        if lifelike.mixture is not None:
+            arms = [
+                replace(arm, kinds=kinds) if len(kinds) > 1 else arm
+                for arm, kinds in zip(arms, lifelike.mixture.arms, strict=True)
+            ]
+        return cls(tuple(arms), chosen, lifelike)

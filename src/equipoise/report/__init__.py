@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         save_figure,
     )
     from .html import all_figures, render, write_report
+    from .oc_report import oc_figures, render_oc, write_oc_report
     from .tables import (
         Table,
         all_tables,
@@ -47,6 +48,9 @@ _WHERE = {
     "all_figures": "html",
     "render": "html",
     "write_report": "html",
+    "oc_figures": "oc_report",
+    "render_oc": "oc_report",
+    "write_oc_report": "oc_report",
     "Table": "tables",
     "baseline_table": "tables",
     "comparisons_table": "tables",
@@ -85,13 +89,16 @@ __all__ = [
     "looks_table",
     "means_figure",
     "means_table",
+    "oc_figures",
     "path_figure",
     "render",
+    "render_oc",
     "response_figure",
     "response_table",
     "safety_table",
     "save_figure",
     "summary",
+    "write_oc_report",
     "write_report",
 ]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..trial import TrialResult
 
-__all__ = ["PageFigure", "all_figures", "render", "write_report"]
+__all__ = ["PageFigure", "all_figures", "page_template", "render", "write_report"]
 
 
 def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
@@ -134,7 +134,7 @@ def render(result: TrialResult) -> str:
         {"name": item.name, "svg": inline_svg(item.figure, f"figure-{item.name}", item.title), "caption": item.caption}
         for item in all_figures(result)
     ]
-    return _template().render(
+    return page_template("report.html.jinja").render(
         title=clean(protocol.trial.title),
         name=clean(protocol.trial.name),
         registry=clean(protocol.trial.registry),
@@ -178,7 +178,8 @@ def write_report(result: TrialResult, path: str | PathLike[str]) -> None:
 
 
 @cache
-def _template() -> Template:
+def page_template(name: str) -> Template:
+    """A template of a page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     options: dict[str, Any] = {
@@ -188,4 +189,4 @@ def _template() -> Template:
         "undefined": StrictUndefined,
     }
     environment = Environment(loader=PackageLoader(__package__ or "equipoise.report", "templates"), **options)
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)

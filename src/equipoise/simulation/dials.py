@@ -26,6 +26,11 @@ def _effect(table: Table, scenario: str, value: Any) -> None:
     kinds = {item["name"]: item["kind"] for item in table.get("measures", ())}
     arms = table["scenarios"][scenario]["arms"]
     control = arms[control_name]
+    exposure = table["scenarios"][scenario].get("exposure")
+    if exposure:
+        exposure["maximum_points"] = _short(multiple * exposure["maximum_points"])
+        if multiple == 0:
+            del table["scenarios"][scenario]["exposure"]
     for name, arm in arms.items():
         if name == control_name:
             continue
@@ -38,6 +43,9 @@ def _effect(table: Table, scenario: str, value: Any) -> None:
             arm[key] = _between(_or_never(low), _or_never(high), multiple, key, math.log, math.exp)
             if math.isinf(arm[key]):
                 arm[key] = None
+        key = "shape_of_loss_of_response"
+        if key in arm or key in control:
+            arm[key] = _between(control.get(key, 1.0), arm.get(key, 1.0), multiple, key, math.log, math.exp)
         for measure, truth in arm.get("measures", {}).items():
             _measure(control.get("measures", {}).get(measure, {}), truth, kinds.get(measure, ""), multiple, measure)
 
@@ -179,8 +187,8 @@ DIALS: dict[str, Callable[[Table, str, Any], None]] = {
 effect
     Multiple of the scenario's difference between every experimental arm and control: 0 none, 1 as the scenario says.
     Means of the scale (at all visits) and of measures linearly; probabilities by their logits, shares of levels by the
-    logits of their sums, rates, medians and Weibull shapes by their logarithms. Spread, dropout, adverse events and
-    guesses are no part of it.
+    logits of their sums, rates, medians and Weibull shapes by their logarithms; points gained by exposure as they are.
+    Spread, dropout, adverse events, guesses and expectancy are no part of it.
 dropout
     Of all arms.
 sd

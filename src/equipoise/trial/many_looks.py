@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import endpoints
-from ..errors import InputError
+from ..endpoints import BatchEstimates
+from ..errors import InputError, NotEstimable
 from ..estimate_arrays import favourable_z_of
 from ..sequential import Decision
 
@@ -166,7 +167,11 @@ def _look(
     fraction = due / plan.total_units
     last = (fraction >= 1) | (number == design.looks)
     efficacy, futility, spent, failures = _bounds(plan, bounds, due, last, path[rows])
-    estimates = endpoints.batch(primary, protocol, batch)
+    try:
+        estimates = endpoints.batch(primary, protocol, batch)
+    except (InputError, NotEstimable) as error:
+        nothing = np.full(len(rows), np.nan)
+        estimates = BatchEstimates.of(nothing, nothing, failures=dict.fromkeys(range(len(rows)), str(error)))
     for at, reason in estimates.failures.items():
         failures.setdefault(at, reason)
     failed = np.zeros(len(rows), dtype=bool)

@@ -15,7 +15,6 @@ from ..multiplicity import procedure_named
 from ..sequential import GroupSequential, stopping_rule
 
 if TYPE_CHECKING:
-    from ..data import TrialData
     from ..multiplicity import SequentialTests
     from .looks import Look
     from .plan import Plan
@@ -47,7 +46,7 @@ def tested(
     z = np.full((len(passed) + len(looks), len(names)), np.nan)
     notes = []
     for row, look in zip(z[len(passed) :], looks, strict=True):
-        row[:], failed = _statistics(plan, look.data)
+        row[:], failed = _statistics(plan, look)
         notes += [f"look {look.number}, {name}: {reason}" for name, reason in failed.items()]
     spending = plan.design
     if testing.spending is not None:
@@ -75,8 +74,8 @@ def tested(
     return found, tuple(notes)
 
 
-def _statistics(plan: Plan, data: TrialData) -> tuple[np.ndarray, dict[str, str]]:
-    """z of each hypothesis, NaN where it could not be had, and why."""
+def _statistics(plan: Plan, look: Look) -> tuple[np.ndarray, dict[str, str]]:
+    """z of each hypothesis, NaN where it could not be had, and why; that of the primary endpoint is the look's own."""
     protocol = plan.protocol
     assert protocol.testing is not None
     hypotheses = protocol.testing.hypotheses
@@ -87,8 +86,14 @@ def _statistics(plan: Plan, data: TrialData) -> tuple[np.ndarray, dict[str, str]
         wanted = [name for name in hypotheses if name == endpoint.name or name.startswith(own)]
         if not wanted:
             continue
+        if wanted == [protocol.primary.name]:
+            if look.z is None:
+                failed[endpoint.name] = look.failure
+            else:
+                found[endpoint.name] = look.z
+            continue
         try:
-            estimates = endpoints.estimate(endpoint, protocol, data).hypotheses
+            estimates = endpoints.estimate(endpoint, protocol, look.data).hypotheses
         except (InputError, NotEstimable) as error:
             failed |= dict.fromkeys(wanted, str(error))
             continue

@@ -46,11 +46,11 @@ def observed_for(
 
 
 def planned_time(
-    share: float, median: float | None, horizon: float, observed: NDArray[np.float64]
+    share: float, median: float | None, horizon: float, observed: NDArray[np.float64], shape: float = 1.0
 ) -> tuple[float, float]:
     """Mean time in response within the horizon, and n times the variance of its estimate from n patients.
 
-    Responses last exponential times of the given median, known in whole days, rounded up. The variance is Greenwood's
+    Responses last Weibull times of the given median, known in whole days, rounded up. The variance is Greenwood's
     at the expected numbers at risk (see `time_in_response`): m^2 p (1 - p) + p V, with p the share of responders, m and
     V the mean and the variance of one of them.
 
@@ -64,6 +64,8 @@ def planned_time(
         In days.
     observed
         As `observed_for` gives it.
+    shape
+        Of the Weibull times; 1 for exponential ones.
 
     Raises
     ------
@@ -73,11 +75,13 @@ def planned_time(
     if observed.size and observed[-1] <= 0:
         reached = int(np.count_nonzero(observed > 0))
         raise InputError("within", horizon, f"days within the follow-up, which ends {reached} days after the visit")
-    stays = 1.0 if median is None else 2 ** (-1 / median)
     day = np.arange(math.ceil(horizon))
-    held = stays**day * np.minimum(1.0, horizon - day)
+    lasting = np.ones(len(day)) if median is None else 2 ** -((day / median) ** shape)
+    held = lasting * np.minimum(1.0, horizon - day)
     mean = float(held.sum())
     beyond = np.cumsum(held[::-1])[::-1][1:]
-    at_risk = stays ** day[:-1] * observed
-    spread = float(np.sum(beyond**2 * (1 - stays) / (stays * at_risk)))
+    some = lasting[1:] > 0
+    before, after = lasting[:-1][some], lasting[1:][some]
+    lost = (before - after) / before
+    spread = float(np.sum((beyond[some] / after) ** 2 * after * lost / observed[some]))
     return share * mean, mean**2 * share * (1 - share) + share * spread

@@ -41,6 +41,11 @@ class ArmLaw(Protocol):
         ...
 
     @property
+    def shape_of_loss_of_response(self) -> float:
+        """Weibull shape of that time; 1 for exponential."""
+        ...
+
+    @property
     def adverse_events(self) -> Mapping[str, float]:
         """Probability of each term in a patient."""
         ...

@@ -32,7 +32,7 @@ def curvatures(t):  # type: ignore[no-untyped-def]
 
 @_compiled
 def dispersion_sums(count, mean, dispersion, found):  # type: ignore[no-untyped-def]
-    """Write the patients' sums in the log-likelihood and in its first two derivatives by the dispersion, (3, trials)."""
+    """Write the patients' sums in the log-likelihood and its first two derivatives by the dispersion, (3, trials)."""
     for trial in range(count.shape[0]):
         value, first, second = 0.0, 0.0, 0.0
         for at in range(count.shape[1]):

@@ -192,7 +192,7 @@ class _Point:
     def step(self, good: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Newton's step in the entries of the covariance, shape (trials, pairs); where not `good` the gradient."""
         information = np.where(good[:, None, None], self.information, np.eye(self.information.shape[1]))
-        return np.linalg.solve(information, self.gradient[:, :, None])[:, :, 0]
+        return np.asarray(np.linalg.solve(information, self.gradient[:, :, None])[:, :, 0], dtype=np.float64)
 
     def gain(self, good: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Squared distance to the maximum in standard errors, shape (trials,)."""

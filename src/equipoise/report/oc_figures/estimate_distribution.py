@@ -54,8 +54,8 @@ def estimate_distribution_figure(found: OperatingCharacteristics) -> Figure:
         summary = found.estimates(look=look)
         mean = phrases.natural(summary.mean.value)
         top = float(everything.max())
-        axes.set_ylim(0, 1.3 * top)
-        axes.plot([mean], [1.12 * top], "v", color=winning.colour, markersize=6.5, clip_on=False)
+        axes.set_ylim(0, 1.36 * top)
+        axes.plot([mean], [1.13 * top], "v", color=winning.colour, markersize=6.5, clip_on=False)
         share = found.stopping[look - 1].value
         stops = "end" if look == found.looks else "stop"
         axes.set_title(f"Look {look}: {percent(share, 1)} of trials {stops}; mean {phrases.value(summary.mean.value)}")
@@ -69,25 +69,27 @@ def estimate_distribution_figure(found: OperatingCharacteristics) -> Figure:
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         if axes is not panels[-1]:
             axes.tick_params(labelbottom=False)
-    _name_truth(panels[0], truth)
+    _name_truth(panels[0], truth, phrases.natural(found.estimates(look=looks[0]).mean.value))
     panels[-1].set_xlabel(f"{fill(phrases.axis, 50)}\nas observed at the end")
     return figure
 
 
-def _name_truth(axes: Axes, truth: float) -> None:
+def _name_truth(axes: Axes, truth: float, mean: float) -> None:
+    """Beside the dashed line, on the side away from the mean unless that is near the edge."""
     share = axes.transAxes.inverted().transform(axes.transData.transform((truth, 0)))[0]
-    left = share > 0.5
+    left = share > 0.85 or (mean > truth and share > 0.15)
     axes.annotate(
         "truth",
         (truth, 1.0),
         xycoords=("data", "axes fraction"),
-        xytext=(-4 if left else 4, -2),
+        xytext=(-4 if left else 4, -1),
         textcoords="offset points",
         ha="right" if left else "left",
         va="top",
         fontsize=9,
         style="italic",
         color=MUTED,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import pickle
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -77,7 +79,9 @@ class DaskCluster(Engine):
             while True:
                 for chunk in islice(todo, max(0, room.now() - len(waiting) - len(arrived))):
                     key = f"equipoise-chunk-{run}-{chunk[0]}"
-                    waiting.append((chunk, client.submit(_chunk, common, _versions(), *chunk, key=key, pure=False)))
+                    with self._naming(chunk):
+                        future = client.submit(_chunk, common, _versions(), *chunk, key=key, pure=False)
+                    waiting.append((chunk, future))
                 if not arrived:
                     if not waiting:
                         return
@@ -85,7 +89,8 @@ class DaskCluster(Engine):
                 yield unwrapped(arrived.popleft())
         finally:
             if client.status == "running":
-                client.cancel([future for _, future in waiting])
+                with suppress(Exception, asyncio.CancelledError):
+                    client.cancel([future for _, future in waiting])
             waiting.clear()
 
     def close(self) -> None:
@@ -126,39 +131,45 @@ class DaskCluster(Engine):
 
     def _next(self, client: Any, waiting: deque[tuple[Chunk, Any]]) -> list[Any]:
         """The results of the first chunk and of those after it that are done too, taken from `waiting`."""
-        head = waiting[0][1]
+        first, head = waiting[0]
         alive = time.monotonic()
-        while head.status == "pending" or head.status == "lost":
+        while head.status in ("pending", "lost"):
             try:
-                head.exception(timeout=2)
+                with self._naming(first):
+                    head.exception(timeout=2)
             except TimeoutError:
                 for chunk, future in waiting:
                     if future.status == "error":
-                        raise self._failed(chunk, future) from None
-                if client.status == "running" and client.nthreads():
+                        self._look_at(chunk, future)
+                if _threads(client):
                     alive = time.monotonic()
                 elif time.monotonic() - alive > self.patience:
                     wanted = f"a Dask scheduler with workers, but none was there for {self.patience:g} seconds"
                     raise InputError("engine", self.name, wanted) from None
         done = [future for _, future in takewhile(lambda item: item[1].status == "finished", waiting)]
         if not done:
-            raise self._failed(*waiting[0])
-        try:
+            self._look_at(first, head)
+        with self._naming(first):
             results = client.gather(done)
-        except Exception as error:
-            raise self._failed(waiting[0][0], error) from error
         for _ in results:
             waiting.popleft()
         return results
 
-    def _failed(self, chunk: Chunk, how: Any) -> Exception:
-        """What to raise for a chunk that the cluster, not the function, failed."""
-        error = how if isinstance(how, Exception) else how.exception(timeout=2)
-        if error is None:
-            problem = "the connection to the scheduler was lost"
-        else:
+    def _look_at(self, chunk: Chunk, future: Any) -> None:
+        """Raise what went wrong with a chunk that the cluster, not the function, failed."""
+        with self._naming(chunk):
+            raise future.exception(timeout=2) or ConnectionError("the scheduler is gone")
+
+    @contextmanager
+    def _naming(self, chunk: Chunk) -> Iterator[None]:
+        """Dask's own failures, which are of many kinds, become one that says at which chunk; a TimeoutError passes."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
             problem = ", ".join((type(error).__name__, *str(error).splitlines()[:1]))
-        return RuntimeError(f"{self.name} did not compute {trials_named(*chunk)}: {problem}")
+            raise RuntimeError(f"{self.name} did not compute {trials_named(*chunk)}: {problem}") from error
 
 
 def _address_in(scheduler_file: str | None, seconds: float) -> str:
@@ -188,13 +199,21 @@ class _Room:
     """How many chunks may be under way or wait to be taken: enough that no thread of the workers is idle."""
 
     def __init__(self, client: Any) -> None:
-        self._client, self._asked, self._room = client, -1.0, 0
+        self._client, self._asked, self._room = client, -math.inf, 0
 
     def now(self) -> int:
         if time.monotonic() - self._asked > 2:
-            self._room = max(4, 3 * sum(self._client.nthreads().values()))
+            self._room = max(4, 3 * _threads(self._client))
             self._asked = time.monotonic()
         return self._room
+
+
+def _threads(client: Any) -> int:
+    """Of all workers; 0 where the scheduler cannot be asked."""
+    try:
+        return sum(client.nthreads().values()) if client.status == "running" else 0
+    except (Exception, asyncio.CancelledError):
+        return 0
 
 
 @cache
