@@ -16,7 +16,6 @@ def plain_table(name: str = "ptsd-ketamine") -> dict[str, Any]:
     if name == "ptsd-ketamine":
         del table["measures"], table["testing"], table["scenarios"]["less-uniform"]
         table["endpoints"] = table["endpoints"][:3]
-        del table["scenarios"]["less-uniform"]
         for scenario in table["scenarios"].values():
             for arm in scenario["arms"].values():
                 del arm["measures"]

@@ -75,7 +75,12 @@ def simulate(
     ] = None,
     precision: Annotated[
         float | None,
-        typer.Option("--precision", help="Stop when the power's Monte-Carlo standard error is at most this, as 0.002."),
+        typer.Option(
+            "--precision",
+            min=1e-6,
+            max=0.49,
+            help="Stop when the power's Monte-Carlo standard error is at most this, as 0.002.",
+        ),
     ] = None,
     primary_only: Annotated[bool, typer.Option("--primary-only", help="Leave the secondary endpoints out.")] = False,
     out: Annotated[
@@ -89,15 +94,17 @@ def simulate(
     """Run many virtual trials: power, type I error, when they stop, how much the estimate overstates."""
     from .report import write_oc_report
     from .simulation import simulate_grid
+    from .simulation.engines import engine_named
     from .simulation.grid_folder import GridFolder
     from .terminal import progress
 
     found = found_protocol(protocol)
     points = _points(found, scenario, vary or [], design or [])
+    running = engine_named(engine, workers or None)
     folder = GridFolder.opened(out or Path(f"equipoise-{found.trial.name}-simulation"), found, points, resume=resume)
     title = found.trial.name
     try:
-        with progress(title, trials * len(points)) as advance:
+        with running, progress(title, trials * len(points)) as advance:
 
             def on_progress(at: int, done: int) -> None:
                 words = f"{title}, {points[at]}" + (f" ({at + 1} of {len(points)})" if len(points) > 1 else "")
@@ -107,8 +114,7 @@ def simulate(
                 points,
                 trials,
                 seed,
-                engine,
-                workers=workers or None,
+                running,
                 secondary=not primary_only,
                 precision=precision,
                 folder=folder.path,
@@ -143,17 +149,12 @@ def _points(protocol: Any, scenario: str, vary: list[str], designs: list[str]) -
 
 
 def _show(results: Comparison) -> None:
-    """One point after the other in full where nothing is varied, else a table with a row a point."""
-    from .simulation.comparison_table import comparison_table
-    from .terminal import print_table
-
+    """One point after the other in full where nothing is varied; several also as a table with a row a point."""
     if not results.axes and len(results.designs) == 1:
         for result in results.results:
             typer.echo(f"{result}\n")
     if len(results.points) > 1:
-        table = comparison_table(results)
-        print_table(table.title, list(table.header), [list(row) for row in table.rows])
-        typer.echo(f"{table.note}\n")
+        typer.echo(f"{results}\n")
 
 
 def _how_far(results: Comparison, trials: int) -> str:

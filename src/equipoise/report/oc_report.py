@@ -112,8 +112,8 @@ def _overview(found: Comparison) -> OcSection:
                 power_curve_figure(found),
                 f"Power and expected patients against {clean(along)}",
                 "Bands are pointwise 95% Monte-Carlo intervals; curves share their random numbers, so that"
-                f" differences between them are known better than the bands suggest.{effect} At most {MOST_CURVES} curves"
-                " are drawn.",
+                f" differences between them are known better than the bands suggest.{effect}"
+                f" At most {MOST_CURVES} curves are drawn.",
             )
         )
     else:

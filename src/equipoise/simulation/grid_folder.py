@@ -92,8 +92,10 @@ class GridFolder:
             mine = f"{self.protocol.trial.name}, protocol {self.protocol.hash[:12]}"
             right = f"a folder for {mine}; it holds a simulation of {of}"
             raise InputError("folder", str(self.path), right)
-        if not resume and not held.get("complete"):
-            right = "that its simulation, which is not whole yet, be resumed, or another folder"
+        places = [self.path / str(point.get("folder", "")) / "parts" for point in held["points"]]
+        begun = any(file for place in places for file in place.glob("*.json"))
+        if not resume and not held.get("complete") and begun:
+            right = "another folder, or that the simulation in it, which is not whole yet, be resumed"
             raise InputError("folder", str(self.path), right)
 
     def _clear(self, held: dict[str, Any]) -> None:

@@ -51,8 +51,8 @@ def path_of(text: str, scenario: str, short: tuple[str, ...]) -> Place:
         return tuple(parts)
     known = [*short, *(name for name in Scenario.model_fields if name != "description"), *Protocol.model_fields]
     near = difflib.get_close_matches(str(parts[0]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? Short names are " if near else "one of "
-    raise InputError("vary", text, f"{hint}{', '.join(short)}; or a key of the protocol by its path")
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError("vary", text, f"{', '.join(short)}, or the path of a key of the protocol{hint}")
 
 
 def set_key(table: dict[str, Any], path: Place, value: Any, text: str) -> None:
