@@ -89,7 +89,7 @@ def test_the_plan_counts_events():
 
 
 def test_a_last_look_that_sees_nothing_new_takes_the_place_of_the_one_before():
-    data = drawn(protocol_with([8, 40]))
+    data = drawn(protocol_with([8, 40]), 1)
     happened = int(data.measure("relapse").observed.sum())
     protocol = protocol_with([happened, 40])
     result = eq.analyse(protocol, data)

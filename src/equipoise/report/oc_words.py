@@ -105,8 +105,8 @@ def _with_error(rate: Rate) -> str:
 
 def _how_far(found: Comparison) -> str:
     if found.complete:
-        done = found.results and not all(one.complete for one in found.results)
-        return " The runs ended once the power was known as precisely as was asked for." if done else ""
+        precise = any(one.precise for one in found.results)
+        return " Runs ended once the power was known as precisely as was asked for." if precise else ""
     if not found.results:
         return " The run was interrupted before the first trials were done."
     last = found.results[-1]
@@ -318,7 +318,7 @@ def simulated_rows(found: Comparison) -> tuple[tuple[str, str], ...]:
         )
         done = sum(one.trials for one in found.results)
         rows.append(("Trials done", f"{done:,}"))
-        if found.precision is not None:
-            rows.append(("Precision asked for", f"Monte-Carlo standard error of the power {found.precision:g}"))
+        if result.precision is not None:
+            rows.append(("Precision asked for", f"Monte-Carlo standard error of the power {result.precision:g}"))
     rows.append(("Complete", "yes" if found.complete else "no, interrupted"))
     return tuple((name, clean(value)) for name, value in rows)

@@ -76,6 +76,10 @@ class SecondaryCharacteristics:
         }
 
 
+FEWEST = 1000
+"""Trials before which no power counts as precise."""
+
+
 @dataclass(frozen=True, repr=False)
 class OperatingCharacteristics:
     """What many virtual trials of one scenario show; every share and mean has its Monte-Carlo standard error.
@@ -91,7 +95,9 @@ class OperatingCharacteristics:
     seed, stream
         What the random numbers are found from.
     planned_trials
-        How many were asked for; fewer were done where the run was stopped, or precise enough.
+        How many were asked for; fewer were done where the run was interrupted, or precise enough.
+    precision
+        The standard error of the power that was precise enough, where one was asked for.
     version
         Of Equipoise.
     rows
@@ -108,6 +114,7 @@ class OperatingCharacteristics:
     version: str = __version__
     rows: ChunkRows | None = field(default=None, repr=False, compare=False)
     folder: Path | None = field(default=None, compare=False)
+    precision: float | None = None
 
     @property
     def protocol(self) -> str:
@@ -141,8 +148,15 @@ class OperatingCharacteristics:
 
     @property
     def complete(self) -> bool:
-        """Whether all that were asked for were done."""
-        return self.trials >= self.planned_trials
+        """Whether all that was asked for was done: as many trials, or as few as are precise enough."""
+        return self.trials >= self.planned_trials or self.precise
+
+    @property
+    def precise(self) -> bool:
+        """Whether the power is as precise as was asked for; False where nothing was."""
+        if self.precision is None or self.trials < FEWEST:
+            return False
+        return self.power.careful_standard_error <= self.precision
 
     def share(self, decisions: Sequence[Decision], look: int | None = None) -> Rate:
         """Share of all trials that end with one of the decisions, at a look or at any."""

@@ -30,6 +30,7 @@ def as_dict(found: OperatingCharacteristics) -> dict[str, Any]:
         "trials": found.trials,
         "planned_trials": found.planned_trials,
         "complete": found.complete,
+        "precision": found.precision,
         "primary_endpoint": primary.name,
         "scale": primary.scale.value,
         "true_effect": primary.truth,

@@ -27,8 +27,9 @@ _MOST_REASONS = 5
 def as_text(found: OperatingCharacteristics) -> str:
     """What a trial statistician wants to know, first things first."""
     done = f"{found.trials:,} virtual trials"
-    if not found.complete:
+    if found.trials < found.planned_trials:
         done = f"{found.trials:,} of {found.planned_trials:,} virtual trials"
+        done += f", as many as a standard error of {found.precision:g} of the power takes" if found.precise else ""
     head = f"{found.protocol}, scenario {found.scenario}: {done}, seed {found.seed} (Monte-Carlo standard error)"
     if not found.trials:
         return head

@@ -71,14 +71,11 @@ class Comparison:
         What it gave, one for each point; fewer where the run was stopped.
     ends
         How their trials ended, for paired differences; None where the trials were not kept.
-    precision
-        Monte-Carlo standard error of the power at which a point was done, if one was asked for.
     """
 
     points: tuple[GridPoint, ...]
     results: tuple[OperatingCharacteristics, ...]
     ends: tuple[TrialEnds | None, ...] = field(default=(), repr=False, compare=False)
-    precision: float | None = None
 
     def __post_init__(self) -> None:
         if not self.points or len(self.results) > len(self.points):
@@ -95,7 +92,7 @@ class Comparison:
     @property
     def complete(self) -> bool:
         """Whether every point was simulated with all the trials asked for, or to the precision asked for."""
-        return len(self.results) == len(self.points) and all(_done(one, self.precision) for one in self.results)
+        return len(self.results) == len(self.points) and all(one.complete for one in self.results)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -313,13 +310,9 @@ def simulate_grid(
                 kept = found.rows if trials * len(points) <= _KEPT else None
                 found = replace(found, folder=None, rows=kept)
             results.append(found)
-            if not _done(found, precision):
+            if not found.complete:
                 break
-    return Comparison(points, tuple(results), tuple(ends), precision)
-
-
-def _done(result: OperatingCharacteristics, precision: float | None) -> bool:
-    return result.complete or (precision is not None and result.power.careful_standard_error <= precision)
+    return Comparison(points, tuple(results), tuple(ends))
 
 
 def point_folders(points: Sequence[GridPoint], folder: Path | None) -> list[Path | None]:

@@ -73,8 +73,11 @@ def set_key(table: dict[str, Any], path: Place, value: Any, text: str) -> None:
             place = place[_at(place, key, text)]
         if not isinstance(place, dict | list):
             raise InputError("vary", text, f"a path to a value; '{key}' holds one and no '{after}'")
-    last: Any = path[-1]
-    place[last if isinstance(place, dict) and isinstance(last, str) else _at(place, last, text)] = value
+    last = path[-1]
+    if isinstance(place, dict) and isinstance(last, str):
+        place[last] = value
+    else:
+        place[_at(place, last, text)] = value
 
 
 def _at(place: Any, key: str | int, text: str) -> int:

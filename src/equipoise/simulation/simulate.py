@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 _KEPT = 100_000
-_FEWEST = 1000
 
 
 def simulate(
@@ -110,24 +109,19 @@ def simulate(
             store = ResultsFolder.create(folder, about, context, task.chunk, trials)
     kept: list[ChunkRows] | None = [] if store is None and trials <= _KEPT else None
 
-    def found() -> OperatingCharacteristics:
-        rows = ChunkRows.concatenated(kept) if kept else None
+    def found(rows: ChunkRows | None = None) -> OperatingCharacteristics:
+        path = None if store is None else store.path
         return OperatingCharacteristics(
-            context, tally, seed, stream, trials, rows=rows, folder=None if store is None else store.path
+            context, tally, seed, stream, trials, rows=rows, folder=path, precision=precision
         )
-
-    def precise() -> bool:
-        if precision is None or tally.trials < _FEWEST:
-            return False
-        return found().power.careful_standard_error <= precision
 
     if on_progress and tally.trials:
         on_progress(tally.trials)
     chunks = [(first, min(first + task.chunk, trials)) for first in range(tally.trials, trials, task.chunk)]
     running = engine_named(engine, workers) if isinstance(engine, str) else engine
     try:
-        if chunks and not precise():
-            with closing(running.map(simulate_chunk, task, chunks)) as results:  # type: ignore[type-var]
+        if chunks and not found().precise:
+            with closing(running.map(simulate_chunk, task, chunks)) as results:
                 for rows in results:
                     tally.add(rows)
                     if store is not None:
@@ -136,7 +130,7 @@ def simulate(
                         kept.append(rows)
                     if on_progress:
                         on_progress(tally.trials)
-                    if precise():
+                    if found().precise:
                         break
     except KeyboardInterrupt:
         if not tally.trials:
@@ -146,7 +140,7 @@ def simulate(
             running.close()
         if store is not None:
             store.flush()
-    result = found()
+    result = found(ChunkRows.concatenated(kept) if kept else None)
     if store is not None:
         store.finish(result)
     return result
