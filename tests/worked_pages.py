@@ -15,7 +15,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS / "stopping-rules.md", DOCS / "mmrm.md", DOCS / "endpoints.md", DOCS / "pharmacokinetics.md"]
+PAGES = [
+    DOCS / "stopping-rules.md",
+    DOCS / "mmrm.md",
+    DOCS / "endpoints.md",
+    DOCS / "pharmacokinetics.md",
+    DOCS / "simulation.md",
+]
 COMMAND = "python tests/worked_pages.py"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^```sh\n(?P<lines>.*?)^```\n", re.DOTALL | re.MULTILINE)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         reestimate,
         stopping_rule,
     )
-    from .simulation import OperatingCharacteristics, run, simulate
+    from .simulation import Comparison, OperatingCharacteristics, grid, run, simulate, simulate_grid
     from .trial import Monitored, Plan, TrialData, TrialResult, analyse, monitor, plan
 
 __version__ = "0.1.0"
@@ -47,6 +47,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Accrual",
     "BatchFit",
+    "Comparison",
     "Conclusion",
     "Counts",
     "DataError",
@@ -95,6 +96,7 @@ __all__ = [
     "fit_batch",
     "fit_mmrm",
     "gallery",
+    "grid",
     "mmrm",
     "monitor",
     "overrunning",
@@ -103,6 +105,7 @@ __all__ = [
     "reestimate",
     "run",
     "simulate",
+    "simulate_grid",
     "stopping_rule",
     "write_data",
     "write_report",
@@ -178,9 +181,12 @@ _ROOMS = {
         "plan",
     ),
     "simulation": (
+        "Comparison",
         "OperatingCharacteristics",
+        "grid",
         "run",
         "simulate",
+        "simulate_grid",
     ),
     "conduct": (
         "DataError",

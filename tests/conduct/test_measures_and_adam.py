@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 
 import equipoise as eq
-from equipoise.patients import Truth
+from equipoise.patients import Draws, Truth
 from equipoise.protocol import Protocol, gallery_text
-from equipoise.patients import Draws
 from equipoise.simulation import virtual_trial
 from protocols import with_measures
 

@@ -9,8 +9,7 @@ from equipoise import InputError, endpoints
 from equipoise.data import ADVERSE_EVENT, Measured
 from equipoise.endpoints.against_control import against_control
 from equipoise.errors import NotEstimable
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.wording import arm_label
 from protocols import with_measures

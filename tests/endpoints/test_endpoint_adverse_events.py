@@ -12,8 +12,7 @@ from equipoise.data import ADVERSE_EVENT, Events
 from equipoise.endpoints.binary.proportions import risk_difference
 from equipoise.endpoints.safety.event_table import ANY_EVENT, event_table
 from equipoise.estimate import Scale
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited, plain_table

@@ -14,8 +14,7 @@ from equipoise.endpoints.binary.proportions import risk_difference
 from equipoise.endpoints.guesses.bang import bang_index
 from equipoise.endpoints.guesses.curve import CAUTION, correct_guess_rate_curve
 from equipoise.endpoints.guesses.james import james_index
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import with_measures

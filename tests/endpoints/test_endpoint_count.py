@@ -10,8 +10,7 @@ from equipoise import InputError, endpoints
 from equipoise.data import Measured
 from equipoise.endpoints.regression.negative_binomial import NO_OVERDISPERSION, negative_binomial_regression
 from equipoise.endpoints.regression.poisson import poisson_regression
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited

@@ -10,8 +10,7 @@ import equipoise as eq
 from equipoise import InputError, endpoints
 from equipoise.endpoints.ranks.win_components import WinComponent
 from equipoise.endpoints.ranks.win_statistics import win_statistics
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from equipoise.wording import counted

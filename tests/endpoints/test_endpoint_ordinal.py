@@ -10,8 +10,7 @@ from equipoise import InputError, endpoints
 from equipoise.endpoints.ranks.win_probability import win_probability
 from equipoise.endpoints.regression.proportional_odds import proportional_odds_regression
 from equipoise.endpoints.regression.proportionality import proportionality_test
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import edited

@@ -13,9 +13,8 @@ from equipoise.endpoints.survival.log_rank import log_rank
 from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
-from equipoise.patients import Truth
+from equipoise.patients import Draws, Truth
 from equipoise.protocol import Protocol
-from equipoise.patients import Draws
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 from protocols import plain_table

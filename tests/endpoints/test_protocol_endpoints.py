@@ -8,8 +8,7 @@ import pytest
 
 from equipoise import FitError, InputError, analyse, endpoints, gallery, mmrm, read_data, run
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from protocols import edited
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from equipoise import endpoints, run
-from equipoise.patients import Truth
-from equipoise.patients import Draws
+from equipoise.patients import Draws, Truth
 from equipoise.simulation import virtual_trial
 from protocols import MEASURES, TRUTHS, plain_table, with_measures
 

@@ -13,6 +13,7 @@ from protocols import plain_table
 HEAD = "[scenarios.as-published]\n"
 FELT = "felt = { experimental = 0.8 }, not_felt = { experimental = 0.3 }"
 SITE = '[[covariates]]\nname = "site"\nkind = "categorical"\nlevels = ["a", "b", "c"]\n\n[[measures]]'
+OTHER_SITES = ("sites = { number = 10, mean_sd = 2.0, effect_sd = 3.0 }\n", "")
 
 
 def with_line(line: str, *changes: tuple[str, str]) -> str:
@@ -89,12 +90,12 @@ def test_each_fault_is_named(line):
 
 
 def test_a_site_covariate_has_as_many_levels_as_there_are_sites():
-    found = only_fault(with_line("sites = { number = 2 }", ("[[measures]]", SITE)))
+    found = only_fault(with_line("sites = { number = 2 }", ("[[measures]]", SITE), OTHER_SITES))
     assert found.place == "scenarios.as-published.sites.number"
     assert "expected 3, the levels of the covariate 'site'" in found.message
-    assert parse(with_line("sites = { number = 3 }", ("[[measures]]", SITE)).encode())
+    assert parse(with_line("sites = { number = 3 }", ("[[measures]]", SITE), OTHER_SITES).encode())
     numeric = '[[covariates]]\nname = "site"\nkind = "continuous"\n\n[[measures]]'
-    found = only_fault(with_line("sites = { number = 2 }", ("[[measures]]", numeric)))
+    found = only_fault(with_line("sites = { number = 2 }", ("[[measures]]", numeric), OTHER_SITES))
     assert "the covariate 'site' is continuous; expected a categorical one" in found.message
 
 

@@ -491,7 +491,7 @@ def test_several_arms_need_the_one_compared():
         ("ketamine = 1 }", "ketamine = 1, low = 1 }"),
         ("block_sizes = [2, 4]", "block_sizes = [3]"),
     )
-    for name in ("as-published", "no-effect", "half-effect", "later-trials"):
+    for name in ("as-published", "no-effect", "half-effect", "later-trials", "less-uniform"):
         text += f"[scenarios.{name}.arms.low]\nmean = [40, 36, 35, 34]\nsd = [7, 9, 10, 10]\n"
     assert "'experimental' is missing; with several arms, name the one of ketamine, low" in only_fault(text).message
     without = re.sub(r"\[analysis\].*?(?=# The trial's)", "", text, flags=re.S)

@@ -12,9 +12,8 @@ import numpy as np
 
 import equipoise as eq
 from equipoise.data import Events, Origin
-from equipoise.patients import Truth
+from equipoise.patients import Draws, Truth
 from equipoise.protocol import gallery_text
-from equipoise.patients import Draws
 from equipoise.simulation import virtual_trial
 from equipoise.trial import TrialResult
 
@@ -124,6 +123,8 @@ def hostile(content: dict[str, Any]) -> None:
         scenario["description"] = HOSTILE
         for arm in scenario["arms"].values():
             arm["adverse_events"] = {HOSTILE[:30]: 0.5}
+        if "expectancy" in scenario:
+            scenario["expectancy"]["sign"] = HOSTILE[:30]
 
 
 def _failed() -> TrialResult:
@@ -151,21 +152,21 @@ def _asked_look(scenario: str, patients: int) -> TrialResult:
 
 def _no_follow_up() -> TrialResult:
     protocol = eq.gallery("ptsd-ketamine")
-    return eq.analyse(protocol, without_follow_up(data_of(protocol, "as-published", 1, 40), "week2"))
+    return eq.analyse(protocol, without_follow_up(data_of(protocol, "as-published", 20, 40), "week2"))
 
 
 def _later_efficacy() -> TrialResult:
-    return eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=3)
+    return eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=1)
 
 
 _KINDS: dict[str, Callable[[], TrialResult]] = {
-    "efficacy": lambda: eq.run(eq.gallery("ptsd-ketamine"), seed=1),
+    "efficacy": lambda: eq.run(eq.gallery("ptsd-ketamine"), seed=20),
     "efficacy at the end": _later_efficacy,
-    "not rejected": lambda: eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=1),
-    "efficacy in between": lambda: eq.run(protocol_with(three_looks), seed=1),
-    "harm": lambda: eq.run(protocol_with(reversed_effect), "reversed", seed=1),
+    "not rejected": lambda: eq.run(eq.gallery("ptsd-ketamine"), "later-trials", seed=25),
+    "efficacy in between": lambda: eq.run(protocol_with(three_looks), seed=2),
+    "harm": lambda: eq.run(protocol_with(reversed_effect), "reversed", seed=3),
     "futility": lambda: eq.run(protocol_with(one_sided_futility), "no-effect", seed=1),
-    "one-sided efficacy": lambda: eq.run(protocol_with(one_sided_futility), seed=1),
+    "one-sided efficacy": lambda: eq.run(protocol_with(one_sided_futility), seed=2),
     "continue": lambda: eq.analyse(
         eq.gallery("ptsd-ketamine"), data_of(eq.gallery("ptsd-ketamine"), "no-effect", 1, 30)
     ),
@@ -177,13 +178,13 @@ _KINDS: dict[str, Callable[[], TrialResult]] = {
     "asked look that took all in vain": lambda: _asked_look("no-effect", 40),
     "no follow-up": _no_follow_up,
     "no interim look": lambda: eq.run(eq.gallery("beat-the-blues"), seed=1),
-    "response": lambda: eq.run(protocol_with(response_primary), seed=2),
+    "response": lambda: eq.run(protocol_with(response_primary), seed=9),
     "response without effect": lambda: eq.run(protocol_with(response_primary), "no-effect", seed=1),
     "response without looks": lambda: eq.run(protocol_with(response_primary_once), seed=2),
-    "ancova": lambda: eq.run(protocol_with(ancova_primary), seed=1),
-    "no response": lambda: eq.run(protocol_with(no_response), seed=1),
+    "ancova": lambda: eq.run(protocol_with(ancova_primary), seed=2),
+    "no response": lambda: eq.run(protocol_with(no_response), seed=20),
     "three arms": lambda: eq.run(protocol_with(three_arms), seed=1),
-    "hostile": lambda: eq.run(protocol_with(hostile), seed=1),
+    "hostile": lambda: eq.run(protocol_with(hostile), seed=20),
 }
 KINDS = tuple(_KINDS)
 

@@ -23,6 +23,15 @@ HEADLINES = {
         Decision.NOT_REJECTED,
         "The trial ran to its planned end without showing that ketamine and midazolam differ.",
     ),
+    "efficacy in between": (
+        Decision.EFFICACY,
+        "The trial stopped early, at look 2 of 3: ketamine did better than midazolam.",
+    ),
+    "one-sided efficacy": (
+        Decision.EFFICACY,
+        "The trial stopped early, at look 1 of 3: ketamine did better than midazolam.",
+    ),
+    "response": (Decision.EFFICACY, "The trial stopped early, at look 1 of 2: ketamine did better than midazolam."),
     "harm": (Decision.HARM, "The trial stopped early, at look 1 of 2: ketamine did worse than midazolam."),
     "futility": (
         Decision.FUTILITY,
@@ -72,8 +81,8 @@ def test_every_kind_of_trial_is_told_without_gaps(kind):
 def test_when_and_why_it_stopped():
     result = trial("efficacy")
     stopped = " ".join(summary(result).stopped)
-    assert "look 1 of 2 on 12 March 2020, when 30 of 40 planned patients had reached week 2" in stopped
-    assert "z = 3.393, reached the efficacy bound of 2.340" in stopped
+    assert "look 1 of 2 on 29 September 2019, when 30 of 40 planned patients had reached week 2" in stopped
+    assert "z = 2.771, reached the efficacy bound of 2.340" in stopped
     assert "Without any effect, 1.9% of such trials would stop at this look, for either arm." in stopped
 
 
@@ -110,10 +119,10 @@ def test_a_stop_at_the_first_look_is_told_with_its_exaggeration():
 def test_a_truth_is_overstated_met_or_understated_as_the_numbers_printed():
     first, later = trial("efficacy"), trial("efficacy in between")
     for result, truth, shown, verdict in (
-        (first, -11.88, 12.5, "overstate the truth"),
+        (first, -11.88, 13.1, "overstate the truth"),
         (first, -30.0, 30.0, "show about the truth"),
-        (later, -5.0, 9.2, "overstate the truth"),
-        (later, -20.0, 13.6, "understate the truth"),
+        (later, -5.0, 9.5, "overstate the truth"),
+        (later, -20.0, 13.8, "understate the truth"),
     ):
         told = " ".join(corrected(replace(result, plan=replace(result.plan, effect=truth))))
         assert f"{shown:.1f} points lower, were the truth {-truth:.1f} points lower" in told
@@ -245,7 +254,7 @@ def test_a_response_as_primary_is_told_with_newcombes_interval():
 def test_data_without_follow_up_have_no_median():
     told = " ".join(summary(trial("no follow-up")).uncertain)
     assert (
-        "How long response lasts is not known of 2 responders with midazolam and 10 responders with ketamine: there is"
+        "How long response lasts is not known of 2 responders with midazolam and 11 responders with ketamine: there is"
         " no follow-up beyond the response visit." in told
     )
     assert "not reached" not in told
@@ -255,14 +264,14 @@ def test_data_without_follow_up_have_no_median():
 def test_what_remains_uncertain():
     told = " ".join(summary(trial("efficacy")).uncertain)
     for phrase in (
-        "Only 30 patients",
-        "29 of the 30 due seen at week 2; 1 was not (0 with midazolam and 1 with ketamine)",
+        "Only 29 patients",
+        "29 of the 30 due seen at week 2; 1 was not (1 with midazolam and 0 with ketamine)",
         "missing at random",
         "Blinding by Bang's index, 0 where guesses are by chance and 1 where all are right: patient's guess",
         "in all randomised by the deciding look, followed to the end",
         "14 days after baseline",
         "no randomised groups",
-        "26.5 days among 10 responders with ketamine",
+        "23 days among 11 responders with ketamine",
     ):
         assert phrase in told
     assert "non-responders" in " ".join(summary(trial("response")).uncertain)
@@ -279,6 +288,6 @@ def test_reproduction_names_seed_version_and_hash():
     result = trial("efficacy")
     rows = dict(reproduction(result))
     assert rows["Protocol hash (SHA-256)"] == result.protocol.hash
-    assert rows["Seed"] == "1"
+    assert rows["Seed"] == "20"
     assert rows["Scenario"] == "as-published"
     assert rows["Equipoise version"] == result.provenance.version

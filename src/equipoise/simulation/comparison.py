@@ -286,8 +286,8 @@ def simulate_grid(
     several = len(points) > 1
     with engine_named(engine, workers) if isinstance(engine, str) else nullcontext(engine) as running:
         for at, (point, place) in enumerate(zip(points, folders, strict=True)):
-            with tempfile.TemporaryDirectory(prefix="equipoise-") as passing:
-                try:
+            try:
+                with tempfile.TemporaryDirectory(prefix="equipoise-") as passing:
                     found = simulate(
                         point.protocol,
                         point.scenario,
@@ -301,15 +301,16 @@ def simulate_grid(
                         resume=resume,
                         on_progress=None if on_progress is None else partial(on_progress, at),
                     )
-                except KeyboardInterrupt:
-                    if not results:
-                        raise
-                    break
-                ends.append(TrialEnds.found(found) if several else None)
+                    end = TrialEnds.found(found) if several else None
+            except KeyboardInterrupt:
+                if not results:
+                    raise
+                break
             if several and place is None:
                 kept = found.rows if trials * len(points) <= _KEPT else None
                 found = replace(found, folder=None, rows=kept)
             results.append(found)
+            ends.append(end)
             if not found.complete:
                 break
     return Comparison(points, tuple(results), tuple(ends))
