@@ -29,6 +29,8 @@ class Laws:
     ----------
     thresholds
         Latent values at which a score rises by a point, shape (laws, visits, points of the scale).
+    first
+        Number of thresholds below the left end of each cell of latent values, shape (laws, visits, cells).
     cholesky
         Of the latent correlation, shape (visits, visits).
     minimum
@@ -36,14 +38,19 @@ class Laws:
     """
 
     thresholds: NDArray[np.float64]
+    first: NDArray[np.intp]
     cholesky: NDArray[np.float64]
     minimum: float
 
     @classmethod
     def of(cls, laws: Sequence[Sequence[ScoreDistribution]], cholesky: NDArray[np.float64]) -> Laws:
         """Of sets of distributions at the visits, all of one scale."""
+        from .score_kernels import FAR, PER_UNIT
+
         thresholds = np.array([[part.thresholds for part in scores] for scores in laws])
-        return cls(thresholds, cholesky, laws[0][0].minimum)
+        edges = np.arange(-FAR, FAR, 1 / PER_UNIT)
+        first = np.array([[np.searchsorted(part.thresholds, edges) for part in scores] for scores in laws])
+        return cls(thresholds, first, cholesky, laws[0][0].minimum)
 
 
 def draw_entry(draws: Draws, patients: int, patients_per_month: float) -> NDArray[np.float64]:
@@ -116,7 +123,7 @@ def draw_scores(
 
     patients, visits = law.shape[1], laws.thresholds.shape[1]
     scores = draws.normal("scores", patients, visits)
-    scores_of(scores, law, laws.cholesky, laws.thresholds, laws.minimum)
+    scores_of(scores, law, laws.cholesky, laws.thresholds, laws.first, laws.minimum)
     if shift is not None:
         scores += np.floor(shift + draws.uniform("part of a point", patients, visits))
         np.clip(scores, laws.minimum, laws.minimum + laws.thresholds.shape[2], out=scores)

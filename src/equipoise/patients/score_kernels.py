@@ -7,16 +7,23 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["last_visits", "scores_of"]
+__all__ = ["FAR", "PER_UNIT", "last_visits", "scores_of"]
+
+FAR, PER_UNIT = 6.0, 32.0
+"""How far latent values are looked up, and cells to a unit; beyond, the search only takes longer."""
 
 _compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled
-def scores_of(values, law, cholesky, thresholds, minimum):
-    """Turn independent normal numbers (trials, patients, visits) into correlated scores, in place."""
+def scores_of(values, law, cholesky, thresholds, first, minimum):
+    """Turn independent normal numbers (trials, patients, visits) into correlated scores, in place.
+
+    `first` (laws, visits, cells) is where the search for a latent value's place among the thresholds begins: the number
+    of thresholds below the left end of its cell, of which there are `PER_UNIT` a unit from `-FAR` on.
+    """
     trials, patients, visits = values.shape
-    points = thresholds.shape[2]
+    points, cells = thresholds.shape[2], first.shape[2]
     for trial in range(trials):
         for patient in range(patients):
             which = law[trial, patient]
@@ -24,14 +31,13 @@ def scores_of(values, law, cholesky, thresholds, minimum):
                 latent = 0.0
                 for other in range(visit + 1):
                     latent += cholesky[visit, other] * values[trial, patient, other]
-                low, high = 0, points
-                while low < high:
-                    middle = (low + high) >> 1
-                    if thresholds[which, visit, middle] < latent:
-                        low = middle + 1
-                    else:
-                        high = middle
-                values[trial, patient, visit] = minimum + low
+                cell = min(max(np.int64((latent + FAR) * PER_UNIT), 0), cells - 1)
+                place = first[which, visit, cell]
+                while place < points and thresholds[which, visit, place] < latent:
+                    place += 1
+                while place > 0 and thresholds[which, visit, place - 1] >= latent:
+                    place -= 1
+                values[trial, patient, visit] = minimum + place
 
 
 @_compiled
