@@ -19,9 +19,8 @@ from rich.table import Table
 
 from equipoise import endpoints
 from equipoise.errors import InputError, NotEstimable
-from equipoise.patients import Truth
+from equipoise.patients import Draws, Truth
 from equipoise.protocol import Protocol, gallery_text
-from equipoise.patients import Draws
 from equipoise.simulation import virtual_trial
 from equipoise.trial_batch import TrialBatch
 
@@ -66,9 +65,11 @@ ENDPOINTS: list[dict[str, Any]] = [
 def protocol() -> Protocol:
     """The ketamine trial with the endpoints above as secondaries."""
     table = tomllib.loads(gallery_text("ptsd-ketamine"))
+    table["scenarios"] = {SCENARIO: table["scenarios"][SCENARIO]}
     for scenario in table["scenarios"].values():
         for arm in scenario["arms"].values():
             arm["measures"] = TRUTH
+    table["sample_size"]["scenario"] = SCENARIO
     del table["testing"]
     table["measures"] = MEASURES
     table["endpoints"] = table["endpoints"][:3] + [

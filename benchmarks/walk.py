@@ -2,7 +2,8 @@
 
     python benchmarks/walk.py [--trials 10000] [--workers 2]
 
-Each virtual trial is drawn patient by patient and analysed by the protocol's own mixed model at every look.
+Each virtual trial has its patients drawn and is analysed by the protocol's own mixed model at every look, with all its
+secondary endpoints and the estimates corrected for stopping.
 """
 
 from __future__ import annotations

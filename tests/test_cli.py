@@ -118,20 +118,6 @@ def test_design_draws(command, tmp_path):
     assert "ends in .png, .svg or .pdf" in command.refused("design", "ptsd-ketamine", "--plot", tmp_path / "design.gif")
 
 
-def test_simulate(command):
-    arguments = ("simulate", "ptsd-ketamine", "--trials", "20", "--seed", "3", "--workers", "1")
-    found = command(*arguments, "--scenario", "as-published,no-effect")
-    assert found.code == 0
-    assert "scenario as-published: 20 virtual trials, seed 3" in found.out
-    assert "scenario no-effect: 20 virtual trials" in found.out
-    content = json.loads(command(*arguments, "--json").out)
-    assert len(content) == 1
-    assert content[0]["scenario"] == "as-published"
-    assert command(*arguments, "--json").out == command(*arguments, "--json").out
-    message = command.refused(*arguments, "--scenario", "as-published,nothing")
-    assert message == "scenario is 'nothing'; expected one of as-published, no-effect, half-effect, later-trials, less-uniform"
-
-
 def test_conclude_with_the_published_figures(command):
     found = command(*PUBLISHED)
     assert found.code == 0

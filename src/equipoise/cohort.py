@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,11 @@ class Cohort:
     randomised
         Day of the trial, not falling along the patients, shape (trials, patients).
     scores
-        NaN where not seen, shape (trials, patients, visits).
-    assessed, due
-        Days of the trial of each assessment (NaN where there was none) and of the closing of each visit's window, shape
-        (trials, patients, visits).
+        NaN where not seen, shape (trials, patients, visits); with no visits where the protocol has no rating scale.
+    assessed
+        Day of the trial of each assessment, NaN where there was none, shape (trials, patients, visits).
+    closes
+        Days from randomisation to the closing of each visit's window, shape (visits,).
     withdrawn
         Day on which the patient left, NaN for those who completed, shape (trials, patients).
     last_contact
@@ -57,7 +58,7 @@ class Cohort:
     randomised: NDArray[np.float64]
     scores: NDArray[np.float64]
     assessed: NDArray[np.float64]
-    due: NDArray[np.float64]
+    closes: NDArray[np.float64]
     withdrawn: NDArray[np.float64]
     last_contact: NDArray[np.float64]
     covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -69,12 +70,18 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.arm)
 
+    @property
+    def due(self) -> NDArray[np.float64]:
+        """Day of the trial on which each visit's window closes, shape (trials, patients, visits)."""
+        return self.randomised[:, :, None] + self.closes
+
     @cached_property
     def reached(self) -> NDArray[np.float64]:
         """Day on which each visit was assessed, or its window closed if that came first, shape (trials, patients,
         visits).
         """
-        return np.fmin(self.assessed, self.due)
+        due = self.due
+        return np.fmin(self.assessed, due, out=due)
 
     def measure(self, name: str) -> Measured:
         """What was recorded of a measure."""
@@ -100,16 +107,31 @@ class Cohort:
             return values if everybody else values[rows]
 
         until = np.full(len(rows), np.inf) if followed else days
-        randomised = of(self.randomised)
-        entered = randomised <= days[:, None]
-        shape = (len(rows), *self.scores.shape[1:])
-        scores, assessed, due = np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.bool_)
-        known_visits(rows, days, until, self.randomised, self.scores, self.assessed, self.due, scores, assessed, due)
-        measures = {name: _known(item, rows, until, randomised, entered) for name, item in self.measures.items()}
+        patients, visits = self.assessed.shape[1:]
+        arm, since = np.empty((len(rows), patients), dtype=np.intp), np.empty((len(rows), patients))
+        assessed, due = np.empty((len(rows), patients, visits)), np.empty((len(rows), patients, visits), dtype=np.bool_)
+        scores = np.empty((len(rows), patients, self.scores.shape[2]))
+        known_visits(
+            rows,
+            days,
+            until,
+            self.randomised,
+            self.arm,
+            self.last_contact,
+            self.assessed,
+            self.closes,
+            self.scores,
+            arm,
+            since,
+            assessed,
+            due,
+            scores,
+        )
+        measures = {name: self._known(item, rows, days, until) for name, item in self.measures.items()}
         events = {}
         for key, values in self.event_days.items():
-            day = of(values)
-            events[key] = np.where(entered & (day <= until[:, None]), day - randomised, np.inf)
+            day, randomised = of(values), of(self.randomised)
+            events[key] = np.where((arm >= 0) & (day <= until[:, None]), day - randomised, np.inf)
         first: dict[tuple[str, str], NDArray[np.float64]] = {}
         for (kind, term), values in events.items():
             first[kind, term] = values
@@ -117,11 +139,11 @@ class Cohort:
         return TrialBatch(
             arm_names=self.arm_names,
             visit_names=self.visit_names,
-            arm=np.where(entered, of(self.arm), -1),
-            scores=scores,
+            arm=arm,
+            scores=scores if self.scores.shape[2] else np.broadcast_to(np.nan, assessed.shape),
             due=due,
             assessed=assessed,
-            followed=np.where(entered, np.minimum(of(self.last_contact), until[:, None]) - randomised, np.nan),
+            followed=since,
             has_dates=np.ones(len(rows), dtype=bool),
             has_events=np.ones(len(rows), dtype=bool),
             covariates={name: of(values) for name, values in self.covariates.items()},
@@ -131,6 +153,21 @@ class Cohort:
             },
             first_events=first,
         )
+
+    def _known(
+        self, item: Measured, rows: NDArray[np.intp], days: NDArray[np.float64], until: NDArray[np.float64]
+    ) -> Measured:
+        """What was known of a measure by a day of each trial; nothing of patients who had not entered."""
+        from .cohort_kernels import known_times, known_values
+
+        value = np.empty((len(rows), item.value.shape[1]))
+        if item.observed is not None:
+            observed = np.empty(value.shape, dtype=np.bool_)
+            known_times(rows, days, until, self.randomised, item.value, item.observed, value, observed)
+            return Measured(value, observed=observed)
+        known = self.randomised if item.known is None else item.known
+        known_values(rows, days, until, self.randomised, known, item.value, value)
+        return Measured(value, exposure=None if item.exposure is None else item.exposure[rows])
 
     def trial(self, at: int, origin: Origin) -> TrialData:
         """One of the trials as its tables."""
@@ -146,11 +183,11 @@ class Cohort:
             scale=self.scale,
             patient=patient_names(self.arm.shape[1]),
             arm=self.arm[at],
-            scores=self.scores[at],
+            scores=self.scores[at] if self.scores.shape[2] else np.full(self.assessed.shape[1:], np.nan),
             covariates={name: values[at] for name, values in self.covariates.items()},
             randomised=self.randomised[at],
             assessed=self.assessed[at],
-            due=self.due[at],
+            due=self.randomised[at][:, None] + self.closes,
             withdrawn=self.withdrawn[at],
             last_contact=self.last_contact[at],
             events=Events(
@@ -164,16 +201,3 @@ class Cohort:
             start=self.start,
             origin=origin,
         )
-
-
-def _known(
-    item: Measured,
-    rows: NDArray[np.intp],
-    until: NDArray[np.float64],
-    randomised: NDArray[np.float64],
-    entered: NDArray[np.bool_],
-) -> Measured:
-    """What was known of a measure by a day of each trial; nothing of patients who had not entered."""
-    here = item if len(rows) == len(item.value) else item.only(rows)
-    known = here.known_at(until[:, None], randomised)
-    return replace(known, value=np.where(entered, known.value, np.nan))

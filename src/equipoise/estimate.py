@@ -44,6 +44,11 @@ class Scale(StrEnum):
         return self.value.removeprefix("log ")
 
     @property
+    def null_value(self) -> float:
+        """The effect where there is none: a win probability of a half, else 0."""
+        return 0.5 if self is Scale.WIN_PROBABILITY else 0.0
+
+    @property
     def limits(self) -> tuple[float, float]:
         """Range an effect on this scale can have."""
         if self is Scale.WIN_PROBABILITY:

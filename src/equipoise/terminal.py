@@ -227,6 +227,7 @@ def progress(title: str, total: int) -> Iterator[Callable[..., None]]:
         Speed(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done, words=title: bar.update(task, completed=done, description=words)

@@ -7,7 +7,7 @@ from equipoise import InputError, endpoints, gallery, plan
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
 from equipoise.patients import Draws, Truth
-from equipoise.simulation.context import Context, _better, scale_of
+from equipoise.simulation.context import Context
 from equipoise.simulation.virtual import virtual_trial
 from made_up_trials import PLAN, context
 
@@ -59,8 +59,7 @@ def test_scales_and_sides_are_those_of_the_estimates(name):
         except (InputError, NotEstimable):
             continue
         told += 1
-        assert scale_of(endpoint) is estimate.scale
-        assert _better(endpoint, protocol) == estimate.better
+        assert endpoints.measured_on(endpoint, protocol) == (estimate.scale, estimate.better)
         aim = Context.of(planned, truth, scenario, (endpoint.name,)).secondaries[0]
         assert (aim.scale, aim.better, aim.null_value) == (estimate.scale, estimate.better, estimate.null_value)
     assert told

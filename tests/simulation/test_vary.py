@@ -235,3 +235,13 @@ def test_the_protocol_is_left_as_it_was():
         designs=["pocock: efficacy=pocock"],
     )
     assert PROTOCOL.model_dump_json() == before
+
+
+def test_effect_multiplies_what_is_gained_by_exposure():
+    exposure = {"drug": "s-ketamine-venous", "dose_mg_per_kg": {"ketamine": 0.5}, "maximum_points": 8.0, "ec50": 60.0}
+    table = PROTOCOL.model_dump(exclude_unset=True)
+    table["scenarios"]["no-effect"]["exposure"] = exposure
+    protocol = type(PROTOCOL).model_validate(table)
+    found = [point.protocol.scenario("no-effect").exposure for point in grid(protocol, "no-effect", ["effect=0,0.5,1"])]
+    assert found[0] is None
+    assert [one.maximum_points for one in found[1:]] == [4.0, 8.0]

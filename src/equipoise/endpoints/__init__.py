@@ -1,5 +1,5 @@
-"""Endpoints: how each is planned, estimated, and estimated in many trials at once. A new one is a file with `estimate`,
-`primary`, `batch`, `analysed`, `plan` and `describe`, and a line here.
+"""Endpoints: how each is planned, estimated, and estimated in many trials at once. A new one is a file with
+`measured_on`, `estimate`, `primary`, `batch`, `analysed`, `plan` and `describe`, and a line here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..estimate import Estimate
+from ..estimate import Better, Estimate, Scale
 from .batch import BatchEstimates
 from .binary.number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
 from .binary.proportions import RiskDifference, odds_ratio, risk_difference, risk_ratio, wilson_interval
@@ -89,8 +89,10 @@ __all__ = [
     "constant_hazard",
     "describe",
     "estimate",
+    "has_number_needed_to_treat",
     "kaplan_meier",
     "log_rank",
+    "measured_on",
     "needs_follow_up",
     "number_needed_to_treat",
     "odds_ratio",
@@ -165,6 +167,13 @@ def _file(endpoint: Any) -> Any:
     return import_module(f".{_FILES[endpoint.type]}", __name__)
 
 
+def measured_on(endpoint: Any, protocol: Protocol) -> tuple[Scale, Better]:
+    """The scale of an endpoint's effect, as estimated and as planned, and whether a higher or a lower one favours the
+    experimental arm.
+    """
+    return _file(endpoint).measured_on(endpoint, protocol)
+
+
 def estimate(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointResult:
     """The whole result of an endpoint of the protocol on trial data; raises `InputError` with the reason where
     there is none.
@@ -213,6 +222,12 @@ def describe(endpoint: Any, protocol: Protocol) -> Description:
 def needs_follow_up(endpoint: Any) -> bool:
     """Whether the endpoint is of the patients followed to the end, not of what was known at the deciding look."""
     return getattr(_file(endpoint), "NEEDS_FOLLOW_UP", False) and endpoint.role != "primary"
+
+
+def has_number_needed_to_treat(endpoint: Any, protocol: Protocol) -> bool:
+    """Whether the effect is a response's difference in risk, of which 1 / difference is the number needed to treat."""
+    counted = getattr(_file(endpoint), "HAS_NUMBER_NEEDED_TO_TREAT", False)
+    return counted and measured_on(endpoint, protocol)[0] is Scale.RISK_DIFFERENCE
 
 
 def reached(endpoint: Any, protocol: Protocol, data: Any) -> NDArray[np.float64]:

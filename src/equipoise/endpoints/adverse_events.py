@@ -9,11 +9,11 @@ import numpy as np
 
 from ..data import ADVERSE_EVENT, LOSS_OF_RESPONSE
 from ..errors import InputError
-from ..estimate import Estimate, Interval
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import counted, percent, visit_text
 from .against_control import compared_arms
 from .batch import BatchEstimates
-from .binary.comparisons import SCALES, compared
+from .binary.comparisons import compared
 from .binary.proportions import newcombe_limits
 from .planning.law import EndpointPlan, Law
 from .results import Comparison, Description
@@ -31,9 +31,14 @@ if TYPE_CHECKING:
 
     Tables = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
-__all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
+__all__ = ["NEEDS_FOLLOW_UP", "analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary", "seen"]
 
 NEEDS_FOLLOW_UP = True
+
+
+def measured_on(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference in risk, of which less is better."""
+    return Scale.RISK_DIFFERENCE, "lower"
 
 
 def analysed(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
@@ -85,10 +90,9 @@ def _compared(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDa
     effect, error, failures = compared(tables, "score")
     if failures:
         raise failures[0]
-    found = Estimate(
-        float(effect[0]), float(error[0]), scale=SCALES["score"], better="lower", label=endpoint.label or endpoint.name
-    )
-    return found, tables
+    scale, better = measured_on(endpoint, protocol)
+    label = endpoint.title
+    return Estimate(float(effect[0]), float(error[0]), scale=scale, better=better, label=label), tables
 
 
 def primary(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -174,7 +178,7 @@ def estimate(endpoint: AdverseEventsEndpoint, protocol: Protocol, data: TrialDat
         notes.append(f"Only terms that at least {percent(endpoint.at_least)} of some arm had are listed")
     return AdverseEventsResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int(analysed(endpoint, protocol, data).sum()),
@@ -201,7 +205,7 @@ def plan(endpoint: AdverseEventsEndpoint, protocol: Protocol, law: Law) -> Endpo
         risks.append(1 - math.prod(1 - risk for risk in chosen))
     if sum(risk * (1 - risk) for risk in risks) < 1e-12:
         raise InputError("endpoint", endpoint.name, "an event that some but not all patients of the scenario have")
-    return EndpointPlan.of_risks(risks, (1.0, 1.0), protocol.shares(), "lower")
+    return EndpointPlan.of_risks(risks, (1.0, 1.0), protocol.shares(), measured_on(endpoint, protocol)[1])
 
 
 def describe(endpoint: AdverseEventsEndpoint, protocol: Protocol) -> Description:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from ..errors import InputError, NotEstimable
-from ..estimate import Estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,16 +60,3 @@ class BatchEstimates:
         failures = {at: why for at, why in self.failures.items() if at not in replaced}
         failures |= {int(rows[at]): why for at, why in others.failures.items()}
         return BatchEstimates.of(whole[0], whole[1], whole[2], dict(sorted(failures.items())))
-
-    @classmethod
-    def one_by_one(cls, trials: Sequence[object], estimate: Callable[[object], Estimate]) -> BatchEstimates:
-        """By the single estimate of each trial: for methods that have no arrays of many trials."""
-        found = np.full((3, len(trials)), np.nan)
-        failures: dict[int, str] = {}
-        for at, trial in enumerate(trials):
-            try:
-                one = estimate(trial)
-                found[:, at] = one.effect, one.standard_error, one.degrees_of_freedom
-            except (InputError, NotEstimable) as error:
-                failures[at] = str(error)
-        return cls(found[0], found[1], found[2], failures)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, NotEstimable
-from ..estimate import Estimate, Interval, Scale
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import arm_label, arm_text, counted, listed, measure_label, measure_text, reason, visit_text
 from .against_control import compared_arms
 from .batch import BatchEstimates
@@ -33,12 +33,17 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary", "seen"]
 
 
 def _guess(data: TrialData | TrialBatch, name: str) -> Array:
     """The arm guessed, -1 for none named, NaN where not recorded or without a patient, shape (..., patients)."""
     return np.where(data.arm < 0, np.nan, data.measure(name).value)
+
+
+def measured_on(endpoint: BlindingEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of shares, positive where arms are told apart."""
+    return Scale.RISK_DIFFERENCE, "higher"
 
 
 def analysed(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.bool_]:
@@ -81,17 +86,12 @@ def _differences(
     return effect, error, {row: _why_not(table, row, name, names) for row in failures}
 
 
-def _difference(endpoint: BlindingEndpoint, name: str, data: TrialData, at: int) -> Estimate:
+def _difference(endpoint: BlindingEndpoint, protocol: Protocol, name: str, data: TrialData, at: int) -> Estimate:
     effect, error, failures = _differences(name, data, _guess(data, name)[None], at)
     if failures:
         raise failures[0]
-    return Estimate(
-        float(effect[0]),
-        float(error[0]),
-        scale=Scale.RISK_DIFFERENCE,
-        better="higher",
-        label=endpoint.label or endpoint.name,
-    )
+    scale, better = measured_on(endpoint, protocol)
+    return Estimate(float(effect[0]), float(error[0]), scale=scale, better=better, label=endpoint.title)
 
 
 def primary(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -100,7 +100,7 @@ def primary(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) -> 
     With the score test's standard error, and positive where arms are told apart. Those who do not know guess no arm;
     those without an answer are left out.
     """
-    return _difference(endpoint, endpoint.guesses[0], data, 1), ()
+    return _difference(endpoint, protocol, endpoint.guesses[0], data, 1), ()
 
 
 def batch(endpoint: BlindingEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
@@ -119,7 +119,7 @@ def estimate(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) ->
     level, first = protocol.confidence_level, endpoint.guesses[0]
 
     def one(at: int) -> tuple[Estimate, Interval]:
-        found = _difference(endpoint, first, data, at)
+        found = _difference(endpoint, protocol, first, data, at)
         events1, total1, events2, total2 = (int(count) for count in _named(_guess(data, first), data.arm, at))
         return found, risk_difference(events1, total1, events2, total2, level).interval
 
@@ -138,7 +138,7 @@ def estimate(endpoint: BlindingEndpoint, protocol: Protocol, data: TrialData) ->
             tables.append(curve_table({arm_label(protocol, arm): one for arm, one in guess.curves.items()}, title))
     return BlindingResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int(kept.sum()),
@@ -224,7 +224,7 @@ def plan(endpoint: BlindingEndpoint, protocol: Protocol, law: Law) -> EndpointPl
         seen.append(float(arm.staying[at]))
     if sum(share * (1 - share) for share in shares) < 1e-12:
         raise InputError(f"measures.{name}", shares, "guesses of the experimental arm by some but not all patients")
-    return EndpointPlan.of_risks(shares, seen, protocol.shares(), "higher")
+    return EndpointPlan.of_risks(shares, seen, protocol.shares(), measured_on(endpoint, protocol)[1])
 
 
 _BANG = "Bang H, Ni L, Davis CE. Assessment of blinding in clinical trials. Control Clin Trials 2004;25:143-156."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..estimate import Estimate, Interval
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import arm_label, clean, listed, visit_text
 from .adjusted import model_columns
 from .batch import BatchEstimates
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..protocol import ClustersEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,13 +96,18 @@ class _Given:
         )
 
 
+def measured_on(endpoint: ClustersEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of means, in a cluster or in their sum, good on the side of the rating scale."""
+    return Scale.MEAN_DIFFERENCE, protocol.scale.better
+
+
 def analysed(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who enters the model: those with a cluster at the visit, all baselines and covariates; shape (patients,)."""
     return _Given.of(endpoint, protocol, data).rows
 
 
 def _total(endpoint: ClustersEndpoint, protocol: Protocol, fitted: RelatedOutcomes, arm: int) -> Estimate:
-    return fitted.combined(arm=arm, better=protocol.scale.better, label=endpoint.label or endpoint.name)
+    return fitted.combined(arm=arm, better=measured_on(endpoint, protocol)[1], label=endpoint.title)
 
 
 def primary(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -166,7 +171,7 @@ def estimate(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) ->
     """The whole result: every arm against control in every cluster and in their sum, means, how estimates correlate."""
     given = _Given.of(endpoint, protocol, data)
     fitted = given.fit(protocol, data)
-    level, better, rows = protocol.confidence_level, protocol.scale.better, fitted.rows
+    level, (_, better), rows = protocol.confidence_level, measured_on(endpoint, protocol), fitted.rows
     deviations = pooled_deviations(given.scores[rows], fitted.arm)
     comparisons, clusters = [], []
     for arm, name in enumerate(data.arm_names[1:], start=1):
@@ -181,7 +186,7 @@ def estimate(endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) ->
     visit = visit_text(protocol, endpoint.visit)
     result = ClustersResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int(rows.sum()),

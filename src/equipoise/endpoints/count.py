@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..estimate import Estimate
+from ..estimate import Better, Estimate, Scale
 from ..wording import arm_label, decimal, measure_text, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..protocol import CountEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary"]
 
 DAYS_PER_YEAR = 365.25
 _SPREADS = 400
@@ -45,6 +45,11 @@ def _variance(endpoint: CountEndpoint) -> PoissonVariance:
     return "HC3" if endpoint.variance == "robust" else "model"
 
 
+def measured_on(endpoint: CountEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """The log rate ratio, good where events are."""
+    return Scale.LOG_RATE_RATIO, protocol.better_of(endpoint.measure)
+
+
 def analysed(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
     """Who enters the model: those with a count, some time under observation and all covariates; shape (patients,)."""
     events, _ = _counts(endpoint, data)
@@ -61,8 +66,8 @@ def _fit(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> tuple[
         "exposure": years,
         "names": names,
         "arms": len(present),
-        "better": protocol.measure(endpoint.measure).better,
-        "label": endpoint.label or endpoint.name,
+        "better": measured_on(endpoint, protocol)[1],
+        "label": endpoint.title,
     }
     if endpoint.model == "poisson":
         return poisson_regression(events, arm, values, variance=_variance(endpoint), **common), present
@@ -119,7 +124,7 @@ def estimate(endpoint: CountEndpoint, protocol: Protocol, data: TrialData) -> En
     )
     return EndpointResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=fitted.patients,
@@ -208,7 +213,7 @@ def plan(endpoint: CountEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
             variance += truth.dispersion * float((means**2).mean() / means.mean() ** 2)
         rates.append(truth.rate)
         variances.append(variance)
-    better = protocol.measure(endpoint.measure).better
+    _, better = measured_on(endpoint, protocol)
     return EndpointPlan(float(np.log(rates[1] / rates[0])), (variances[0], variances[1]), better)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..estimate import Estimate, Interval, Scale
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import (
     arm_text,
     clean,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..protocol import Component, HierarchicalEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary", "seen"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary", "seen"]
 
 _SCALES = {
     "win-odds": Scale.LOG_WIN_ODDS,
@@ -47,12 +47,17 @@ _SCALES = {
 }
 
 
+def measured_on(endpoint: HierarchicalEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """The win statistic, a ratio as its logarithm; more wins are better, whatever side is good of a component."""
+    return _SCALES[endpoint.statistic], "higher"
+
+
 def _components(endpoint: HierarchicalEndpoint, protocol: Protocol) -> tuple[WinComponent, ...]:
     found = []
     for item in endpoint.components:
         measure = protocol.measure(item.measure) if item.measure else None
-        better = protocol.scale.better if measure is None else measure.better
-        found.append(WinComponent(measure is not None and measure.kind == "time", float(item.margin), better))
+        timed = measure is not None and measure.kind == "time"
+        found.append(WinComponent(timed, float(item.margin), protocol.better_of(item.measure)))
     return tuple(found)
 
 
@@ -97,10 +102,6 @@ def _members(
     return kept if strata is None else kept & (strata >= 0)
 
 
-def _label(endpoint: HierarchicalEndpoint) -> str:
-    return endpoint.label or endpoint.name
-
-
 def _wins(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData, at: int) -> WinStatistics:
     """An arm against control; raises `InputError` where there are no pairs."""
     values, observed, followed = _columns(endpoint, protocol, data)
@@ -113,7 +114,7 @@ def _wins(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData, a
 def primary(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The experimental arm against control, with the standard error over all ways to divide patients into arms."""
     found = _wins(endpoint, protocol, data, 1)
-    return found.estimate(_SCALES[endpoint.statistic], label=_label(endpoint)), ()
+    return found.estimate(measured_on(endpoint, protocol)[0], label=endpoint.title), ()
 
 
 def batch(endpoint: HierarchicalEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
@@ -133,7 +134,7 @@ def batch(endpoint: HierarchicalEndpoint, protocol: Protocol, trials: TrialBatch
         observed=observed[rows],
         followed=followed[rows],
         strata=None if strata is None else strata[rows],
-    ).estimates(_SCALES[endpoint.statistic])
+    ).estimates(measured_on(endpoint, protocol)[0])
     found[:, rows] = part.effect, part.standard_error, part.degrees_of_freedom
     failures = {int(rows[at]): why for at, why in part.failures.items()}
     failures |= fill_singly(found, odd, trials, lambda data: primary(endpoint, protocol, data)[0])
@@ -153,20 +154,20 @@ def seen(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData | T
 
 def estimate(endpoint: HierarchicalEndpoint, protocol: Protocol, data: TrialData) -> EndpointResult:
     """The whole result: every arm against control, the component that decides, and all three win statistics."""
-    level, visit, scale = protocol.confidence_level, protocol.visit_of(endpoint), _SCALES[endpoint.statistic]
-    kept = analysed(endpoint, protocol, data)
+    level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
+    scale, kept = measured_on(endpoint, protocol)[0], analysed(endpoint, protocol, data)
     tables: list[ResultTable] = []
 
     def one(at: int) -> tuple[Estimate, Interval]:
         name, found = data.arm_names[at], _wins(endpoint, protocol, data, at)
-        tested = found.estimate(scale, label=_label(endpoint))
+        tested = found.estimate(scale, label=endpoint.title)
         tables.extend([_decided(endpoint, protocol, name, found), _statistics(protocol, name, found, level)])
         return tested, _interval(found, scale, level)
 
     comparisons, uncompared = compared_arms(protocol, data, visit, one)
     return EndpointResult(
         name=endpoint.name,
-        label=_label(endpoint),
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int(kept.sum()),
@@ -291,7 +292,7 @@ def plan(endpoint: HierarchicalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     else:
         effect = math.log(won / lost)
         variance *= (float(log_slope(np.array((won - lost) / (won + lost)))) / (won + lost)) ** 2
-    return EndpointPlan(effect, (variance / recorded[0], variance / recorded[1]), "higher")
+    return EndpointPlan(effect, (variance / recorded[0], variance / recorded[1]), measured_on(endpoint, protocol)[1])
 
 
 _REFERENCES = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..estimate import Estimate
+from ..estimate import Better, Estimate, Scale
 from ..wording import arm_label, clean, decimal, listed, visit_label, visit_text
 from .planning.law import EndpointPlan, Law
 from .planning.repeated_information import common_slope, contrast_variance, given_baseline
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from ..trial_batch import TrialBatch
     from .batch import BatchEstimates
 
-__all__ = ["analysed", "batch", "describe", "estimate", "fit", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "fit", "measured_on", "plan", "primary"]
 
 
 def _model(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[ScoreModel, VisitSummary]:
     summary = VisitSummary.of(endpoint, protocol)
     return ScoreModel(protocol, data, endpoint.visit), summary
+
+
+def measured_on(endpoint: LongitudinalEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of means, or of what sums them up, good on the side of the rating scale."""
+    return Scale.MEAN_DIFFERENCE, protocol.scale.better
 
 
 def fit(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[ScoreModel, MixedFit]:
@@ -66,9 +71,8 @@ def analysed(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
 def _compare(
     endpoint: LongitudinalEndpoint, model: ScoreModel, fitted: MixedFit, arm: int, weights: NDArray[np.float64]
 ) -> Estimate:
-    return fitted.estimate(
-        model.difference(arm, weights), better=model.protocol.scale.better, label=endpoint.label or endpoint.name
-    )
+    _, better = measured_on(endpoint, model.protocol)
+    return fitted.estimate(model.difference(arm, weights), better=better, label=endpoint.title)
 
 
 def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData) -> MeanResult:
@@ -91,7 +95,7 @@ def estimate(endpoint: LongitudinalEndpoint, protocol: Protocol, data: TrialData
     comparisons = tuple(compare(arm, endpoint.visit, weights) for arm in arms)
     return MeanResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int(model.rows.sum()),
@@ -198,7 +202,7 @@ def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     ]
     gap = arms[1].means - arms[0].means
     effect = float(weights @ (gap[visits] - slopes * gap[0]))
-    return EndpointPlan(effect, (variances[0], variances[1]), protocol.scale.better)
+    return EndpointPlan(effect, (variances[0], variances[1]), measured_on(endpoint, protocol)[1])
 
 
 def describe(endpoint: LongitudinalEndpoint, protocol: Protocol) -> Description:

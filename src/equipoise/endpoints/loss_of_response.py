@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data import LOSS_OF_RESPONSE, TrialData
 from ..errors import InputError, NotEstimable
-from ..estimate import Estimate, Interval
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import arm_text, counted, days, visit_text
 from .against_control import against_control, compared_arms
 from .batch import BatchEstimates
@@ -42,7 +42,18 @@ if TYPE_CHECKING:
 
     Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
 
-__all__ = ["NEEDS_FOLLOW_UP", "accrued", "analysed", "batch", "describe", "estimate", "plan", "primary", "reached"]
+__all__ = [
+    "NEEDS_FOLLOW_UP",
+    "accrued",
+    "analysed",
+    "batch",
+    "describe",
+    "estimate",
+    "measured_on",
+    "plan",
+    "primary",
+    "reached",
+]
 
 NEEDS_FOLLOW_UP = True
 
@@ -68,8 +79,9 @@ def _durations(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: Trial
     return status, np.asarray(np.round(np.maximum(time, 0.0), 9), dtype=np.float64), lost
 
 
-def _label(endpoint: LossOfResponseEndpoint) -> str:
-    return endpoint.label or endpoint.name
+def measured_on(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of mean times in response, in days, of which more are better."""
+    return Scale.TIME_DIFFERENCE, "higher"
 
 
 def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -85,7 +97,7 @@ def primary(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDat
     _check(data)
     response, time, lost = _durations(endpoint, protocol, data)
     found = time_in_response(against_control(data.arm), response, time, lost, endpoint.within)
-    return replace(found.difference, label=_label(endpoint)), ()
+    return replace(found.difference, label=endpoint.title), ()
 
 
 def batch(endpoint: LossOfResponseEndpoint, protocol: Protocol, trials: TrialBatch) -> BatchEstimates:
@@ -139,7 +151,7 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
 
     def one(at: int) -> tuple[Estimate, Interval]:
         times[at] = time_in_response(against_control(data.arm, at), *arrays, endpoint.within, endpoint.level)
-        effect = replace(times[at].difference, label=_label(endpoint))
+        effect = replace(times[at].difference, label=endpoint.title)
         return effect, effect.interval(protocol.confidence_level)
 
     comparisons, notes = compared_arms(protocol, data, visit, one)
@@ -149,7 +161,7 @@ def estimate(endpoint: LossOfResponseEndpoint, protocol: Protocol, data: TrialDa
     estimands = _estimands(endpoint, protocol, next((item.time.horizon for item in compared if item.time), None))
     return DurationResult(
         name=endpoint.name,
-        label=_label(endpoint),
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int((~np.isnan(response)).sum()),
@@ -302,7 +314,7 @@ def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> Endp
         variances.append(variance / seen)
     if sum(variances) < 1e-12:
         raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")
-    return EndpointPlan(means[1] - means[0], (variances[0], variances[1]), "higher")
+    return EndpointPlan(means[1] - means[0], (variances[0], variances[1]), measured_on(endpoint, protocol)[1])
 
 
 def describe(endpoint: LossOfResponseEndpoint, protocol: Protocol) -> Description:

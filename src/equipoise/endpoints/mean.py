@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..estimate import Better, Estimate, Interval
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import arm_label, clean, measure_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
+from .against_control import against_control
 from .batch import BatchEstimates
 from .covariates import is_one_column, plain_columns
 from .planning.law import ArmLaw, EndpointPlan, Law
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..protocol import MeanEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary"]
 
 
 def _outcome(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.float64]:
@@ -52,12 +53,11 @@ def _covariates(endpoint: MeanEndpoint, protocol: Protocol) -> tuple[str, ...]:
     return tuple(name for name in named if name != "baseline") if endpoint.measure else named
 
 
-def _better(endpoint: MeanEndpoint, protocol: Protocol) -> Better:
-    return protocol.measure(endpoint.measure).better if endpoint.measure else protocol.scale.better
-
-
-def _label(endpoint: MeanEndpoint) -> str:
-    return endpoint.label or endpoint.name
+def measured_on(endpoint: MeanEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of means, good on the side of the outcome; by ranks a win probability."""
+    if endpoint.method == "wilcoxon":
+        return Scale.WIN_PROBABILITY, "higher"
+    return Scale.MEAN_DIFFERENCE, protocol.better_of(endpoint.measure)
 
 
 def analysed(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
@@ -79,15 +79,15 @@ def _fit(
         arms,
         values if names else None,
         names=names or None,
-        better=_better(endpoint, protocol),
-        label=_label(endpoint),
+        better=protocol.better_of(endpoint.measure),
+        label=endpoint.title,
     )
     return fitted, present
 
 
 def primary(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
     """The experimental arm against control and nothing else, for looks and simulation."""
-    outcome, better, label = _outcome(endpoint, protocol, data), _better(endpoint, protocol), _label(endpoint)
+    outcome, better, label = _outcome(endpoint, protocol, data), protocol.better_of(endpoint.measure), endpoint.title
     if endpoint.method == "ancova":
         return _fit(endpoint, protocol, data, outcome)[0].compare(1, 0), ()
     if endpoint.method == "wilcoxon":
@@ -102,8 +102,8 @@ def batch(endpoint: MeanEndpoint, protocol: Protocol, trials: TrialBatch) -> Bat
         from .ranks.win_probability import win_probability_batch
 
         outcome = np.where(trials.arm >= 0, _outcome(endpoint, protocol, trials), np.nan)
-        arm = np.where(trials.arm <= 1, trials.arm, -1)
-        return win_probability_batch(outcome, arm, better=_better(endpoint, protocol)).estimates()
+        better = protocol.better_of(endpoint.measure)
+        return win_probability_batch(outcome, against_control(trials.arm), better=better).estimates()
     change = not endpoint.measure and protocol.analysis.outcome == "change"
     score = trials.measure(endpoint.measure).value if endpoint.measure else trials.at(endpoint.visit)
     before = trials.baseline if change else None
@@ -146,7 +146,7 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     seen = "not recorded" if endpoint.measure else f"not seen at {visit_text(protocol, visit)}"
     notes = left_out(kept, seen, _covariates(endpoint, protocol))
     if endpoint.method == "wilcoxon":
-        return rank_result(endpoint, protocol, data, outcome, _better(endpoint, protocol), notes)
+        return rank_result(endpoint, protocol, data, outcome, protocol.better_of(endpoint.measure), notes)
     level, arms = protocol.confidence_level, range(len(data.arm_names))
     model, adjusted = "", {}
     if endpoint.method == "ancova":
@@ -166,7 +166,7 @@ def estimate(endpoint: MeanEndpoint, protocol: Protocol, data: TrialData) -> End
     )
     common = {
         "name": endpoint.name,
-        "label": _label(endpoint),
+        "label": endpoint.title,
         "kind": endpoint.type,
         "comparisons": comparisons,
         "patients": int(kept.sum()),
@@ -185,12 +185,12 @@ def _t_tests(
 ) -> tuple[dict[int, Estimate], dict[int, str]]:
     """Arms against control, and why others are not compared; raises `InputError` if the experimental arm is not."""
     arms, method = len(data.arm_names), "welch" if endpoint.method == "welch" else "t"
-    summaries, better = means_by_arm(outcome[None], data.arm[None], arms), _better(endpoint, protocol)
+    summaries, better = means_by_arm(outcome[None], data.arm[None], arms), protocol.better_of(endpoint.measure)
     found: dict[int, Estimate] = {}
     refused: dict[int, str] = {}
     for at in range(1, arms):
         try:
-            found[at] = estimate_of(summaries, 0, at, method=method, better=better, label=_label(endpoint))
+            found[at] = estimate_of(summaries, 0, at, method=method, better=better, label=endpoint.title)
         except InputError as error:
             if at == 1:
                 raise
@@ -262,15 +262,15 @@ def plan(endpoint: MeanEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
     (Noether 1987, J Am Stat Assoc 82:645).
     """
     at = protocol.visit_names.index(protocol.visit_of(endpoint))
-    arms, better = law.arms[:2], _better(endpoint, protocol)
+    arms, (scale, better) = law.arms[:2], measured_on(endpoint, protocol)
     seen = [float(arm.staying[at]) for arm in arms]
     (control, spread0), (experimental, spread1) = (_law_of(endpoint, protocol, arm) for arm in arms)
     if endpoint.method == "wilcoxon":
         from scipy.special import ndtr
 
-        distance = experimental - control if better == "higher" else control - experimental
-        effect = float(ndtr(distance / math.sqrt(spread0 + spread1)))
-        return EndpointPlan(effect, (1 / 12 / seen[0], 1 / 12 / seen[1]), "higher", null_value=0.5)
+        gain = experimental - control if protocol.better_of(endpoint.measure) == "higher" else control - experimental
+        effect = float(ndtr(gain / math.sqrt(spread0 + spread1)))
+        return EndpointPlan(effect, (1 / 12 / seen[0], 1 / 12 / seen[1]), better, null_value=scale.null_value)
     if endpoint.measure or "baseline" not in _covariates(endpoint, protocol):
         return EndpointPlan(experimental - control, (spread0 / seen[0], spread1 / seen[1]), better)
     joint = (arms[0].covariance + arms[1].covariance) / 2

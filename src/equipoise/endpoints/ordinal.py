@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import InputError
-from ..estimate import Better, Estimate
+from ..estimate import Better, Estimate, Scale
 from ..wording import arm_label, clean, decimal, measure_text, p_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
+from .against_control import against_control
 from .batch import BatchEstimates
 from .planning.law import ArmLaw, EndpointPlan, Law
 from .planning.plan_ordinal import common_odds_ratio, common_win_probability
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ..protocol import OrdinalEndpoint, Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "plan", "primary"]
+__all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary"]
 
 _FEW = 12
 
@@ -41,17 +42,16 @@ def _outcome(endpoint: OrdinalEndpoint, data: TrialData | TrialBatch) -> NDArray
     return np.where(data.arm < 0, np.nan, found)
 
 
-def _better(endpoint: OrdinalEndpoint, protocol: Protocol) -> Better:
-    return protocol.measure(endpoint.measure).better if endpoint.measure else protocol.scale.better
-
-
-def _label(endpoint: OrdinalEndpoint) -> str:
-    return endpoint.label or endpoint.name
-
-
 def _by_ranks(endpoint: OrdinalEndpoint) -> bool:
     """Whether arms are compared by the win probability, which takes no covariates."""
     return endpoint.method == "win-probability"
+
+
+def measured_on(endpoint: OrdinalEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """The log odds ratio of a higher level, good where that is; by ranks a win probability."""
+    if _by_ranks(endpoint):
+        return Scale.WIN_PROBABILITY, "higher"
+    return Scale.LOG_ODDS_RATIO, protocol.better_of(endpoint.measure)
 
 
 def analysed(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> NDArray[np.bool_]:
@@ -72,16 +72,16 @@ def _fit(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> tupl
         values,
         names=names,
         arms=len(present),
-        better=_better(endpoint, protocol),
-        label=_label(endpoint),
+        better=protocol.better_of(endpoint.measure),
+        label=endpoint.title,
     )
     return fitted, present
 
 
 def _wins(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData, at: int) -> WinProbability:
     """An arm's win probability against control."""
-    arm = np.where(data.arm == at, 1, np.where(data.arm == 0, 0, -1))
-    return win_probability(_outcome(endpoint, data), arm, better=_better(endpoint, protocol))
+    arm = against_control(data.arm, at)
+    return win_probability(_outcome(endpoint, data), arm, better=protocol.better_of(endpoint.measure))
 
 
 def primary(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -89,7 +89,7 @@ def primary(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> t
     probability with the standard error that holds where the arms do not differ.
     """
     if _by_ranks(endpoint):
-        return _wins(endpoint, protocol, data, 1).estimate(label=_label(endpoint)), ()
+        return _wins(endpoint, protocol, data, 1).estimate(label=endpoint.title), ()
     return _fit(endpoint, protocol, data)[0].compare(1, 0), ()
 
 
@@ -97,8 +97,8 @@ def batch(endpoint: OrdinalEndpoint, protocol: Protocol, trials: TrialBatch) -> 
     """`primary` of many trials."""
     outcome = _outcome(endpoint, trials)
     if _by_ranks(endpoint):
-        arm = np.where(trials.arm <= 1, trials.arm, -1)
-        return win_probability_batch(outcome, arm, better=_better(endpoint, protocol)).estimates()
+        better = protocol.better_of(endpoint.measure)
+        return win_probability_batch(outcome, against_control(trials.arm), better=better).estimates()
 
     def fit(rows: NDArray[np.intp], names: list[str], values: NDArray[np.float64]) -> BatchEstimates:
         def model(some: NDArray[np.intp], arm: NDArray[np.intp], arms: int) -> BatchEstimates:
@@ -124,7 +124,7 @@ def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
         for at, name in enumerate(data.arm_names[1:], start=1):
             try:
                 found = _wins(endpoint, protocol, data, at)
-                estimate = found.estimate(label=_label(endpoint))
+                estimate = found.estimate(label=endpoint.title)
             except InputError as error:
                 if at == 1:
                     raise
@@ -142,7 +142,7 @@ def estimate(endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData) -> 
     seen = "not recorded" if endpoint.measure else f"not seen at {visit_text(protocol, visit)}"
     return EndpointResult(
         name=endpoint.name,
-        label=_label(endpoint),
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int(kept.sum()),
@@ -229,11 +229,11 @@ def plan(endpoint: OrdinalEndpoint, protocol: Protocol, law: Law) -> EndpointPla
     seen = [float(arm.staying[at]) for arm in arms]
     control, experimental = (_shares(endpoint, protocol, arm) for arm in arms)
     patients = [share * there for share, there in zip(protocol.shares(), seen, strict=False)]
-    portion, better = patients[1] / sum(patients), _better(endpoint, protocol)
+    portion, (scale, better) = patients[1] / sum(patients), measured_on(endpoint, protocol)
     if _by_ranks(endpoint):
         wins, variance = common_win_probability(control, experimental, portion)
-        effect = wins if better == "higher" else 1 - wins
-        return EndpointPlan(effect, (variance / seen[0], variance / seen[1]), "higher", null_value=0.5)
+        effect = wins if protocol.better_of(endpoint.measure) == "higher" else 1 - wins
+        return EndpointPlan(effect, (variance / seen[0], variance / seen[1]), better, null_value=scale.null_value)
     effect, variance = common_odds_ratio(control, experimental, portion)
     return EndpointPlan(effect, (variance / seen[0], variance / seen[1]), better)
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..estimate import Better, Estimate
 from ..wording import arm_label, measure_text, reason
+from .against_control import against_control
 from .ranks.win_probability import win_probability
 from .results import Cell, Column, Comparison, Description, EndpointResult, ResultTable
 
@@ -21,16 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["rank_description", "rank_estimate", "rank_result"]
 
 
-def _against_control(arm: NDArray[np.intp], which: int) -> NDArray[np.intp]:
-    """1 in the arm, 0 in control, -1 in others."""
-    return np.where(arm == which, 1, np.where(arm == 0, 0, -1))
-
-
 def rank_estimate(
     outcome: NDArray[np.float64], arm: NDArray[np.intp], which: int, better: Better, label: str
 ) -> Estimate:
     """The win probability of an arm against control, with the standard error of the rank sum under no difference."""
-    return win_probability(outcome, _against_control(arm, which), better=better).estimate(label=label)
+    return win_probability(outcome, against_control(arm, which), better=better).estimate(label=label)
 
 
 def rank_result(
@@ -46,11 +42,11 @@ def rank_result(
     Raises `InputError` where the experimental arm cannot be compared with control; other arms are left out with a note.
     """
     level, visit = protocol.confidence_level, protocol.visit_of(endpoint)
-    label = endpoint.label or endpoint.name
+    label = endpoint.title
     comparisons, refused = [], []
     for at, name in enumerate(data.arm_names[1:], start=1):
         try:
-            found = win_probability(outcome, _against_control(data.arm, at), better=better)
+            found = win_probability(outcome, against_control(data.arm, at), better=better)
             estimate = found.estimate(label=label)
         except InputError as error:
             if at == 1:
@@ -96,7 +92,7 @@ def _shifts(protocol: Protocol, data: TrialData, outcome: NDArray[np.float64], l
 
     rows: list[tuple[Cell, ...]] = []
     for at, name in enumerate(data.arm_names[1:], start=1):
-        arm = _against_control(data.arm, at)
+        arm = against_control(data.arm, at)
         if at > 1 and not (arm[~np.isnan(outcome)] == 1).any():
             rows.append((arm_label(protocol, name), None, None, None))
             continue

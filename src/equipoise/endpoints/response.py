@@ -23,9 +23,9 @@ from .response_model import (
     EFFECTS,
     ResponseModel,
     analysed,
-    better_of,
     compare_counts,
     in_denominator,
+    measured_on,
     responded,
     response_values,
 )
@@ -40,7 +40,20 @@ if TYPE_CHECKING:
     from ..protocol import Protocol, ResponseEndpoint
     from ..trial_batch import TrialBatch
 
-__all__ = ["analysed", "batch", "describe", "estimate", "in_denominator", "plan", "primary", "responded"]
+__all__ = [
+    "HAS_NUMBER_NEEDED_TO_TREAT",
+    "analysed",
+    "batch",
+    "describe",
+    "estimate",
+    "in_denominator",
+    "measured_on",
+    "plan",
+    "primary",
+    "responded",
+]
+
+HAS_NUMBER_NEEDED_TO_TREAT = True
 
 
 def primary(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) -> tuple[Estimate, tuple[str, ...]]:
@@ -138,7 +151,7 @@ def estimate(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData) ->
         notes.append(f"no difference in risk, and no number needed to treat; {reason(str(error))}")
     return ResponseResult(
         name=endpoint.name,
-        label=endpoint.label or endpoint.name,
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=tuple(comparisons),
         patients=int(model.kept.sum()),
@@ -197,7 +210,7 @@ def _risk(endpoint: ResponseEndpoint, protocol: Protocol, arm: ArmLaw) -> tuple[
         risk = arm.response_probability(at, endpoint.improvement, endpoint.points, protocol.scale.better)
     if endpoint.missing != "non-response":
         return risk, seen
-    return (risk * seen if better_of(endpoint, protocol) == "higher" else 1 - (1 - risk) * seen), 1.0
+    return (risk * seen if measured_on(endpoint, protocol)[1] == "higher" else 1 - (1 - risk) * seen), 1.0
 
 
 def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
@@ -212,7 +225,7 @@ def plan(endpoint: ResponseEndpoint, protocol: Protocol, law: Law) -> EndpointPl
         Where all patients of a scenario respond or none does, in both arms or, for a ratio, in either.
     """
     (control, seen0), (experimental, seen1) = (_risk(endpoint, protocol, arm) for arm in law.arms[:2])
-    risks, better = (control, experimental), better_of(endpoint, protocol)
+    risks, (_, better) = (control, experimental), measured_on(endpoint, protocol)
     spreads = [risk * (1 - risk) for risk in risks]
     if sum(spreads) < 1e-12:
         raise InputError("endpoint", endpoint.name, "a response that some but not all patients of the scenario reach")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .response_model import better_of
+from .response_model import measured_on
 from .strata import stratum_codes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def response_counts(
         share,
         points,
         endpoint.missing == "observed-only",
-        0.0 if better_of(endpoint, protocol) == "higher" else 1.0,
+        0.0 if measured_on(endpoint, protocol)[1] == "higher" else 1.0,
         found,
     )
     counts = (found[:, 0] if codes is None else np.moveaxis(found, 2, 0)).astype(float)

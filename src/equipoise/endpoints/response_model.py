@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..estimate import Better, Estimate, Interval
+from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import reason
 from .adjusted import model_columns
 from .binary.comparisons import SCALES, Comparison, compared
@@ -40,9 +40,9 @@ __all__ = [
     "EFFECTS",
     "ResponseModel",
     "analysed",
-    "better_of",
     "compare_counts",
     "in_denominator",
+    "measured_on",
     "responded",
     "response_values",
 ]
@@ -90,9 +90,9 @@ def analysed(endpoint: ResponseEndpoint, protocol: Protocol, data: TrialData | T
     return kept
 
 
-def better_of(endpoint: ResponseEndpoint, protocol: Protocol) -> Better:
-    """Whether more or fewer responses are good."""
-    return protocol.measure(endpoint.measure).better if endpoint.measure else "higher"
+def measured_on(endpoint: ResponseEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """The difference in risk or the logarithm of a ratio, and whether more or fewer responses are good."""
+    return SCALES[EFFECTS[endpoint.effect][0]], protocol.better_of(endpoint.measure) if endpoint.measure else "higher"
 
 
 def response_values(
@@ -101,7 +101,7 @@ def response_values(
     """1 with, 0 without the response; NaN for who does not count or is to be imputed; shape (..., patients)."""
     unseen = np.nan
     if endpoint.missing == "non-response":
-        unseen = 0.0 if better_of(endpoint, protocol) == "higher" else 1.0
+        unseen = 0.0 if measured_on(endpoint, protocol)[1] == "higher" else 1.0
     values = np.where(_seen(endpoint, data), responded(endpoint, protocol, data), unseen)
     return np.where(in_denominator(endpoint, protocol, data), values, np.nan)
 
@@ -164,8 +164,8 @@ class ResponseModel:
         self.names, self.columns = model_columns(protocol, data, endpoint.covariates, values)
         self.values = np.where(self.kept, values, np.nan)
         self.present, self._arm = present_arms(data.arm, self.kept, len(data.arm_names))
-        self.better: Better = better_of(endpoint, protocol)
-        self.label = endpoint.label or endpoint.name
+        self.better: Better = measured_on(endpoint, protocol)[1]
+        self.label = endpoint.title
 
     @cached_property
     def completed(self) -> NDArray[np.float64]:

@@ -10,8 +10,8 @@ import numpy as np
 from ..errors import InputError
 from .batch import BatchEstimates
 from .covariates import covariate_columns, of_same_levels, same
-from .score_model import modelled_scores, visits_with_enough
-from .some_trials import fill_singly, some_of
+from .score_model import visits_with_enough
+from .some_trials import fill_singly, with_covariates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,19 +48,35 @@ def score_batch(
     found = np.full((3, len(trials)), np.nan)
     alone = np.ones(len(trials), dtype=bool)
     if _fits_together(protocol):
-        outcome = modelled_scores(protocol, trials)
-        chosen, _ = visits_with_enough(protocol, outcome, trials.arm, until)
-        outcome = np.asarray(np.where(chosen[:, None] & (trials.arm >= 0)[:, :, None], outcome, np.nan))
+        outcome, counts = _outcomes(protocol, trials)
+        chosen, _ = visits_with_enough(protocol, counts, until)
+        if not chosen.all():
+            outcome[np.broadcast_to(~chosen[:, None], outcome.shape)] = np.nan
         seen = np.asarray(~np.isnan(outcome).all(axis=2))
         groups, odd = of_same_levels(protocol, trials, protocol.analysis.covariates, seen)
         for levels in groups:
             for part in same(chosen[levels], ~odd[levels]):
                 rows = levels[part]
-                done = _together(protocol, some_of(trials, rows), outcome[rows], seen[rows], chosen[rows[0]], weights)
+                some = with_covariates(trials, rows, protocol.analysis.covariates)
+                taken = slice(None) if len(rows) == len(trials) else rows
+                done = _together(protocol, some, outcome[taken], seen[taken], chosen[rows[0]], weights)
                 found[:, rows] = done
                 alone[rows] = np.isnan(done[0])
     failures = fill_singly(found, alone, trials, single)
     return BatchEstimates.of(found[0], found[1], found[2], failures)
+
+
+def _outcomes(protocol: Protocol, trials: TrialBatch) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Scores at the modelled visits, or their changes from baseline, NaN without a patient, shape (trials, patients,
+    visits), and how many each arm has, shape (trials, arms, visits).
+    """
+    from .score_kernels import fill_outcomes
+
+    columns = np.array([trials.visit_names.index(name) for name in protocol.modelled_visits])
+    outcome = np.empty((*trials.arm.shape, len(columns)))
+    counts = np.empty((len(trials), len(protocol.arm_names), len(columns)), dtype=np.intp)
+    fill_outcomes(trials.scores, trials.arm, columns, protocol.analysis.outcome == "change", outcome, counts)
+    return outcome, counts
 
 
 def _fits_together(protocol: Protocol) -> bool:
@@ -101,19 +117,23 @@ def _together(
         for name, (labels, _, _) in zip(analysis.covariates, columns, strict=True)
         for _ in labels
     ]
-    complete = ~np.isnan(values).any(axis=2, keepdims=True)
-    outcome = np.asarray(np.where(complete, outcome[:, :, chosen], np.nan))
+    if not chosen.all():
+        outcome = outcome[:, :, chosen]
+    missing = np.isnan(values).any(axis=2)
+    if missing.any():
+        outcome = np.asarray(np.where(missing[:, :, None], np.nan, outcome))
     full = _no_empty_column(outcome, trials.arm, arms, values, np.array(by_visit, dtype=bool))
     rows = np.flatnonzero(full)
     if not len(rows):
         return found
+    taken = slice(None) if len(rows) == len(trials) else rows
     contrast = np.zeros(len(visits) * (arms + sum(by_visit)) + len(by_visit) - sum(by_visit))
     contrast[len(visits) : 2 * len(visits)] = wanted
     residual = analysis.degrees_of_freedom == "residual"
     fitted = fit_batch(
-        outcome[rows],
-        np.maximum(trials.arm[rows], 0),
-        values[rows] if by_visit else None,
+        outcome[taken],
+        np.maximum(trials.arm[taken], 0),
+        values[taken] if by_visit else None,
         by_visit=by_visit,
         contrast=contrast,
         method=analysis.method,
@@ -121,7 +141,7 @@ def _together(
     )
     freedom = fitted.degrees_of_freedom
     if residual:
-        freedom = (~np.isnan(outcome[rows])).sum(axis=(1, 2)) - float(len(contrast))
+        freedom = np.asarray(~np.isnan(outcome[taken])).sum(axis=(1, 2)) - float(len(contrast))
     found[:, rows] = np.where(fitted.converged, [fitted.effect, fitted.standard_error, freedom], np.nan)
     return found
 
@@ -134,10 +154,10 @@ def _no_empty_column(
     by_visit: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Trials that have an outcome where each column of the model is not 0, shape (trials,)."""
-    there = np.asarray(~np.isnan(outcome))
-    filled = [there.any(axis=1)]
-    filled += [(there & (arm == at)[:, :, None]).any(axis=1) for at in range(1, arms)]
-    if len(by_visit):
-        used = np.einsum("tpv,tpc->tcv", there.astype(float), (np.nan_to_num(values) != 0).astype(float)) > 0
-        filled.append(np.where(by_visit[:, None], used, used.any(axis=2, keepdims=True)).reshape(len(arm), -1))
-    return np.asarray(np.concatenate(filled, axis=1).all(axis=1))
+    from .score_kernels import find_filled
+
+    filled = np.empty((len(outcome), outcome.shape[2], arms + values.shape[2]), dtype=np.bool_)
+    find_filled(outcome, arm, values, filled)
+    by_arm, used = filled[:, :, :arms], filled[:, :, arms:]
+    there = by_arm.any(axis=2).all(axis=1) & by_arm[:, :, 1:].all(axis=(1, 2))
+    return np.asarray(there & np.where(by_visit, used.all(axis=1), used.any(axis=1)).all(axis=1))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..data import TrialData
     from ..mixed import MixedFit
     from ..protocol import Protocol
-    from ..trial_batch import TrialBatch
 
 __all__ = ["FREEDOM_NAMES", "ScoreModel", "modelled_scores", "visits_with_enough"]
 
@@ -32,29 +31,32 @@ FREEDOM_NAMES = {
 }
 
 
-def modelled_scores(protocol: Protocol, data: TrialData | TrialBatch) -> NDArray[np.float64]:
-    """Scores at the modelled visits, or their changes from baseline, shape (..., patients, visits)."""
+def modelled_scores(protocol: Protocol, data: TrialData) -> NDArray[np.float64]:
+    """Scores at the modelled visits, or their changes from baseline, shape (patients, visits)."""
     columns = [data.visit_names.index(name) for name in protocol.modelled_visits]
     scores = data.scores[..., columns]
     return scores - data.baseline[..., None] if protocol.analysis.outcome == "change" else scores
 
 
 def visits_with_enough(
-    protocol: Protocol, outcome: NDArray[np.float64], arm: NDArray[np.intp], until: str
+    protocol: Protocol, counts: NDArray[np.intp], until: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """Which visits enter the model, and how many outcomes there are at each, both of shape (..., visits).
 
     A visit after `until` enters only once every arm has `_SPARE` more patients there than the model has columns a
     visit: at an interim look few have got so far, and a handful of scores would make the fit fail for a visit that is
     not asked about. Visits up to it always enter, unless nobody has been seen there.
+
+    Parameters
+    ----------
+    counts
+        Outcomes of each arm at each visit, shape (..., arms, visits).
     """
     names, arms = protocol.modelled_visits, len(protocol.arm_names)
-    found = ~np.isnan(outcome)
-    counts = np.stack([(found & (arm == at)[..., None]).sum(axis=-2) for at in range(arms)])
     needed = arms + len(protocol.analysis.by_visit) + _SPARE
     later = np.arange(len(names)) > names.index(until)
-    total = counts.sum(axis=0)
-    return (total > 0) & (~later | (counts.min(axis=0) >= needed)), total
+    total = counts.sum(axis=-2)
+    return (total > 0) & (~later | (counts.min(axis=-2) >= needed)), total
 
 
 class ScoreModel:
@@ -83,7 +85,9 @@ class ScoreModel:
         self.protocol, self.arm_names = protocol, data.arm_names
         outcome = modelled_scores(protocol, data)
         self.notes: list[str] = []
-        chosen, counts = visits_with_enough(protocol, outcome, data.arm, until)
+        found = ~np.isnan(outcome)
+        by_arm = np.stack([found[data.arm == at].sum(axis=0) for at in range(len(protocol.arm_names))])
+        chosen, counts = visits_with_enough(protocol, by_arm, until)
         for name, taken, count in zip(protocol.modelled_visits, chosen, counts, strict=True):
             if not taken:
                 why = "too few scores yet" if count else "no scores yet"

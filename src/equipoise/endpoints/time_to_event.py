@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..protocol import Protocol, TimeToEventEndpoint
     from ..trial_batch import TrialBatch
 
-__all__ = ["accrued", "analysed", "batch", "describe", "estimate", "plan", "primary", "reached"]
+__all__ = ["accrued", "analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary", "reached"]
 
 
 def _by_means(endpoint: TimeToEventEndpoint) -> bool:
@@ -45,10 +45,6 @@ def _horizon(endpoint: TimeToEventEndpoint) -> float:
     if endpoint.horizon is None:
         raise InputError(f"endpoints.{endpoint.name}.horizon", None, "the days to which the mean is restricted")
     return endpoint.horizon
-
-
-def _label(endpoint: TimeToEventEndpoint) -> str:
-    return endpoint.label or endpoint.name
 
 
 def _times(
@@ -71,16 +67,12 @@ def _outcome(
     return np.where(known, time, np.nan), event, codes
 
 
-def _scale(endpoint: TimeToEventEndpoint) -> Scale:
-    return Scale.TIME_DIFFERENCE if _by_means(endpoint) else Scale.LOG_HAZARD_RATIO
-
-
-def _better(endpoint: TimeToEventEndpoint, protocol: Protocol) -> Better:
-    """A longer time is a lower hazard."""
-    better = protocol.measure(endpoint.measure).better
+def measured_on(endpoint: TimeToEventEndpoint, protocol: Protocol) -> tuple[Scale, Better]:
+    """A difference of mean times, good where the time is; or the log hazard ratio, which is lower for a longer time."""
+    better = protocol.better_of(endpoint.measure)
     if _by_means(endpoint):
-        return better
-    return "lower" if better == "higher" else "higher"
+        return Scale.TIME_DIFFERENCE, better
+    return Scale.LOG_HAZARD_RATIO, "lower" if better == "higher" else "higher"
 
 
 def _compared(
@@ -117,12 +109,9 @@ def _one(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData, at:
     found = _compared(endpoint, time[None], event[None], pair[None], codes, names, values[None])
     if found.failures:
         raise NotEstimable(found.failures[0])
+    scale, better = measured_on(endpoint, protocol)
     return Estimate(
-        float(found.effect[0]),
-        float(found.standard_error[0]),
-        scale=_scale(endpoint),
-        better=_better(endpoint, protocol),
-        label=_label(endpoint),
+        float(found.effect[0]), float(found.standard_error[0]), scale=scale, better=better, label=endpoint.title
     )
 
 
@@ -224,7 +213,7 @@ def estimate(endpoint: TimeToEventEndpoint, protocol: Protocol, data: TrialData)
     tables.append(analyses_table(protocol, sides, endpoint.horizon, level))
     return TimeToEventResult(
         name=endpoint.name,
-        label=_label(endpoint),
+        label=endpoint.title,
         kind=endpoint.type,
         comparisons=comparisons,
         patients=int(kept.sum()),
@@ -296,7 +285,7 @@ def plan(endpoint: TimeToEventEndpoint, protocol: Protocol, law: Law) -> Endpoin
             )
         followed = followed_days(planned, window, np.asarray(arm.staying)[:last])
         courses.append(ArmCourse.weibull(truth.median_days, truth.shape, followed))
-    better = _better(endpoint, protocol)
+    _, better = measured_on(endpoint, protocol)
     if _by_means(endpoint):
         (control, first), (experimental, second) = (course.restricted_mean(_horizon(endpoint)) for course in courses)
         if first + second <= 0:

@@ -41,6 +41,16 @@ _FAR = (
      7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15),
 )  # fmt: skip
 
+# Logarithm: as in fdlibm's e_log.c and s_log1p.c (Sun Microsystems 1993), within an ulp.
+_LOG = (
+    6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+    1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01,
+)  # fmt: skip
+_LOG2_HIGH, _LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_MANTISSA, _BIAS, _LOW = np.int64(52), np.int64(1023), np.int64(0xFFFFFFFFFFFFF)
+_HALF_BITS = np.int64(0x3FE6A09E00000000)  # about the root of 1/2
+_ROOT_BITS = np.int64(0x3FF0000000000000) - _HALF_BITS
+
 
 @_intrinsic
 def _product(_typing: Any, first: Any, second: Any) -> Any:
@@ -126,17 +136,47 @@ def _normal_quantile(probability):
 
 @_compiled
 def fill_normal(out, key0, key1, purpose, trials):
-    """Fill `out` (trials, count) with standard normal numbers, quantiles of the uniform ones."""
+    """Fill `out` (trials, count) with standard normal numbers, quantiles of the uniform ones.
+
+    All are first taken for the middle's, without a branch, so that several are found at a time; then those in the tails
+    are found again.
+    """
     fill_uniform(out, key0, key1, purpose, trials)
+    uniform = np.empty(out.shape[1])
     for row in range(out.shape[0]):
-        for at in range(out.shape[1]):
-            out[row, at] = _normal_quantile(out[row, at])
+        uniform[:] = out[row]
+        for at in range(uniform.size):
+            centred = uniform[at] - 0.5
+            out[row, at] = centred * _ratio(_CENTRE[0], _CENTRE[1], 0.180625 - centred * centred)
+        for at in range(uniform.size):
+            if abs(uniform[at] - 0.5) > 0.425:
+                out[row, at] = _normal_quantile(uniform[at])
 
 
 @_compiled
 def fill_exponential(out, key0, key1, purpose, trials):
-    """Fill `out` (trials, count) with exponential numbers of mean 1, quantiles of the uniform ones."""
+    """Fill `out` (trials, count) with exponential numbers of mean 1, quantiles -log(1 - u) of the uniform ones.
+
+    The logarithm is computed here, without a branch, so that several are found at a time.
+    """
     fill_uniform(out, key0, key1, purpose, trials)
-    for row in range(out.shape[0]):
-        for at in range(out.shape[1]):
-            out[row, at] = -np.log1p(-out[row, at])
+    numbers = out.reshape(out.size)
+    bits = numbers.view(np.int64)
+    for at in range(numbers.size):
+        uniform = numbers[at]
+        kept = 1.0 - uniform
+        lost = ((1.0 - kept) - uniform) / kept
+        # kept = mantissa 2^power with the mantissa between the roots of 1/2 and 2
+        numbers[at] = kept
+        raised = bits[at] + _ROOT_BITS
+        power = np.float64((raised >> _MANTISSA) - _BIAS)
+        bits[at] = (raised & _LOW) + _HALF_BITS
+        excess = numbers[at] - 1.0
+        ratio = excess / (2.0 + excess)
+        square = ratio * ratio
+        series = _LOG[6]
+        for term in range(5, -1, -1):
+            series = series * square + _LOG[term]
+        half = 0.5 * excess * excess
+        rest = ratio * (half + square * series) + (power * _LOG2_LOW + lost)
+        numbers[at] = ((half - rest) - excess) - power * _LOG2_HIGH

@@ -43,7 +43,6 @@ ENDPOINT_TYPES = (
 )
 
 Visit = Annotated[Name, Field(description="The visit at which arms are compared.")]
-MeasureName = Annotated[str, Field(description="A measure of the protocol.")]
 Covariates = Annotated[tuple[Name, ...], Field(description="'baseline' and names of covariates.")]
 Strata = Annotated[tuple[Name, ...], Field(description="Categorical covariates whose levels make strata.")]
 
@@ -52,6 +51,11 @@ class _Endpoint(Part):
     name: Name
     label: str = ""
     role: Literal["primary", "secondary"] = "secondary"
+
+    @property
+    def title(self) -> str:
+        """What it is called for people: its label, or else its name."""
+        return self.label or self.name
 
     def known_at(self, protocol: Protocol) -> tuple[str, ...]:
         """Visits at which what is compared becomes known: its own, or else its measure's, or else the last one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -33,6 +33,9 @@ from .parts import (
 from .scales import RatingScale, scales
 from .scenarios import Scenario
 from .testing import Testing
+
+if TYPE_CHECKING:
+    from ..estimate import Better
 
 __all__ = ["Protocol"]
 
@@ -178,6 +181,10 @@ class Protocol(Part):
                 return found
         known = ", ".join(item.name for item in self.measures) or "none"
         raise InputError("measure", name, f"a measure of the protocol; it has {known}")
+
+    def better_of(self, measure: str = "") -> Better:
+        """Whether a higher or a lower value of a measure is good, or of the rating scale where none is named."""
+        return self.measure(measure).better if measure else self.scale.better
 
     def visit_of(self, endpoint: Any) -> str:
         """The visit at which an endpoint is known of a patient: the latest that it needs."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         save_figure,
     )
     from .html import all_figures, render, write_report
-    from .oc_report import oc_figures, render_oc, write_oc_report
+    from .oc_report import all_oc_figures, render_oc, write_oc_report
     from .tables import (
         Table,
         all_tables,
@@ -48,7 +48,7 @@ _WHERE = {
     "all_figures": "html",
     "render": "html",
     "write_report": "html",
-    "oc_figures": "oc_report",
+    "all_oc_figures": "oc_report",
     "render_oc": "oc_report",
     "write_oc_report": "oc_report",
     "Table": "tables",
@@ -73,6 +73,7 @@ __all__ = [
     "Summary",
     "Table",
     "all_figures",
+    "all_oc_figures",
     "all_tables",
     "baseline_table",
     "comparisons_table",
@@ -89,7 +90,6 @@ __all__ = [
     "looks_table",
     "means_figure",
     "means_table",
-    "oc_figures",
     "path_figure",
     "render",
     "render_oc",

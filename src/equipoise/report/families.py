@@ -49,7 +49,7 @@ def family_table(result: TrialResult) -> Table | None:
 def _label(protocol: Protocol, name: str) -> str:
     """The endpoint's label, with the cluster where the hypothesis is of one."""
     for endpoint in protocol.endpoints:
-        label = clean(endpoint.label or endpoint.name)
+        label = clean(endpoint.title)
         if name == endpoint.name:
             return label
         if name.startswith(f"{endpoint.name}: "):

@@ -34,7 +34,7 @@ def methods(result: TrialResult) -> tuple[tuple[str, str], ...]:
             "Design",
             (
                 f"Randomised parallel groups: {arms}, {ratio}, by {blocks}{strata}; {counted(plan.patients, 'patient')}"
-                f" planned. The primary endpoint is “{clean(protocol.primary.label or protocol.primary.name)}”."
+                f" planned. The primary endpoint is “{clean(protocol.primary.title)}”."
             ),
         ),
         ("Stopping rule", _rule(result)),
@@ -118,7 +118,7 @@ def _others(result: TrialResult) -> list[tuple[str, str]]:
     found: dict[str, list[str]] = {}
     for item in protocol.endpoints:
         if item.role != "primary":
-            found.setdefault(clean(describe(item, protocol).method), []).append(clean(item.label or item.name))
+            found.setdefault(clean(describe(item, protocol).method), []).append(clean(item.title))
     return [("; ".join(labels), method) for method, labels in found.items()]
 
 

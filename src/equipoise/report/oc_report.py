@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..simulation import Comparison, OperatingCharacteristics
     from ..simulation.vary import GridPoint
 
-__all__ = ["OcSection", "oc_figures", "oc_sections", "render_oc", "write_oc_report"]
+__all__ = ["OcSection", "all_oc_figures", "oc_sections", "render_oc", "write_oc_report"]
 
 MOST_DETAILED = 4
 
@@ -30,7 +30,7 @@ class OcSection:
     tables: tuple[Table, ...]
 
 
-def oc_figures(found: OperatingCharacteristics, name: str = "one") -> tuple[PageFigure, ...]:
+def all_oc_figures(found: OperatingCharacteristics, name: str = "one") -> tuple[PageFigure, ...]:
     """Every figure of one set of virtual trials.
 
     Parameters
@@ -92,7 +92,7 @@ def oc_sections(found: Comparison) -> tuple[OcSection, ...]:
         if not result.trials:
             continue
         heading = "Figures and tables" if len(found.points) == 1 else f"In full: {_named(found, point)}"
-        sections.append(OcSection(heading, oc_figures(result, f"point-{number}"), _tables(result)))
+        sections.append(OcSection(heading, all_oc_figures(result, f"point-{number}"), _tables(result)))
     return tuple(sections)
 
 

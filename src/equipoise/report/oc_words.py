@@ -254,14 +254,14 @@ def _ranges(found: Comparison) -> tuple[list[str], list[str], list[str]]:
         rejects.append(f"{clean(str(points[at]))}: type I error {_with_error(one.rejection)}")
     ends = [extremes([one.patients().mean.value for one in results], "mean patients", as_percent=False)]
     if any(one.looks > 1 for one in results):
-        ends.append(extremes([_early(one) for one in results], "the share that ends before the last look"))
+        ends.append(extremes([_early(one) for one in results], "share that ends before the last look"))
     estimates = []
     coverage = [one.estimates().coverage.value for one in results]
     if not any(math.isnan(value) for value in coverage):
-        estimates.append(extremes(coverage, "the interval as observed holds the truth in"))
+        estimates.append(extremes(coverage, "coverage of the interval as observed"))
     if all(one.corrected for one in results):
         corrected = [one.estimates("median_unbiased").coverage.value for one in results]
-        estimates.append(extremes(corrected, "the corrected one in"))
+        estimates.append(extremes(corrected, "coverage of the corrected interval"))
     return rejects, ends, estimates
 
 

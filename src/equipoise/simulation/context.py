@@ -9,8 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import endpoints
-from ..endpoints.binary.comparisons import SCALES
-from ..endpoints.response_model import EFFECTS
 from ..errors import InputError, NotEstimable
 from ..estimate import Better, Scale
 from ..wording import clean
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from ..protocol import Protocol
     from ..trial import Plan
 
-__all__ = ["Aim", "Context", "scale_of"]
+__all__ = ["Aim", "Context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +108,9 @@ class Context:
         """
         protocol = plan.protocol
         found = endpoints.plan(protocol.primary, protocol, truth)
-        primary = _aim(protocol.primary, found.effect, found.null_value, found.better)
+        primary = _aim(protocol.primary, protocol, found.effect)
         return cls(
-            plan, scenario, primary, tuple(_secondary(protocol.endpoint(name), plan, truth) for name in secondaries)
+            plan, scenario, primary, tuple(_secondary(protocol.endpoint(name), protocol, truth) for name in secondaries)
         )
 
     @property
@@ -158,65 +156,23 @@ class Context:
         raise InputError("endpoint", name, f"one of {', '.join(aim.name for aim in self.aims)}")
 
 
-def scale_of(endpoint: Any) -> Scale:
-    """The scale on which an endpoint of a protocol is estimated."""
-    match endpoint.type:
-        case "response":
-            return SCALES[EFFECTS[endpoint.effect][0]]
-        case "adverse-events" | "blinding":
-            return Scale.RISK_DIFFERENCE
-        case "mean" if endpoint.method == "wilcoxon":
-            return Scale.WIN_PROBABILITY
-        case "ordinal":
-            return Scale.WIN_PROBABILITY if endpoint.method == "win-probability" else Scale.LOG_ODDS_RATIO
-        case "time-to-event":
-            return Scale.TIME_DIFFERENCE if endpoint.test == "restricted-mean" else Scale.LOG_HAZARD_RATIO
-        case "loss-of-response":
-            return Scale.TIME_DIFFERENCE
-        case "count":
-            return Scale.LOG_RATE_RATIO
-        case "hierarchical":
-            return Scale("net benefit" if endpoint.statistic == "net-benefit" else _log(endpoint.statistic))
-        case _:
-            return Scale.MEAN_DIFFERENCE
-
-
-def _log(statistic: str) -> str:
-    return f"log {statistic.replace('-', ' ')}"
-
-
-def _aim(endpoint: Any, truth: float, null_value: float, better: Better) -> Aim:
-    scale = scale_of(endpoint)
+def _aim(endpoint: Any, protocol: Protocol, truth: float) -> Aim:
+    scale, better = endpoints.measured_on(endpoint, protocol)
     return Aim(
         name=endpoint.name,
-        label=clean(endpoint.label or endpoint.name),
+        label=clean(endpoint.title),
         truth=float(truth),
-        null_value=float(null_value),
+        null_value=scale.null_value,
         scale=scale,
         better=better,
-        has_number_needed_to_treat=endpoint.type == "response" and scale is Scale.RISK_DIFFERENCE,
+        has_number_needed_to_treat=endpoints.has_number_needed_to_treat(endpoint, protocol),
     )
 
 
-def _secondary(endpoint: Any, plan: Plan, truth: Truth) -> Aim:
+def _secondary(endpoint: Any, protocol: Protocol, truth: Truth) -> Aim:
     """What a secondary endpoint aims at; the scenario may not tell its effect."""
     try:
-        found = endpoints.plan(endpoint, plan.protocol, truth)
+        effect = endpoints.plan(endpoint, protocol, truth).effect
     except (InputError, NotEstimable):
-        null_value = 0.5 if scale_of(endpoint) is Scale.WIN_PROBABILITY else 0.0
-        return _aim(endpoint, math.nan, null_value, _better(endpoint, plan.protocol))
-    return _aim(endpoint, found.effect, found.null_value, found.better)
-
-
-def _better(endpoint: Any, protocol: Protocol) -> Better:
-    """Which effects favour the experimental arm, of an endpoint that the scenario does not tell the effect of."""
-    if endpoint.type == "adverse-events":
-        return "lower"
-    if endpoint.type in ("loss-of-response", "blinding", "hierarchical") or scale_of(endpoint) is Scale.WIN_PROBABILITY:
-        return "higher"
-    if not getattr(endpoint, "measure", ""):
-        return "higher" if endpoint.type == "response" else protocol.scale.better
-    better = protocol.measure(endpoint.measure).better
-    if scale_of(endpoint) is Scale.LOG_HAZARD_RATIO:
-        return "lower" if better == "higher" else "higher"
-    return better
+        effect = math.nan
+    return _aim(endpoint, protocol, effect)

@@ -15,11 +15,12 @@ from ..patients import (
     draw_covariates,
     draw_entry,
     draw_events,
-    draw_leaving,
+    draw_left,
     draw_measure,
     draw_scores,
     draw_subscales,
     exposure_shift,
+    hide_unseen,
     mean_exposure_shift,
     side_effects,
     visit_days,
@@ -71,7 +72,6 @@ def draw_cohort(
     """
     needed = _Needed(protocol, protocol.endpoints if endpoints is None else endpoints, everything=endpoints is None)
     lifelike, scenario = truth.lifelike, truth.scenario
-    visits = len(protocol.visits)
     randomised = draw_entry(draws, patients, protocol.accrual.patients_per_month)
     site = lifelike.site(draws, patients)
     given = [item for item in protocol.covariates if needed.everything or item.name in needed.covariates]
@@ -84,52 +84,49 @@ def draw_cohort(
     assessed = randomised[:, :, None] + visit_days(draws, patients, protocol.visits)
     belief = lifelike.belief(draws, arm, _affected(draws, truth, arm) if lifelike.beliefs else {})
     if protocol.outcome is None:
-        scores = np.full((len(draws), patients, visits), np.nan)
+        scores = np.empty((len(draws), patients, 0))
     else:
         exposure = None
         if scenario.exposure is not None:
             exposure = exposure_shift(draws, protocol, scenario, arm) - mean_exposure_shift(protocol, scenario)[arm]
         shift = lifelike.shifts(draws, arm, site, belief, assessed, exposure)
         scores = draw_scores(draws, lifelike.law(draws, arm), truth.laws, shift)
-    last = draw_leaving(draws, arm, scores, *truth.leaving)
-    attended = np.arange(visits) <= last[:, :, None]
-    completed = last == visits - 1
-    last_seen = np.take_along_axis(assessed, last[:, :, None], axis=2)[:, :, 0]
-    following = np.minimum(last + 1, visits - 1)[:, :, None]
-    next_visit = np.take_along_axis(assessed, following, axis=2)[:, :, 0]
-    left = np.floor(last_seen + draws.uniform("left", patients) * (next_visit - last_seen))
     follow_up = protocol.follow_up.days if protocol.follow_up else 0.0
-    last_contact = np.where(completed, last_seen + follow_up, left)
+    # days of leaving take all visits as planned, seen or not
+    left = draw_left(draws, arm, scores, assessed, truth.leaving, follow_up)
     missed = lifelike.missed(draws, arm, scores)
-    here = attended if missed is None else attended & ~missed
-    seen_on, seen = np.where(here, assessed, np.nan), np.where(here, scores, np.nan)
+    measured = [measure for measure in protocol.measures if measure.name in needed.measures]
+    until = {}
+    for measure in measured:
+        if measure.kind in ("time", "count"):
+            day = assessed[:, :, protocol.visit_names.index(measure.visit)]
+            until[measure.name] = day.copy() if left.last is None else np.fmin(day, left.withdrawn)
+    hide_unseen(left.last, missed, assessed, scores)
     measures = {}
-    for measure in protocol.measures:
-        if measure.name not in needed.measures:
-            continue
-        at = protocol.visit_names.index(measure.visit)
-        until = np.where(attended[:, :, at], assessed[:, :, at], left)
+    for measure in measured:
+        seen = np.ascontiguousarray(assessed[:, :, protocol.visit_names.index(measure.visit)])
         guess = belief.astype(float) if belief is not None and measure.name in lifelike.guesses else None
         measures[measure.name] = draw_measure(
-            draws, measure, truth, arm, randomised, seen_on[:, :, at], until, value=guess
+            draws, measure, truth, arm, randomised, seen, until.get(measure.name, seen), value=guess
         )
     event_days = {}
     if needed.events:
-        event_days = draw_events(draws, protocol, truth, arm, randomised, scores, assessed, here, last_contact)
+        here = ~np.isnan(assessed)
+        event_days = draw_events(draws, protocol, truth, arm, randomised, scores, assessed, here, left.last_contact)
     return Cohort(
         arm_names=protocol.arm_names,
         visit_names=protocol.visit_names,
         scale=protocol.scale_name,
         arm=arm,
         randomised=randomised,
-        scores=seen,
-        assessed=seen_on,
-        due=randomised[:, :, None] + np.array([visit.closes for visit in protocol.visits]),
-        withdrawn=np.where(completed, np.nan, left),
-        last_contact=last_contact,
+        scores=scores,
+        assessed=assessed,
+        closes=np.array([visit.closes for visit in protocol.visits]),
+        withdrawn=left.withdrawn,
+        last_contact=left.last_contact,
         covariates=covariates,
         measures=measures,
-        subscales=draw_subscales(draws, protocol, truth, arm, seen) if needed.subscales else {},
+        subscales=draw_subscales(draws, protocol, truth, arm, scores) if needed.subscales else {},
         event_days=event_days,
         start=protocol.accrual.start,
     )

@@ -250,7 +250,7 @@ def _endpoint(endpoint: Any, protocol: Protocol, data: TrialData) -> EndpointRes
     try:
         return endpoints.estimate(endpoint, protocol, data)
     except (InputError, NotEstimable) as error:
-        return NotAnalysed(endpoint.name, endpoint.label or endpoint.name, str(error))
+        return NotAnalysed(endpoint.name, endpoint.title, str(error))
 
 
 def _followed(data: TrialData, known: TrialData) -> TrialData:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["DONT_KNOW", "answers_of", "checked_counts", "guess_table", "own_guess", "table_of", "with_missing"]
+__all__ = ["DONT_KNOW", "answers_of", "checked_counts", "guess_table", "own_guess", "with_missing"]
 
 DONT_KNOW = -1
 """What a guess is of somebody who names no arm."""
@@ -107,28 +107,6 @@ def answers_of(table: ArrayLike) -> Array:
     correct = counts[..., np.arange(arms), np.arange(arms)]
     wrong = counts[..., :arms].sum(axis=-1) - correct
     return np.stack([correct, wrong, counts[..., arms]], axis=-1)
-
-
-def table_of(answers: ArrayLike) -> Array:
-    """The table (..., 2, 3) of two arms (guessed control, guessed experimental, don't know), control first.
-
-    Parameters
-    ----------
-    answers
-        Correct, wrong and "don't know" of each arm, shape (..., 2, 3); with more arms they do not tell the table.
-
-    Raises
-    ------
-    InputError
-        For other shapes.
-    """
-    right = "counts of correct, wrong and 'don't know' of two arms, shape (..., 2, 3)"
-    counts = checked_counts("answers", answers, right, 3)
-    if counts.ndim < 2 or counts.shape[-2] != 2:
-        raise InputError("answers", counts.shape, right)
-    table = counts.copy()
-    table[..., 1, :2] = counts[..., 1, [1, 0]]
-    return table
 
 
 def checked_table(table: Any) -> Array:

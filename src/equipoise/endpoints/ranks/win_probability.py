@@ -174,8 +174,7 @@ class WinProbability:
         effect, spread, freedom = (float(values[0]) for values in _on_scale(one, scale, kind))
         if not (math.isfinite(effect) and spread > 0 and math.isfinite(spread)):
             raise _no_error(one, 0, kind)
-        null_value = 0.5 if scale is Scale.WIN_PROBABILITY else 0.0
-        return Estimate(effect, spread, freedom, scale, "higher", null_value, label or scale.natural_name)
+        return Estimate(effect, spread, freedom, scale, "higher", scale.null_value, label or scale.natural_name)
 
     def interval(self, level: float = 0.95, method: Literal["logit", "wald", "score"] = "logit") -> Interval:
         """Confidence interval of the win probability.

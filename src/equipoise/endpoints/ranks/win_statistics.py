@@ -187,13 +187,12 @@ class WinStatistics:
         effect, spread, refusals = self._batch._on_scale(scale, error)
         if refusals:
             raise refusals[0]
-        null_value = 0.5 if scale is Scale.WIN_PROBABILITY else 0.0
         return Estimate(
             float(effect[0]),
             float(spread[0]),
             scale=scale,
             better="higher",
-            null_value=null_value,
+            null_value=Scale(scale).null_value,
             label=label or Scale(scale).natural_name,
         )
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError
-from ...figure_style import INK, figure_function, new_figure
+from ...figure_style import INK, figure_function, new_figure, shorten
 from ...simulation.vary import shown
-from ...wording import decimal
+from ...wording import clean, decimal
 from .words import axis_name
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def heat_map_figure(found: Comparison, design: str = "", scenario: str = "") -> 
     above.set_xticklabels([])
     below.set_xlabel(axis_name(names[0]))
     for axes in (above, below):
-        axes.set_ylabel(axis_name(names[1]).split(",")[0])
+        axes.set_ylabel(shorten(clean(names[1]), 16))
     return figure
 
 
@@ -79,13 +79,19 @@ def _map(
     axes: Axes, values: np.ndarray, across: list, up: list, low: float, high: float, title: str, colours: str
 ) -> None:
     from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
 
     # the darkest third is left out, so that numbers can be read on every cell
     shade = colormaps[colours]
     span = high - low or 1.0
     image = shade(0.08 + 0.6 * np.clip((np.nan_to_num(values, nan=low) - low) / span, 0, 1))
     image[np.isnan(values)] = 1.0
-    axes.imshow(image, origin="lower", aspect="auto", interpolation="nearest")
+    # an image would be pixels in the page
+    for row, column in np.ndindex(*values.shape):
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, facecolor=image[row, column], edgecolor="white", linewidth=0.6))
+    axes.set_xlim(-0.5, len(across) - 0.5)
+    axes.set_ylim(-0.5, len(up) - 0.5)
     axes.set_xticks(range(len(across)), [shown(value) for value in across])
     axes.set_yticks(range(len(up)), [shown(value) for value in up])
     axes.tick_params(length=0)

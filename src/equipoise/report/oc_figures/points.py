@@ -29,7 +29,7 @@ def points_figure(found: Comparison) -> Figure:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     several = len(found.scenarios) > 1
-    power = [(100 * one.power.value, 100 * one.power.standard_error) for _, one in shown]
+    power = [(100 * one.power.value, 100 * one.power.careful_standard_error) for _, one in shown]
     size = [(one.patients().mean.value, one.patients().mean.standard_error) for _, one in shown]
     rows = range(len(shown))
     for axes, values, digits, unit in ((left, power, 1, "%"), (right, size, 1, "")):
@@ -63,11 +63,11 @@ def points_figure(found: Comparison) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.locator_params(axis="x", nbins=4)
     names = [
-        shorten(clean(str(point) if not several or str(point) == point.scenario else f"{point.scenario}: {point}"), 26)
+        shorten(clean(str(point) if not several or str(point) == point.scenario else f"{point.scenario}: {point}"), 24)
         for point, _ in shown
     ]
     left.set_yticks([-row for row in rows], names)
     left.set_ylim(-len(shown) + 0.5, 0.75)
     left.set_title("Power, %")
-    right.set_title("Patients, mean")
+    right.set_title("Patients")
     return figure

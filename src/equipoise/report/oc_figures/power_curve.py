@@ -59,7 +59,7 @@ def power_curve_figure(found: Comparison) -> Figure:
         points = sorted(points)
         x = np.array([value for value, _ in points], dtype=float)
         results = [found.results[number] for _, number in points]
-        power = [(100 * one.power.value, 100 * one.power.standard_error) for one in results]
+        power = [(100 * one.power.value, 100 * one.power.careful_standard_error) for one in results]
         size = [(one.patients().mean.value, one.patients().mean.standard_error) for one in results]
         for axes, values in ((above, power), (below, size)):
             _curve(axes, x, np.array(values), at + 1, label if axes is above else None)
