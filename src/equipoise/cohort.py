@@ -38,6 +38,10 @@ class Cohort:
         Day of the trial of each assessment, NaN where there was none, shape (trials, patients, visits).
     closes
         Days from randomisation to the closing of each visit's window, shape (visits,).
+    complete
+        Whether every visit took place, none after its window had closed.
+    tells_visits
+        Whether `known_at` tells of visits and scores; not where no endpoint reads them: it then knows of no visits.
     withdrawn
         Day on which the patient left, NaN for those who completed, shape (trials, patients).
     last_contact
@@ -59,6 +63,8 @@ class Cohort:
     scores: NDArray[np.float64]
     assessed: NDArray[np.float64]
     closes: NDArray[np.float64]
+    complete: bool
+    tells_visits: bool
     withdrawn: NDArray[np.float64]
     last_contact: NDArray[np.float64]
     covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -73,13 +79,18 @@ class Cohort:
     @property
     def due(self) -> NDArray[np.float64]:
         """Day of the trial on which each visit's window closes, shape (trials, patients, visits)."""
-        return self.randomised[:, :, None] + self.closes
+        due = np.empty(self.assessed.shape)
+        for at, day in enumerate(self.closes):
+            np.add(self.randomised, day, out=due[:, :, at])
+        return due
 
     @cached_property
     def reached(self) -> NDArray[np.float64]:
         """Day on which each visit was assessed, or its window closed if that came first, shape (trials, patients,
         visits).
         """
+        if self.complete:
+            return self.assessed
         due = self.due
         return np.fmin(self.assessed, due, out=due)
 
@@ -107,7 +118,7 @@ class Cohort:
             return values if everybody else values[rows]
 
         until = np.full(len(rows), np.inf) if followed else days
-        patients, visits = self.assessed.shape[1:]
+        patients, visits = self.arm.shape[1], self.assessed.shape[2] if self.tells_visits else 0
         arm, since = np.empty((len(rows), patients), dtype=np.intp), np.empty((len(rows), patients))
         assessed, due = np.empty((len(rows), patients, visits)), np.empty((len(rows), patients, visits), dtype=np.bool_)
         scores = np.empty((len(rows), patients, self.scores.shape[2]))

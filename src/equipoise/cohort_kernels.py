@@ -47,9 +47,9 @@ def known_visits(
     out_arm, out_followed
         (rows, patients).
     out_assessed, out_due, out_scores
-        (rows, patients, visits).
+        (rows, patients, visits), or with no visits where they are not asked for.
     """
-    patients, visits, scored = assessed.shape[1], assessed.shape[2], scores.shape[2] > 0
+    patients, visits, scored = assessed.shape[1], out_due.shape[2], scores.shape[2] > 0
     for row in range(rows.size):
         trial, day, last = rows[row], days[row], until[row]
         for patient in range(patients):

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import data_frames
 from .errors import InputError
+from .recorded import Recorded
 
 if TYPE_CHECKING:
     import datetime
@@ -18,11 +19,23 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-__all__ = ["ADVERSE_EVENT", "LOSS_OF_RESPONSE", "VIRTUAL", "Events", "Origin", "TrialData", "patient_names"]
+__all__ = [
+    "ADVERSE_EVENT",
+    "DAYS_PER_MONTH",
+    "DAYS_PER_YEAR",
+    "LOSS_OF_RESPONSE",
+    "VIRTUAL",
+    "Events",
+    "Origin",
+    "TrialData",
+    "patient_names",
+]
 
 LOSS_OF_RESPONSE = "loss of response"
 ADVERSE_EVENT = "adverse event"
 VIRTUAL = "virtual"
+DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 
 
 def patient_names(count: int) -> NDArray[np.str_]:
@@ -124,7 +137,7 @@ class Origin:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TrialData:
+class TrialData(Recorded):
     """The three tables of one trial as columns, ready for analysis.
 
     Attributes
@@ -223,23 +236,6 @@ class TrialData:
             return np.ones(len(self), dtype=bool)
         return self.reached[:, self.visit_names.index(visit)] <= self.cut
 
-    def at(self, visit: str) -> NDArray[np.float64]:
-        """Scores at one visit, NaN where not observed, shape (patients,)."""
-        return self.scores[:, self.visit_names.index(visit)]
-
-    def measure(self, name: str) -> Measured:
-        """What was recorded of a measure; raises `InputError` where the data do not hold it."""
-        if name not in self.measures:
-            raise InputError("measure", name, f"a measure in the data; they have {', '.join(self.measures) or 'none'}")
-        return self.measures[name]
-
-    def subscale(self, name: str, visit: str) -> NDArray[np.float64]:
-        """Sums of a cluster at one visit, shape (patients,); raises `InputError` where the data do not hold it."""
-        if name not in self.subscales:
-            held = ", ".join(self.subscales) or "none"
-            raise InputError("subscale", name, f"a cluster of the scale in the data; they have {held}")
-        return self.subscales[name][:, self.visit_names.index(visit)]
-
     def since_randomisation(self, visit: str) -> NDArray[np.float64]:
         """Days from randomisation to the assessment at a visit, NaN where there was none, shape (patients,)."""
         return self.assessed[:, self.visit_names.index(visit)] - self.randomised
@@ -259,11 +255,6 @@ class TrialData:
             chosen &= self.events.term == term
         np.minimum.at(first, self.events.patient[chosen], self.events.day[chosen])
         return first - np.where(np.isfinite(first), self.randomised, 0.0)
-
-    @property
-    def baseline(self) -> NDArray[np.float64]:
-        """Scores at the first visit, shape (patients,)."""
-        return self.scores[:, 0]
 
     def known_at(self, day: float) -> TrialData:
         """What was known at the end of a day of the trial: later patients, scores and events are not in it.

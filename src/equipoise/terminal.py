@@ -148,6 +148,8 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
 
 def plan_tables(plan: Plan) -> list[TableRows]:
     """A design as tables: the rule look by look, and what to expect."""
+    from .sequential.effects import effect_text
+
     design = plan.design
     futility = design.futility_bounds
     header = ["look", plan.unit, "information", "efficacy z", "nominal p", "alpha spent"]
@@ -167,17 +169,19 @@ def plan_tables(plan: Plan) -> list[TableRows]:
         rows.append([*row, f"{plan.under_no_effect.stopping[at]:.4f}", f"{plan.under_effect.stopping[at]:.4f}"])
 
     def expected(name: str, found: Expectation) -> list[str]:
-        return [name, f"{found.effect:.4g}", f"{found.power:.4f}", f"{found.units:.1f}"]
+        ratio = [effect_text(plan.scale, found.effect)] if plan.scale.is_logarithmic else []
+        return [name, f"{found.effect:.4g}", *ratio, f"{found.power:.4f}", f"{found.units:.1f}"]
 
     expectations = [
         expected("no effect", plan.under_no_effect),
         expected(f"assumed ({plan.scenario})", plan.under_effect),
     ]
+    effect = [plan.scale.value, plan.scale.natural_name] if plan.scale.is_logarithmic else ["effect"]
     sides = f"{'two' if design.sided == 2 else 'one'}-sided alpha {design.alpha:g}"
     looks = f"{design.looks} look{'s' * (design.looks > 1)}"
     title = f"{plan.protocol.trial.name}: {plan.patients} patients, {looks}, {sides}, {design.efficacy.name}"
     under = "Expected (normal approximation; power counts rejection in favour of the experimental arm)"
-    return [(title, header, rows), (under, ["truth", "effect", "power", plan.unit], expectations)]
+    return [(title, header, rows), (under, ["truth", *effect, "power", plan.unit], expectations)]
 
 
 def conclusion_text(design: GroupSequential, conclusion: Conclusion) -> str:

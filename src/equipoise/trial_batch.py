@@ -10,6 +10,7 @@ import numpy as np
 
 from .data import ADVERSE_EVENT, LOSS_OF_RESPONSE, Measured
 from .errors import InputError
+from .recorded import Recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,7 @@ __all__ = ["TrialBatch"]
 
 
 @dataclass(frozen=True, eq=False)
-class TrialBatch:
+class TrialBatch(Recorded):
     """What was known of many trials at one look, a patient a column; places without a patient have arm -1.
 
     Its methods are those of `TrialData`, with an axis of trials before that of the patients.
@@ -117,32 +118,9 @@ class TrialBatch:
     def __len__(self) -> int:
         return len(self.arm)
 
-    def at(self, visit: str) -> NDArray[np.float64]:
-        """Scores at one visit, shape (trials, patients)."""
-        return self.scores[:, :, self.visit_names.index(visit)]
-
-    @property
-    def baseline(self) -> NDArray[np.float64]:
-        """Scores at the first visit, shape (trials, patients)."""
-        return self.scores[:, :, 0]
-
     def is_due(self, visit: str) -> NDArray[np.bool_]:
         """Whether each patient has reached the visit, shape (trials, patients)."""
         return self.due[:, :, self.visit_names.index(visit)]
-
-    def measure(self, name: str) -> Measured:
-        """What was recorded of a measure; raises `InputError` where the trials do not hold it."""
-        if name not in self.measures:
-            held = ", ".join(self.measures) or "none"
-            raise InputError("measure", name, f"a measure in the data; they have {held}")
-        return self.measures[name]
-
-    def subscale(self, name: str, visit: str) -> NDArray[np.float64]:
-        """Sums of a cluster at one visit, shape (trials, patients)."""
-        if name not in self.subscales:
-            held = ", ".join(self.subscales) or "none"
-            raise InputError("subscale", name, f"a cluster of the scale in the data; they have {held}")
-        return self.subscales[name][:, :, self.visit_names.index(visit)]
 
     def since_randomisation(self, visit: str) -> NDArray[np.float64]:
         """Days from randomisation to the assessment at a visit, shape (trials, patients)."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arm_label",
     "arm_text",
+    "capital",
     "clean",
     "counted",
     "day_text",
@@ -98,9 +99,14 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def capital(text: str) -> str:
+    """Text with a capital first, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """Text as a sentence: a capital first, one full stop last."""
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    return capital(text).rstrip(".") + "."
 
 
 def reason(text: str) -> str:

@@ -99,7 +99,7 @@ def test_longitudinal_with_other_covariances(options, changes):
 
 
 def test_fall_back_only_where_the_protocol_asks_and_told():
-    data = trial(2, patients=8)
+    data = trial(3, patients=8)
     scores = data.scores.copy()
     first, last = data.visit_names.index("day1"), data.visit_names.index("week2")
     half = np.arange(len(data)) % 4 < 2

@@ -2,14 +2,20 @@
 
 The look's counts are known before its data, so given them and that the trial came so far, the probability of stopping
 is a number; summed over all trials at the look it is what is expected. Differences are in Monte-Carlo standard errors.
+
+    python tests/simulation/stopping_theory.py 1000000
+
+prints a table of all cases.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
+from normal_trials import CASES
 from sequential_t import SequentialT
 
 from equipoise import simulate
@@ -77,7 +83,8 @@ def stops(protocol, scenario, trials, seed=1, *, law="normal", drift=None):
             for state, count in zip(*np.unique(states, axis=0, return_counts=True), strict=True):
                 counts = taken.setdefault(tuple(state[:-1].tolist()), np.zeros(len(Decision), dtype=np.intp))
                 counts[state[-1]] += count
-    effect = truth.arms[1].measures["value"].mean - truth.arms[0].measures["value"].mean
+    control, new = (arm.measures["value"].mean or 0.0 for arm in truth.arms)
+    effect = new - control
     theory = _normal if law == "normal" else _student
     found, expected, variance = np.zeros((3, len(REASONS), most))
     for path, counts in taken.items():
@@ -124,3 +131,25 @@ def rejections(protocol, scenario, trials, seed=1):
     found = simulate(protocol, scenario, trials, seed, "serial", secondary=False, corrected=False)
     upward = found.tally.count(None, (Decision.EFFICACY,))
     return upward, found.tally.count(None, (Decision.HARM,)), found.trials
+
+
+def main():
+    """A line a look and reason, in per cent of all trials."""
+    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    print("| Trials of | Theory | Look | Stops for | Simulated | Expected | Error | Difference in errors |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for name, (protocol, scenario, law) in CASES.items():
+        found = stops(protocol, scenario, trials, law=law)
+        percent = 100 / trials
+        for look in range(found.seen.shape[1]):
+            for reason, seen, expected, error in zip(
+                REASONS, found.seen[:, look], found.expected[:, look], found.error[:, look], strict=True
+            ):
+                if expected >= 10:
+                    numbers = f"{percent * seen:.4f} | {percent * expected:.4f} | {percent * error:.4f}"
+                    apart = (seen - expected) / error
+                    print(f"| {name} | {law} | {look + 1} | {reason.value} | {numbers} | {apart:+.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ import tomllib
 
 import numpy as np
 import pytest
+
 from equipoise import gallery, run, simulate
 from equipoise.protocol import Protocol, gallery_text
 from equipoise.simulation.rows import DECISIONS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from equipoise import InputError, gallery, run, simulate
-from equipoise.sequential import Decision
 from equipoise.patients import Truth
+from equipoise.sequential import Decision
 from equipoise.simulation.chunk import Task
 from protocols import edited
 

@@ -81,7 +81,9 @@ class ClustersResult(EndpointResult):
     @property
     def hypotheses(self) -> dict[str, Estimate]:
         """The sum of the clusters under the endpoint's name, and each cluster as "name: cluster"."""
-        each = {f"{self.name}: {item.cluster}": item.estimate for item in self.primary_clusters}
+        from ..protocol.testing import hypothesis_name
+
+        each = {hypothesis_name(self.name, item.cluster): item.estimate for item in self.primary_clusters}
         return super().hypotheses | each
 
     @property

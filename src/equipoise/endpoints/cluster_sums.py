@@ -13,17 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..data import TrialData
-    from ..protocol import ClustersEndpoint, Protocol
+    from ..protocol import Protocol
     from ..trial_batch import TrialBatch
 
-__all__ = ["check_sums", "cluster_scores", "clusters_of", "sums_differ"]
+__all__ = ["check_sums", "cluster_scores", "sums_differ"]
 
 _ROUNDING = 1e-9
-
-
-def clusters_of(endpoint: ClustersEndpoint, protocol: Protocol) -> tuple[str, ...]:
-    """Names of the clusters analysed."""
-    return endpoint.clusters or tuple(protocol.scale.subscales)
 
 
 def cluster_scores(data: TrialData | TrialBatch, names: tuple[str, ...], visit: str) -> NDArray[np.float64]:

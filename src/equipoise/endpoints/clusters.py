@@ -13,7 +13,7 @@ from ..wording import arm_label, clean, listed, visit_text
 from .adjusted import model_columns
 from .batch import BatchEstimates
 from .cluster_result import ClusterEffect, ClustersResult, correlations_table, effects_table
-from .cluster_sums import check_sums, cluster_scores, clusters_of, sums_differ
+from .cluster_sums import check_sums, cluster_scores, sums_differ
 from .covariates import covariate_columns, is_one_column, of_same_levels, plain_columns
 from .planning.cluster_law import cluster_plan
 from .planning.law import EndpointPlan, Law
@@ -47,7 +47,7 @@ class _Given:
 
     @classmethod
     def of(cls, endpoint: ClustersEndpoint, protocol: Protocol, data: TrialData) -> _Given:
-        names, analysis = clusters_of(endpoint, protocol), protocol.analysis
+        names, analysis = endpoint.clusters_of(protocol), protocol.analysis
         first = protocol.visit_names[0]
         adjusted, change = "baseline" in analysis.covariates, analysis.outcome == "change"
         scores = cluster_scores(data, names, endpoint.visit)
@@ -120,7 +120,7 @@ def batch(endpoint: ClustersEndpoint, protocol: Protocol, trials: TrialBatch) ->
     patient has some of the clusters only or there are few; with other options one by one.
     """
     found, analysis = np.full((3, len(trials)), np.nan), protocol.analysis
-    names, first = clusters_of(endpoint, protocol), protocol.visit_names[0]
+    names, first = endpoint.clusters_of(protocol), protocol.visit_names[0]
     adjusted, change = "baseline" in analysis.covariates, analysis.outcome == "change"
     if _fits_together(protocol):
         scores = cluster_scores(trials, names, endpoint.visit)
@@ -264,12 +264,12 @@ def plan(endpoint: ClustersEndpoint, protocol: Protocol, law: Law) -> EndpointPl
     """Effect on the sum of the clusters and its variance under a scenario, which tells of totals only: the points of a
     total are taken to fall on the clusters' items at random, as they do for virtual patients; see `cluster_plan`.
     """
-    return cluster_plan(protocol, clusters_of(endpoint, protocol), endpoint.visit, law)
+    return cluster_plan(protocol, endpoint.clusters_of(protocol), endpoint.visit, law)
 
 
 def describe(endpoint: ClustersEndpoint, protocol: Protocol) -> Description:
     """The model of the clusters in words."""
-    analysis, names = protocol.analysis, clusters_of(endpoint, protocol)
+    analysis, names = protocol.analysis, endpoint.clusters_of(protocol)
     scale = clean(protocol.scale_name)
     titles = listed([f"{clean(protocol.scale.subscales[name].title)} ({clean(name)})" for name in names])
     outcome = "change from baseline" if analysis.outcome == "change" else "score"

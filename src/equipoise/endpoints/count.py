@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import DAYS_PER_YEAR
 from ..errors import InputError
 from ..estimate import Better, Estimate, Scale
-from ..wording import arm_label, decimal, measure_text, visit_text
+from ..wording import arm_label, capital, decimal, measure_text, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .batch import BatchEstimates
 from .planning.law import ArmLaw, EndpointPlan, Law
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["analysed", "batch", "describe", "estimate", "measured_on", "plan", "primary"]
 
-DAYS_PER_YEAR = 365.25
 _SPREADS = 400
 
 
@@ -247,7 +247,7 @@ def describe(endpoint: CountEndpoint, protocol: Protocol) -> Description:
     )
     return Description(
         method=(
-            f"{kind[:1].upper() + kind[1:]} regression of the number of {name} up to {visit} on arm, with the"
+            f"{capital(kind)} regression of the number of {name} up to {visit} on arm, with the"
             f" logarithm of the time under observation as offset; covariates {covariates_text(endpoint.covariates)}."
             f" The effect is the ratio of the rates, tested by its logarithm. {spread}"
         ),

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..estimate import Better, Estimate, Interval, Scale
 from ..wording import (
     arm_text,
+    capital,
     clean,
     counted,
     listed,
@@ -234,7 +235,7 @@ def _decided(endpoint: HierarchicalEndpoint, protocol: Protocol, arm: str, found
 def _statistics(protocol: Protocol, arm: str, found: WinStatistics, level: float) -> ResultTable:
     rows: list[tuple[Cell, ...]] = []
     for scale in _SCALES.values():
-        name = scale.natural_name[:1].upper() + scale.natural_name[1:]
+        name = capital(scale.natural_name)
         try:
             tested, interval = found.estimate(scale), _interval(found, scale, level)
         except InputError:

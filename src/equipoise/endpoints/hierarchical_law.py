@@ -22,13 +22,6 @@ __all__ = ["complete_after", "patient_classes"]
 
 # Standard normal mass beyond this is below 2e-17.
 _FAR = 8.5
-_NEEDED = {
-    "time": "median_days",
-    "count": "rate",
-    "binary": "probability",
-    "ordinal": "shares",
-    "continuous": "mean",
-}
 
 
 def complete_after(protocol: Protocol, measure: Measure) -> float:
@@ -57,24 +50,23 @@ def patient_classes(endpoint: HierarchicalEndpoint, protocol: Protocol, law: Law
 
 def _law(item: Component, protocol: Protocol, arm: ArmLaw, last: int) -> Points | Normal | None:
     """Of one component among the patients of an arm whose last visit is the one of that number."""
+    from ..protocol.measures import untold
+
     if not item.measure:
         at = protocol.visit_names.index(item.visit)
         return _score(protocol, arm, at) if last >= at else None
     measure = protocol.measure(item.measure)
     truth = arm.measures.get(measure.name)
-    told = None if truth is None else getattr(truth, _NEEDED[measure.kind])
-    if truth is None or told is None or told == ():
-        key = f"measures.{measure.name}.{_NEEDED[measure.kind]}"
-        raise InputError(key, None, "a value in each arm of the scenario, to plan by")
+    key = untold(measure.kind, truth)
+    if truth is None or key:
+        raise InputError(f"measures.{measure.name}.{key}", None, "a value in each arm of the scenario, to plan by")
     at = protocol.visit_names.index(measure.visit)
     if measure.kind in ("time", "count"):
         return _followed(protocol, measure, truth, at, last)
     if last < at:
         return None
     if measure.kind == "continuous":
-        if truth.sd is None:
-            raise InputError(f"measures.{measure.name}.sd", None, "a value in each arm of the scenario, to plan by")
-        return Normal(float(truth.mean or 0.0), float(truth.sd))
+        return Normal(float(truth.mean or 0.0), float(truth.sd or 0.0))
     shares = np.array(truth.shares) if measure.kind == "ordinal" else _yes(float(truth.probability or 0.0))
     return levels(np.arange(len(shares)), shares / shares.sum())
 

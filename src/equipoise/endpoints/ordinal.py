@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..estimate import Better, Estimate, Scale
-from ..wording import arm_label, clean, decimal, measure_text, p_text, reason, visit_text
+from ..wording import arm_label, capital, clean, decimal, measure_text, p_text, reason, visit_text
 from .adjusted import adjusted_batch, covariates_text, left_out, model_columns
 from .against_control import against_control
 from .batch import BatchEstimates
@@ -176,8 +176,7 @@ def _levels(
     endpoint: OrdinalEndpoint, protocol: Protocol, data: TrialData, kept: NDArray[np.bool_], note: str
 ) -> ResultTable:
     outcome, arms = _outcome(endpoint, data), [arm_label(protocol, name) for name in data.arm_names]
-    title = f"{measure_text(protocol, endpoint.measure)} by arm"
-    title = title[:1].upper() + title[1:]
+    title = capital(f"{measure_text(protocol, endpoint.measure)} by arm")
     names = protocol.measure(endpoint.measure).levels if endpoint.measure else ()
     values = range(len(names)) if names else np.unique(outcome[kept])
     if len(values) > _FEW:

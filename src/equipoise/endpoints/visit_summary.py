@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import DAYS_PER_YEAR
 from ..errors import InputError
 from ..wording import decimal, listed, visit_text
 
@@ -102,7 +103,7 @@ class VisitSummary:
     def unit(self, points: str) -> str:
         """Unit of the summary where the outcome's is `points`; empty where it is that."""
         if self.kind == "slope":
-            named = {1.0: "day", 7.0: "week", 365.25: "year"}.get(self.per_days)
+            named = {1.0: "day", 7.0: "week", DAYS_PER_YEAR: "year"}.get(self.per_days)
             return (
                 f"{points} a {named}" if named else f"{points} in {decimal(self.per_days, _digits(self.per_days))} days"
             )

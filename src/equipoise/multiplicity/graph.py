@@ -16,6 +16,7 @@ from ..checks import any_shape
 from ..errors import InputError
 from ..plain import plain
 from ..text_table import text_table
+from ..wording import capital
 from .adjust import checked_p_values
 from .procedure import Procedure, at_most
 
@@ -204,7 +205,7 @@ class Graph(Procedure):
         }
 
     def __str__(self) -> str:
-        return f"{self.name[:1].upper()}{self.name[1:]}\n{_graph_table(self.names, self.weights, self.transitions)}"
+        return f"{capital(self.name)}\n{_graph_table(self.names, self.weights, self.transitions)}"
 
     __repr__ = __str__
 

@@ -9,6 +9,7 @@ from .draw_measures import draw_measure
 from .draws import Draws
 from .exposure import exposure_shift, mean_exposure_shift
 from .items import ItemLaw, draw_items
+from .leaving import draw_left, hide_unseen, somebody_leaves
 from .scores import ScoreDistribution
 from .side_effects import side_effects
 from .truth import ArmTruth, Truth
@@ -26,11 +27,14 @@ __all__ = [
     "draw_events",
     "draw_items",
     "draw_leaving",
+    "draw_left",
     "draw_measure",
     "draw_scores",
     "draw_subscales",
     "exposure_shift",
+    "hide_unseen",
     "mean_exposure_shift",
     "side_effects",
+    "somebody_leaves",
     "visit_days",
 ]

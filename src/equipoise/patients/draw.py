@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import DAYS_PER_MONTH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from .scores import ScoreDistribution
 
 __all__ = ["Laws", "draw_covariates", "draw_entry", "draw_leaving", "draw_scores", "visit_days"]
-
-DAYS_PER_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +90,31 @@ def draw_covariates(
     return drawn
 
 
-def visit_days(draws: Draws, patients: int, visits: Sequence[Visit]) -> NDArray[np.float64]:
-    """Days after entry on which each visit takes place, uniform on the whole days of its window, shape (trials,
-    patients, visits); shape (1, 1, visits) where no visit has a window.
+def visit_days(
+    draws: Draws, patients: int, visits: Sequence[Visit], entry: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
+    """Days on which each visit takes place, uniform on the whole days of its window, shape (trials, patients, visits).
+
+    Parameters
+    ----------
+    entry
+        Day of each patient's entry, shape (trials, patients), from which days are counted.
     """
-    planned = np.array([visit.day for visit in visits])
-    before = np.array([np.floor(visit.window[0]) for visit in visits])
-    after = np.array([np.floor(visit.window[1]) for visit in visits])
-    if not (before + after).any():
-        return planned[None, None]
-    days = draws.uniform("visit days", patients, len(visits))
-    days *= before + after + 1
-    np.floor(days, out=days)
-    days += planned - before
+    before, after = np.floor([visit.window for visit in visits]).T
+    first, width = np.array([visit.day for visit in visits]) - before, before + after + 1
+    drawn = (width > 1).any()
+    shape = (len(draws), patients, len(visits))
+    days = draws.uniform("visit days", *shape[1:]) if drawn else np.empty(shape)
+    # visit by visit, as loops over the few of a patient are slow
+    for at in range(len(visits)):
+        here = days[:, :, at]
+        if drawn:
+            here *= width[at]
+            np.floor(here, out=here)
+            here += first[at]
+            here += entry
+        else:
+            np.add(entry, first[at], out=here)
     return days
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Measured
+from ..data import DAYS_PER_YEAR, Measured
 from ..errors import InputError
+from ..protocol.measures import untold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,16 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_measure"]
 
-DAYS_PER_YEAR = 365.25
 MOST_EVENTS = 1e6
-NEEDED = {
-    "binary": "probability",
-    "ordinal": "shares",
-    "continuous": "mean",
-    "count": "rate",
-    "time": "median_days",
-    "guess": "guesses_experimental",
-}
 
 
 def draw_measure(
@@ -71,17 +63,30 @@ def draw_measure(
     told = _told(measure, truth)
 
     def of_arm(name: str) -> NDArray[np.float64]:
-        return np.array([getattr(law, name) for law in told], dtype=float)[arm]
+        values = np.array([getattr(law, name) for law in told], dtype=float)
+        same = (values == values[0]).all()
+        return np.broadcast_to(values[0], arm.shape) if same else np.take(values, arm, mode="clip")
+
+    def where_seen(drawn: NDArray[np.float64]) -> Measured:
+        np.copyto(drawn, np.nan, where=np.isnan(seen))
+        return Measured(drawn, known=seen)
 
     purpose, patients = f"measure: {measure.name}", arm.shape[1]
     if measure.kind == "time":
-        quantile = draws.exponential(purpose, patients) / math.log(2)
-        time = np.ceil(of_arm("median_days") * quantile ** (1 / of_arm("shape")))
+        time = draws.exponential(purpose, patients)
+        time /= math.log(2)
+        if any(law.shape != 1 for law in told):
+            time **= 1 / of_arm("shape")
+        time *= of_arm("median_days")
+        np.ceil(time, out=time)
         followed = until - randomised
-        return Measured(np.minimum(time, followed), observed=time <= followed)
+        observed = time <= followed
+        return Measured(np.minimum(time, followed, out=time), observed=observed)
     if measure.kind == "continuous":
-        drawn = of_arm("mean") + of_arm("sd") * draws.normal(purpose, patients)
-        return Measured(np.where(np.isnan(seen), np.nan, drawn), known=seen)
+        drawn = draws.normal(purpose, patients)
+        drawn *= of_arm("sd")
+        drawn += of_arm("mean")
+        return where_seen(drawn)
     uniform = draws.uniform(purpose, patients)
     if measure.kind == "count":
         from .count_kernel import counts_of
@@ -91,7 +96,7 @@ def draw_measure(
         if mean.max(initial=0.0) > MOST_EVENTS:
             rate = max(law.rate or 0.0 for law in told)
             raise InputError(f"measures.{measure.name}.rate", rate, "at most a million events of a patient")
-        counts_of(uniform, mean, of_arm("dispersion"))
+        counts_of(uniform, mean, np.ascontiguousarray(of_arm("dispersion")))
         return Measured(uniform, exposure=exposure, known=until)
     if measure.kind == "binary":
         drawn = (uniform < of_arm("probability")).astype(float)
@@ -102,17 +107,15 @@ def draw_measure(
     else:
         first, none = of_arm("guesses_experimental"), of_arm("does_not_know")
         drawn = np.where(uniform < first, 1.0, np.where(uniform < first + none, -1.0, 0.0))
-    return Measured(np.where(np.isnan(seen), np.nan, drawn), known=seen)
+    return where_seen(drawn)
 
 
 def _told(measure: Measure, truth: Truth) -> list[MeasureTruth]:
     """What the scenario says of a measure, by arm."""
     laws = [law.measures.get(measure.name) for law in truth.arms]
-    needed = NEEDED[measure.kind]
     for law in laws:
-        given = None if law is None else getattr(law, needed)
-        if given is None or given == ():
+        if key := untold(measure.kind, law):
             raise InputError(
-                f"measures.{measure.name}.{needed}", None, "a value in each arm of the scenario, for virtual patients"
+                f"measures.{measure.name}.{key}", None, "a value in each arm of the scenario, for virtual patients"
             )
     return [law for law in laws if law is not None]

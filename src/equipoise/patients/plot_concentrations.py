@@ -10,8 +10,9 @@ import numpy as np
 from ..checks import number, whole
 from ..errors import InputError
 from ..figure_style import MUTED, arm_style, figure_function, new_figure, shorten
+from ..wording import capital
 from .draws import Draws
-from .drugs import Drug, drug
+from .drugs import drug
 from .exposure import draw_kinetics
 from .pharmacokinetics import Infusions
 
@@ -91,7 +92,8 @@ def plot_concentrations(
         _band(course, hours / 24, concentrations[:, : len(hours)], at, name_and_form, 1.2)
         _band(close, first - infusions.starts[0], concentrations[:, len(hours) :], at, name_and_form, 1.8)
     ends = [float(np.asarray(line.get_ydata())[-1]) for line in close.lines]
-    _finish(course, DECADES, "Days", f"{_capital(chosen)}: {_times(len(schedule))} of {infusion_minutes:g} min")
+    infused = f"{capital(chosen.compound.analyte)}: {_times(len(schedule))} of {infusion_minutes:g} min"
+    _finish(course, DECADES, "Days", infused)
     below = np.log10(_top(close) / min(ends)) + 0.5 + 0.25 * len(doses)  # room for the legend
     _finish(close, float(below), "Hours since the first infusion began", "The first infusion, and the hours after it")
     close.axvspan(0, infusions.length, color=MUTED, alpha=0.13, linewidth=0, zorder=0)
@@ -115,10 +117,6 @@ def plot_concentrations(
 
 def _times(count: int) -> str:
     return "1 infusion" if count == 1 else f"{count} infusions"
-
-
-def _capital(chosen: Drug) -> str:
-    return chosen.compound.analyte[0].upper() + chosen.compound.analyte[1:]
 
 
 def _hours(infusions: Infusions) -> NDArray[np.float64]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..data import DAYS_PER_YEAR
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .draws import Draws
 
 __all__ = ["RaterShifts"]
-
-DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True, eq=False)

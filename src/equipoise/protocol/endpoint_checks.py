@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .measures import ALLOWED, NEEDED
 from .raw import Finding, Place, Raw, is_number, keys_are, numbers, references, text, unknown
+from .testing import hypothesis_name
 from .truth_checks import RESERVED
 
 __all__ = ["ENDPOINT_CHECKS"]
@@ -227,7 +229,7 @@ def _testing(raw: Raw) -> Iterator[Finding]:
     for _, entry in raw.entries("endpoints"):
         if entry.get("type") == "clusters" and raw.scale:
             chosen = entry.get("clusters") or list(raw.scale.subscales)
-            known += [f"{entry['name']}: {cluster}" for cluster in chosen]
+            known += [hypothesis_name(entry["name"], cluster) for cluster in chosen]
         if entry.get("type") != "blinding":
             known.append(entry["name"])
     names = section.get("hypotheses")
@@ -276,7 +278,7 @@ def _truths(raw: Raw) -> Iterator[Finding]:
 
 def _truth(place: Place, law: dict[str, Any], measure: dict[str, Any]) -> Iterator[Finding]:
     kind = text(measure.get("kind"))
-    needed, also = _TOLD.get(kind, ((), ()))
+    needed, also = NEEDED.get(kind, ()), ALLOWED.get(kind, ())
     for key in needed:
         if law.get(key) in (None, (), []):
             yield Finding((*place, key), None, f"is missing; a measure of kind '{kind}' needs it")
@@ -295,16 +297,8 @@ def _truth(place: Place, law: dict[str, Any], measure: dict[str, Any]) -> Iterat
         yield Finding((*place, "does_not_know"), guesses[1], f"expected at most {1 - guesses[0]:g}, what is left")
 
 
-_TOLD = {
-    "binary": (("probability",), ()),
-    "ordinal": (("shares",), ()),
-    "continuous": (("mean", "sd"), ()),
-    "count": (("rate",), ("dispersion",)),
-    "time": (("median_days",), ("shape",)),
-    "guess": (("guesses_experimental",), ("does_not_know",)),
-}
 _UNSAID = {"dispersion": 0.0, "shape": 1.0, "does_not_know": 0.0}
-_ALL_TOLD = frozenset(key for needed, also in _TOLD.values() for key in (*needed, *also))
+_ALL_TOLD = frozenset(key for keys in (*NEEDED.values(), *ALLOWED.values()) for key in keys)
 
 
 def _columns(raw: Raw) -> Iterator[Finding]:

@@ -64,6 +64,15 @@ class _Endpoint(Part):
             return (own,)
         return (protocol.measure(measure).visit if measure else protocol.visit_names[-1],)
 
+    @property
+    def reads_scale(self) -> bool:
+        """Whether it is of scores of the rating scale, and not of a measure or of events."""
+        return not getattr(self, "measure", "")
+
+    def clusters_of(self, protocol: Protocol) -> tuple[str, ...]:
+        """Names of the scale's clusters that it compares arms in one by one; none but of a clusters endpoint."""
+        return ()
+
 
 class LongitudinalEndpoint(_Endpoint):
     """Difference between arms from the mixed model for repeated measures: at a visit, averaged, slope or area."""
@@ -200,6 +209,11 @@ class HierarchicalEndpoint(_Endpoint):
     statistic: Literal["win-odds", "win-ratio", "net-benefit"] = "win-odds"
     strata: Strata = ()
 
+    @property
+    def reads_scale(self) -> bool:
+        """Whether a component is of scores of the rating scale."""
+        return any(not item.measure for item in self.components)
+
     def known_at(self, protocol: Protocol) -> tuple[str, ...]:
         """Visits of its components."""
         return tuple(item.visit or protocol.measure(item.measure).visit for item in self.components)
@@ -213,6 +227,10 @@ class ClustersEndpoint(_Endpoint):
     clusters: Annotated[
         tuple[Name, ...], Field(description="Names of the scale's subscales; all of them when empty.")
     ] = ()
+
+    def clusters_of(self, protocol: Protocol) -> tuple[str, ...]:
+        """Names of the clusters analysed."""
+        return self.clusters or tuple(protocol.scale.subscales)
 
 
 class LossOfResponseEndpoint(_Endpoint):
@@ -255,6 +273,11 @@ class AdverseEventsEndpoint(_Endpoint):
         Number, Field(ge=0, lt=1, description="Terms are listed that this share of some arm has had.")
     ] = 0.0
 
+    @property
+    def reads_scale(self) -> bool:
+        """It does not."""
+        return False
+
 
 class BlindingEndpoint(_Endpoint):
     """Guesses of the arm by patients and raters."""
@@ -264,6 +287,11 @@ class BlindingEndpoint(_Endpoint):
     visit: Annotated[
         str, Field(description="Visit whose score the correct-guess-rate curve is of; none when empty.")
     ] = ""
+
+    @property
+    def reads_scale(self) -> bool:
+        """It does not."""
+        return False
 
     def known_at(self, protocol: Protocol) -> tuple[str, ...]:
         """Visits of the guesses, whatever visit the curve is of."""

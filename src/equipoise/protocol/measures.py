@@ -8,7 +8,19 @@ from pydantic import Field
 
 from .parts import Name, Number, Part, Positive, Probability
 
-__all__ = ["Measure", "MeasureColumns", "MeasureTruth"]
+__all__ = ["ALLOWED", "NEEDED", "Measure", "MeasureColumns", "MeasureTruth", "untold"]
+
+NEEDED = {
+    "binary": ("probability",),
+    "ordinal": ("shares",),
+    "continuous": ("mean", "sd"),
+    "count": ("rate",),
+    "time": ("median_days",),
+    "guess": ("guesses_experimental",),
+}
+"""What must be known of a measure of each kind before its values can be drawn or planned by."""
+ALLOWED = {"count": ("dispersion",), "time": ("shape",), "guess": ("does_not_know",)}
+"""What may be said besides; it has a default."""
 
 
 class Measure(Part):
@@ -50,6 +62,14 @@ class MeasureTruth(Part):
         Probability | None, Field(description="Of a guess: probability of naming the experimental arm.")
     ] = None
     does_not_know: Annotated[Probability, Field(description="Of a guess: probability of naming none.")] = 0.0
+
+
+def untold(kind: str, truth: MeasureTruth | None) -> str:
+    """The first thing that must be known of a measure of that kind and is not; empty where all is."""
+    for key in NEEDED[kind]:
+        if truth is None or getattr(truth, key) in (None, ()):
+            return key
+    return ""
 
 
 class MeasureColumns(Part):

@@ -32,7 +32,7 @@ from .parts import (
 )
 from .scales import RatingScale, scales
 from .scenarios import Scenario
-from .testing import Testing
+from .testing import Testing, hypothesis_name
 
 if TYPE_CHECKING:
     from ..estimate import Better
@@ -159,6 +159,16 @@ class Protocol(Part):
             if found.name == name:
                 return found
         raise InputError("endpoint", name, f"one of {', '.join(item.name for item in self.endpoints)}")
+
+    def hypothesis(self, name: str) -> tuple[Any, str]:
+        """The endpoint that a hypothesis is about, and the cluster, empty where it is about the endpoint itself; raises
+        `InputError` for a name that is neither's.
+        """
+        for endpoint in self.endpoints:
+            for cluster in ("", *endpoint.clusters_of(self)):
+                if name == hypothesis_name(endpoint.name, cluster):
+                    return endpoint, cluster
+        raise InputError("hypothesis", name, "the name of an endpoint, or 'endpoint: cluster'")
 
     @property
     def used_covariates(self) -> frozenset[str]:

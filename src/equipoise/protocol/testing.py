@@ -8,9 +8,14 @@ from pydantic import Field
 
 from .parts import Boundary, Name, Number, Part
 
-__all__ = ["Testing"]
+__all__ = ["Testing", "hypothesis_name"]
 
 Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+def hypothesis_name(endpoint: str, cluster: str = "") -> str:
+    """Name of the hypothesis about an endpoint, or about one of its clusters: "symptoms: B"."""
+    return f"{endpoint}: {cluster}" if cluster else endpoint
 
 
 class Testing(Part):

@@ -40,10 +40,12 @@ def fill_blocks(uniform, contents, strata, n_strata, arms):
                     open_places[stratum, arm] = contents[size, arm]
                     remaining[stratum] += contents[size, arm]
             place = min(np.int64(uniform[trial, patient, 1] * remaining[stratum]), remaining[stratum] - 1)
-            arm = 0
-            while place >= open_places[stratum, arm]:
-                place -= open_places[stratum, arm]
-                arm += 1
+            # without a branch, as no guess of the next arm would do
+            arm, further = 0, 1
+            for other in range(n_arms - 1):
+                further &= np.int64(place >= open_places[stratum, other])
+                place -= further * open_places[stratum, other]
+                arm += further
             open_places[stratum, arm] -= 1
             remaining[stratum] -= 1
             arms[trial, patient] = arm

@@ -13,7 +13,7 @@ from ..sequential import Decision
 from ..trial import NotAnalysed
 from ..wording import arm_text, clean, counted, days, decimal, level_text, listed, measure_text, visit_text
 from .figures.durability import durability_result, without_follow_up
-from .figures.response import observed_interval
+from .observed_interval import observed_interval
 from .phrases import FOLLOWED, EffectPhrases
 
 if TYPE_CHECKING:

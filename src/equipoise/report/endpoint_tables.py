@@ -12,6 +12,7 @@ from ..trial import NotAnalysed
 from ..wording import (
     arm_label,
     arm_text,
+    capital,
     clean,
     days,
     decimal,
@@ -26,7 +27,8 @@ from ..wording import (
 )
 from .figures.durability import durability_result, median_text, without_follow_up
 from .figures.means import mean_result
-from .figures.response import observed_interval, response_results
+from .figures.response import response_results
+from .observed_interval import observed_interval
 from .phrases import FOLLOWED, EffectPhrases
 from .table import Table
 
@@ -87,10 +89,6 @@ def estimates_table(result: TrialResult) -> Table | None:
         tuple(rows),
         note,
     )
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _where(result: TrialResult) -> str:
@@ -196,7 +194,6 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
         for arm in found.arms
     ]
     who = clean(describe(protocol.endpoint(found.name), protocol).measured)
-    who = clean(describe(protocol.endpoint(found.name), protocol).measured)
     difference, number = found.difference, found.number_needed_to_treat
     if difference is not None:
         limits = f"{decimal(100 * difference.interval.lower)} to {decimal(100 * difference.interval.upper)}"
@@ -207,7 +204,7 @@ def response_table(result: TrialResult, endpoint: str = "") -> Table | None:
         clean(found.label),
         (
             "Arm",
-            _capital(who),
+            capital(who),
             "Seen",
             "Risk",
             f"{level} interval",

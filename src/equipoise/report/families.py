@@ -48,11 +48,6 @@ def family_table(result: TrialResult) -> Table | None:
 
 def _label(protocol: Protocol, name: str) -> str:
     """The endpoint's label, with the cluster where the hypothesis is of one."""
-    for endpoint in protocol.endpoints:
-        label = clean(endpoint.title)
-        if name == endpoint.name:
-            return label
-        if name.startswith(f"{endpoint.name}: "):
-            cluster = name.removeprefix(f"{endpoint.name}: ")
-            return f"{label}: {clean(protocol.scale.subscales[cluster].title)}"
-    return clean(name)
+    endpoint, cluster = protocol.hypothesis(name)
+    label = clean(endpoint.title)
+    return f"{label}: {clean(protocol.scale.subscales[cluster].title)}" if cluster else label

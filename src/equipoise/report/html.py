@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..endpoints import describe
 from ..errors import InputError
 from ..wording import arm_label, clean
+from .observed_interval import observed_interval
 from .page_figure import PageFigure
 from .phrases import FOLLOWED
 from .tables import all_tables
@@ -33,7 +34,6 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
         flow_figure,
         mean_result,
         means_figure,
-        observed_interval,
         path_figure,
         response_figure,
         response_results,

@@ -26,7 +26,8 @@ from ..wording import (
     visit_text,
 )
 from .caveats import uncertain
-from .figures.response import observed_interval, response_results
+from .figures.response import response_results
+from .observed_interval import observed_interval
 from .phrases import EffectPhrases
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from ..estimate_arrays import interval_of
 from ..patients import Draws
 from ..sequential.many import Conclusions
 from ..trial import Bounds, ManyLooks, walk_many
+from .memory import keep_freed_memory
 from .rows import ChunkRows
 from .virtual import draw_cohort
 
@@ -31,9 +32,10 @@ __all__ = ["Task", "simulate_chunk"]
 
 Figures: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]"
 
-# Numbers of all patients' visits in a chunk: a few arrays of them fit in the cache of a core.
-_VALUES = 2**17
-_FEWEST, _MOST = 16, 4096
+# Scores, or patients without, in a chunk: so many that what is done once a chunk hardly counts, so few that an array of
+# them fits in the caches.
+_VALUES = 2**18
+_FEWEST, _MOST = 16, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +80,14 @@ class Task:
     @property
     def chunk(self) -> int:
         """Trials taken together: a matter of the protocol alone, so that results do not hang on who does the work."""
-        values = self.plan.patients * len(self.plan.protocol.visits)
+        protocol = self.plan.protocol
+        values = self.plan.patients * (1 if protocol.outcome is None else len(protocol.visits))
         return int(np.clip(_VALUES // values, _FEWEST, _MOST))
 
 
 def simulate_chunk(task: Task, first: int, stop: int) -> ChunkRows:
     """Trials `first` to before `stop`: drawn, taken through their looks, each endpoint estimated where they end."""
+    keep_freed_memory()
     plan, protocol = task.plan, task.plan.protocol
     secondaries = [protocol.endpoint(name) for name in task.secondaries]
     draws = Draws.of(task.seed, task.stream, np.arange(first, stop))
@@ -169,6 +173,8 @@ def _write_ends(
         ends["median_unbiased"][rows] = found.median_unbiased
         ends["median_unbiased_lower"][rows], ends["median_unbiased_upper"][rows] = found.lower, found.upper
         ends["bias_adjusted"][rows] = found.bias_adjusted
+    if not secondaries:
+        return
     everybody = len(chosen) == len(look.rows)
     known = look.batch if everybody else some_of(look.batch, chosen)
     followed = None

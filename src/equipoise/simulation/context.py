@@ -107,11 +107,9 @@ class Context:
             For an endpoint the protocol does not have, or a primary effect the scenario does not tell.
         """
         protocol = plan.protocol
-        found = endpoints.plan(protocol.primary, protocol, truth)
-        primary = _aim(protocol.primary, protocol, found.effect)
-        return cls(
-            plan, scenario, primary, tuple(_secondary(protocol.endpoint(name), protocol, truth) for name in secondaries)
-        )
+        effect = endpoints.plan(protocol.primary, protocol, truth).effect
+        others = tuple(_secondary(protocol.endpoint(name), protocol, truth) for name in secondaries)
+        return cls(plan, scenario, _aim(protocol.primary, protocol, truth, effect), others)
 
     @property
     def looks(self) -> int:
@@ -156,17 +154,38 @@ class Context:
         raise InputError("endpoint", name, f"one of {', '.join(aim.name for aim in self.aims)}")
 
 
-def _aim(endpoint: Any, protocol: Protocol, truth: float) -> Aim:
+def _aim(endpoint: Any, protocol: Protocol, truth: Truth, effect: float) -> Aim:
     scale, better = endpoints.measured_on(endpoint, protocol)
+    told = effect == scale.null_value or _is_of_the_patients(endpoint, truth, scale)
     return Aim(
         name=endpoint.name,
         label=clean(endpoint.title),
-        truth=float(truth),
+        truth=float(effect) if told else math.nan,
         null_value=scale.null_value,
         scale=scale,
         better=better,
         has_number_needed_to_treat=endpoints.has_number_needed_to_treat(endpoint, protocol),
     )
+
+
+def _is_of_the_patients(endpoint: Any, truth: Truth, scale: Scale) -> bool:
+    """Whether an endpoint's planned effect, of patients who follow their arms' laws, is that of patients as drawn.
+
+    Differences of means stay what they are, whatever makes patients more lifelike: what moves them besides is no effect
+    of the drug. Other effects hang on the whole law of the scores and on who is seen, which plans take from the arms.
+    """
+    lifelike, scenario = truth.lifelike, truth.scenario
+    if set(lifelike.guesses) & set(getattr(endpoint, "guesses", ())):
+        return False
+    if scale is Scale.MEAN_DIFFERENCE:
+        return True
+    if not endpoint.reads_scale:
+        return lifelike.misses is None or not getattr(endpoint, "measure", "")
+    if lifelike.misses is not None or scenario.dropout_odds_ratio_per_unseen_point != 1:
+        return False
+    of_response = hasattr(endpoint, "improvement") or hasattr(endpoint, "response")
+    spread = (lifelike.sites, lifelike.raters, lifelike.beliefs, scenario.exposure)
+    return all(part is None for part in spread) and (lifelike.mixture is None or of_response)
 
 
 def _secondary(endpoint: Any, protocol: Protocol, truth: Truth) -> Aim:
@@ -175,4 +194,4 @@ def _secondary(endpoint: Any, protocol: Protocol, truth: Truth) -> Aim:
         effect = endpoints.plan(endpoint, protocol, truth).effect
     except (InputError, NotEstimable):
         effect = math.nan
-    return _aim(endpoint, protocol, effect)
+    return _aim(endpoint, protocol, truth, effect)

@@ -23,6 +23,7 @@ from ..patients import (
     hide_unseen,
     mean_exposure_shift,
     side_effects,
+    somebody_leaves,
     visit_days,
 )
 from ..randomise import permuted_blocks, simple
@@ -81,10 +82,12 @@ def draw_cohort(
             covariates["site"] = np.array(item.levels)[site]
     _check_covariates(covariates, needed.covariates)
     arm = _allocate(protocol, draws, patients, covariates)
-    assessed = randomised[:, :, None] + visit_days(draws, patients, protocol.visits)
+    assessed = visit_days(draws, patients, protocol.visits, randomised)
     belief = lifelike.belief(draws, arm, _affected(draws, truth, arm) if lifelike.beliefs else {})
     if protocol.outcome is None:
-        scores = np.empty((len(draws), patients, 0))
+        # only who leaves or misses visits without a score is ever asked for one
+        asked = lifelike.misses is not None or somebody_leaves(truth.leaving)
+        scores = np.full(assessed.shape, np.nan) if asked else np.broadcast_to(np.nan, assessed.shape)
     else:
         exposure = None
         if scenario.exposure is not None:
@@ -119,9 +122,11 @@ def draw_cohort(
         scale=protocol.scale_name,
         arm=arm,
         randomised=randomised,
-        scores=scores,
+        scores=np.empty((len(draws), patients, 0)) if protocol.outcome is None else scores,
         assessed=assessed,
         closes=np.array([visit.closes for visit in protocol.visits]),
+        complete=left.last is None and missed is None,
+        tells_visits=needed.visits,
         withdrawn=left.withdrawn,
         last_contact=left.last_contact,
         covariates=covariates,
@@ -143,6 +148,13 @@ class _Needed:
         self.covariates = protocol.used_covariates & {*protocol.analysis.covariates, *protocol.allocation.strata, *told}
         self.events = bool(kinds & {"loss-of-response", "adverse-events", "hierarchical"}) or everything
         self.subscales = "clusters" in kinds
+        self.visits = everything or any(_reads_visits(item) for item in endpoints)
+
+
+def _reads_visits(endpoint: Any) -> bool:
+    """Whether an endpoint may read scores, their days, or which visits were due."""
+    of_measure = endpoint.type in ("mean", "time-to-event", "count") and endpoint.measure
+    return not of_measure or "baseline" in (endpoint.covariates or ())
 
 
 def _words(value: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = ["DECISIONS", "Bounds", "ManyLooks", "walk_many"]
 
 DECISIONS = tuple(Decision)
 _CODE = {decision: code for code, decision in enumerate(DECISIONS)}
+_LARGEST = 2**62
 _STOPS = np.array([decision.stops for decision in DECISIONS])
 
 
@@ -163,7 +164,8 @@ def _look(
     """The rule of `look_at`; `path` of the trials of the cohort is brought up to date where alpha is spent."""
     primary, protocol, design = plan.protocol.primary, plan.protocol, plan.design
     batch = cohort.known_at(rows, day)
-    due = (reached[rows] <= day[:, None]).sum(axis=1)
+    everybody = len(rows) == len(reached)
+    due = np.count_nonzero((reached if everybody else reached[rows]) <= day[:, None], axis=1)
     fraction = due / plan.total_units
     last = (fraction >= 1) | (number == design.looks)
     efficacy, futility, spent, failures = _bounds(plan, bounds, due, last, path[rows])
@@ -187,9 +189,9 @@ def _look(
         number=number,
         rows=rows,
         day=day,
-        randomised=(batch.arm >= 0).sum(axis=1),
+        randomised=np.count_nonzero(batch.arm >= 0, axis=1),
         due=due,
-        observed=endpoints.seen(primary, protocol, batch).sum(axis=1),
+        observed=np.count_nonzero(endpoints.seen(primary, protocol, batch), axis=1),
         fraction=fraction,
         last=last,
         effect=effect,
@@ -213,12 +215,11 @@ def _bounds(
     efficacy, futility = np.full(trials, np.inf), np.full(trials, np.nan)
     spent = before.copy()
     failures: dict[int, str] = {}
-    states, group = np.unique(np.column_stack([before, due, last]), axis=0, return_inverse=True)
-    group = group.reshape(-1)
+    states, group = _distinct([last, due, *before[:, before.any(axis=0)].T])
     order = np.argsort(group, kind="stable")
     for state, members in zip(states, np.split(order, np.cumsum(np.bincount(group))[:-1]), strict=True):
-        earlier = [int(count) for count in state[:-2] if count]
-        count, final = int(state[-2]), bool(state[-1])
+        final, count = bool(last[state]), int(due[state])
+        earlier = [int(part) for part in before[state] if part]
         if final and earlier and count <= earlier[-1]:
             earlier = earlier[:-1]
         if count <= (earlier[-1] if earlier else 0):
@@ -234,6 +235,19 @@ def _bounds(
         spent[members] = 0
         spent[members, : len(counts)] = counts
     return efficacy, futility, spent, failures
+
+
+def _distinct(columns: Sequence[NDArray[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """A row of each kind, and the kind of each row; columns of whole numbers from 0 on, each shape (rows,)."""
+    code, kinds = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        width = int(column.max()) + 1
+        if kinds * width > _LARGEST:
+            found, code = np.unique(code, return_inverse=True)
+            kinds = len(found)
+        code, kinds = code * width + column, kinds * width
+    _, first, group = np.unique(code, return_index=True, return_inverse=True)
+    return first, group
 
 
 def _decisions(

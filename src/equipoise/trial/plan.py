@@ -13,9 +13,10 @@ import numpy as np
 from .. import __version__, endpoints
 from ..errors import InputError
 from ..sequential import GroupSequential, stopping_rule
+from ..sequential.effects import effect_text
 
 if TYPE_CHECKING:
-    from ..estimate import Better
+    from ..estimate import Better, Scale
     from ..protocol import Protocol
     from ..protocol.parts import Boundary
 
@@ -87,6 +88,11 @@ class Plan:
         """What the last look waits for."""
         return self.units_per_look[-1]
 
+    @property
+    def scale(self) -> Scale:
+        """The scale of the primary endpoint's effect; ratios are held as natural logarithms."""
+        return endpoints.measured_on(self.protocol.primary, self.protocol)[0]
+
     @cached_property
     def under_effect(self) -> Expectation:
         """What to expect if the assumed effect is true."""
@@ -100,11 +106,14 @@ class Plan:
     def __str__(self) -> str:
         assumed, nothing = self.under_effect, self.under_no_effect
         looks = ", ".join(map(str, self.units_per_look)) + (f" {self.unit}" if self.unit != "patients" else "")
+        ratio = self.scale.is_logarithmic
+        assume = f"{self.scale if ratio else 'effect'} {assumed.effect:.4g}, standard error {self.standard_error:.4g}"
+        if ratio:
+            assume += f"; {self.scale.natural_name} {effect_text(self.scale, assumed.effect)}"
         lines = [
             f"{self.protocol.trial.name}: {self.patients} patients, looks at {looks}",
             str(self.design),
-            f"under {self.scenario} (effect {assumed.effect:.4g}, standard error {self.standard_error:.4g}): "
-            f"power {assumed.power:.4f}, {assumed.units:.1f} {self.unit} expected",
+            f"under {self.scenario} ({assume}): power {assumed.power:.4f}, {assumed.units:.1f} {self.unit} expected",
             f"under no effect: {nothing.units:.1f} {self.unit} expected",
         ]
         return "\n".join(lines)

@@ -82,8 +82,7 @@ def _statistics(plan: Plan, look: Look) -> tuple[np.ndarray, dict[str, str]]:
     found: dict[str, float] = {}
     failed: dict[str, str] = {}
     for endpoint in protocol.endpoints:
-        own = f"{endpoint.name}: "
-        wanted = [name for name in hypotheses if name == endpoint.name or name.startswith(own)]
+        wanted = [name for name in hypotheses if protocol.hypothesis(name)[0].name == endpoint.name]
         if not wanted:
             continue
         if wanted == [protocol.primary.name]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...data import DAYS_PER_YEAR
 from .win_components import ROUNDING, WinComponent
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Normal", "Points", "against", "counted", "levels", "timed"]
 
-DAYS_PER_YEAR = 365.25
 _RARE = 1e-12
 _FAR, _NODES = 8.0, 161
 _SPELLS = 24

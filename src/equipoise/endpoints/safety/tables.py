@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...data import DAYS_PER_YEAR
 from ...estimate import Interval
-from ...wording import arm_label, arm_text, level_text
+from ...wording import arm_label, arm_text, capital, level_text
 from ..results import Cell, Column, ResultTable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["event_tables"]
 
-DAYS_IN_100_YEARS = 36525.0
+DAYS_IN_100_YEARS = 100 * DAYS_PER_YEAR
 
 
 def event_tables(
@@ -27,10 +28,6 @@ def event_tables(
     if any(arm.exposure > 0 for arm in rows[0].arms):
         found += [_rates(protocol, rows, level, kind), _compared(protocol, rows, level, kind)]
     return tuple(found)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _known(value: float) -> float | None:
@@ -54,7 +51,7 @@ def _patients(protocol: Protocol, rows: Sequence[EventRow], level: float, kind: 
         columns += [Column(f"{of}difference, % points", "points"), Column(f"{of}{interval}", "points")]
     shown: list[tuple[Cell, ...]] = []
     for row in rows:
-        cells: list[Cell] = [_capital(row.term)]
+        cells: list[Cell] = [capital(row.term)]
         for arm in row.arms:
             cells += [arm.with_event, _known(arm.risk)]
         for item in row.contrasts:
@@ -85,7 +82,7 @@ def _rates(protocol: Protocol, rows: Sequence[EventRow], level: float, kind: str
     )
     shown = tuple(
         (
-            _capital(row.term),
+            capital(row.term),
             arm_label(protocol, name),
             arm.events,
             arm.exposure / DAYS_IN_100_YEARS * 100,
@@ -116,7 +113,7 @@ def _compared(protocol: Protocol, rows: Sequence[EventRow], level: float, kind: 
     )
     shown = tuple(
         (
-            _capital(row.term),
+            capital(row.term),
             arm_label(protocol, name),
             _yearly(item.rate_difference),
             _yearly(item.rate_difference_interval),

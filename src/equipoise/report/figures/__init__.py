@@ -7,7 +7,7 @@ from .durability import durability_figure, durability_result
 from .estimates import estimates_figure
 from .flow import flow_figure
 from .means import mean_result, means_figure
-from .response import observed_interval, response_figure, response_results
+from .response import response_figure, response_results
 from .save import figure_bytes, inline_svg, save_figure
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "inline_svg",
     "mean_result",
     "means_figure",
-    "observed_interval",
     "path_figure",
     "response_figure",
     "response_results",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 from ...wording import level_text
+from ..observed_interval import observed_interval
 from ..phrases import EffectPhrases
-from .response import observed_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,34 +9,19 @@ from ...endpoints import describe
 from ...endpoints.results import ResponseResult
 from ...errors import InputError
 from ...figure_style import INK, arm_style, figure_function, new_figure, shorten
-from ...trial import NotAnalysed
-from ...wording import arm_label, clean, level_text, percent
+from ...wording import arm_label, capital, clean, level_text, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ...estimate import Interval
-    from ...sequential import Conclusion
     from ...trial import TrialResult
 
-__all__ = ["observed_interval", "response_figure", "response_results"]
+__all__ = ["response_figure", "response_results"]
 
 
 def response_results(result: TrialResult) -> tuple[ResponseResult, ...]:
     """The response endpoints that could be analysed, the primary first."""
     return tuple(item for item in (result.primary, *result.secondary) if isinstance(item, ResponseResult))
-
-
-def observed_interval(result: TrialResult, conclusion: Conclusion) -> tuple[Interval, str]:
-    """The interval to stand beside the effect as observed, and its name where there is another to confuse it with.
-
-    An endpoint's own interval, as in its tables, may be of another method than the standard error that the looks and
-    the corrected intervals use; that one stays where the whole analysis failed.
-    """
-    primary = result.primary
-    if not isinstance(primary, NotAnalysed) and primary.comparisons and primary.interval_name:
-        return primary.comparisons[0].interval, primary.interval_name
-    return conclusion.observed_interval, describe(result.protocol.primary, result.protocol).test
 
 
 @figure_function
@@ -101,7 +86,7 @@ def response_figure(result: TrialResult, endpoint: str = "") -> Figure:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     level = level_text(found.arms[0].interval.level)
     what = clean(describe(result.protocol.endpoint(found.name), result.protocol).measured)
-    axes.set_xlabel(shorten(f"{what[:1].upper()}{what[1:]}, {level} Wilson interval", 56))
+    axes.set_xlabel(shorten(f"{capital(what)}, {level} Wilson interval", 56))
     axes.set_title(fill(shorten(clean(found.label), 90), 40))
     number = found.number_needed_to_treat
     if number is not None:
