@@ -101,3 +101,8 @@ def test_shapes_broadcast():
 def test_level_is_checked():
     with pytest.raises(InputError, match="level"):
         interval_of(1.0, 1.0, 10.0, 1.0, Scale.MEAN_DIFFERENCE)
+
+
+def test_a_quantile_beyond_all_numbers_is_infinite():
+    assert quantile_of(-400.0, 5.0) == -np.inf
+    assert np.isfinite(quantile_of(60.0, 25.0))

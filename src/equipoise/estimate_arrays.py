@@ -23,6 +23,7 @@ __all__ = ["effect_at_mean_of", "favourable_z_of", "interval_of", "possible_of",
 
 Array = npt.NDArray[np.float64]
 Numbers = Array | float
+_LARGEST_T = 1e150  # its square is still a number
 _SMALLEST_TAIL = 1e-290  # below, tail probabilities lose digits and logarithms of them take their place
 
 
@@ -191,11 +192,13 @@ def _log_t_tail(statistic: float, freedom: float) -> float:
 
 
 def _far_t_quantile(z: float, freedom: float) -> float:
-    """t with the upper tail of a standard normal z > 0 whose tail underflows."""
+    """t with the upper tail of a standard normal z > 0 whose tail underflows; infinite beyond 1e150."""
     from scipy.optimize import brentq
     from scipy.special import log_ndtr
 
     target, high = float(log_ndtr(-z)), 2.0 * z
     while _log_t_tail(high, freedom) > target:
         high *= 2.0
+        if high > _LARGEST_T:
+            return math.inf
     return float(brentq(lambda t: _log_t_tail(t, freedom) - target, z, high, xtol=1e-12, rtol=1e-14))  # pyright: ignore[reportArgumentType]

@@ -39,6 +39,8 @@ from .properties import EstimatorProperties, StopProperties, coverage, estimator
 from .reestimation import Reestimation, reestimate
 from .region import Exits, Region
 from .rules import RULES, parameters_of, stopping_rule
+from .secondary import SecondaryEstimates, secondary_estimates
+from .secondary_many import SecondaryConclusions
 from .spending import (
     HwangShihDeCaniSpending,
     NoEarlyStopping,
@@ -104,6 +106,8 @@ __all__ = [
     "Region",
     "SampleMean",
     "ScoreTest",
+    "SecondaryConclusions",
+    "SecondaryEstimates",
     "SpendingFunction",
     "StageTest",
     "StageWise",
@@ -124,6 +128,7 @@ __all__ = [
     "parameters_of",
     "probability_above",
     "reestimate",
+    "secondary_estimates",
     "stage_estimates",
     "stopping_rule",
     "z_bound",
