@@ -64,11 +64,12 @@ def speed(repeats: int, r_seconds: dict[str, float]) -> Iterator[Row]:
         protocol = protocol_named(name)
         what = name + (", all endpoints" if secondary else ", primary")
         rough = microseconds(protocol, 2000, 2, secondary=secondary)
-        trials = count(rough, 2.0)
+        trials = count(rough, 6.0)
         alone = split(protocol, trials, repeats, secondary=secondary)
         together = microseconds(protocol, cores * trials, repeats, "cores", secondary=secondary)
         aim = f"aim {AIMS[name]:,} on 2 cores" if not secondary else ""
-        yield f"{what}: trials a second, one core", f"{1e6 / alone.total:,.0f}", f"{alone.total:.1f} us a trial"
+        beside = f"{alone.total:.1f} us a trial, {alone.processor:.1f} of processor time"
+        yield f"{what}: trials a second, one core", f"{1e6 / alone.total:,.0f}", beside
         yield f"  {cores} cores", f"{1e6 / together:,.0f}", aim
         for part, spent in (*alone.parts.items(), ("deciding", alone.deciding)):
             yield f"  {part}, us a trial on one core", f"{spent:.1f}", f"{spent / alone.total:.0%}"
@@ -83,7 +84,8 @@ def r_ratio(name: str, protocol: Protocol, per_trial: float, r_seconds: dict[str
     if name in r_seconds:
         seconds, source = r_seconds[name], "measured, given"
     else:
-        looks = eq.simulate(protocol, trials=1000, secondary=False, corrected=False).rows.looks["look"].size / 1000
+        rows = eq.simulate(protocol, trials=1000, secondary=False, corrected=False).rows
+        looks = rows.looks["look"].size / len(rows) if rows else 1.0
         seconds, source = QUOTED_FIT * looks, f"quoted: {1000 * QUOTED_FIT:.0f} ms a fit, {looks:.2f} looks a trial"
     return "  times a loop of R's mmrm", f"{1e6 * seconds / per_trial:,.0f}", f"aim 500; {source}"
 
@@ -147,7 +149,11 @@ def simple(repeats: int) -> Iterator[Row]:
         yield "  with corrected estimates, one core and all", f"{times[True][0]:.1f}, {times[True][1]:.1f}", ""
         parts = split(protocol, count(alone, 1.0), repeats, corrected=False)
         words = ", ".join(f"{part} {spent:.1f}" for part, spent in parts.parts.items())
-        yield "  by part, one core", f"{parts.total:.1f}", f"{words}, deciding {parts.deciding:.1f}"
+        yield (
+            "  by part, one core",
+            f"{parts.total:.1f}",
+            f"{words}, deciding {parts.deciding:.1f}; {parts.processor:.1f} of processor time",
+        )
 
 
 def rpact() -> dict[str, float]:

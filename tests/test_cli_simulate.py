@@ -30,8 +30,8 @@ def test_one_scenario_is_shown_in_full_and_written(command, tmp_path):
     found = command("simulate", "ptsd-ketamine", *FEW)
     assert found.code == 0, found
     assert "ptsd-ketamine, scenario as-published: 40 virtual trials, seed 3" in found.out
-    assert "wrote equipoise-ptsd-ketamine-simulation/oc-report.html" in found.out
-    folder = tmp_path / "equipoise-ptsd-ketamine-simulation"
+    assert "wrote equipoise-ptsd-ketamine-as-published/oc-report.html" in found.out
+    folder = tmp_path / "equipoise-ptsd-ketamine-as-published"
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "comparison.csv", "comparison.json", "looks", "oc-report.html", "operating-characteristics.json", "parts",
@@ -55,7 +55,7 @@ def test_json_is_the_same_each_time_and_alone_on_standard_output(command, tmp_pa
     content = json.loads(first.out)
     assert [point["scenario"] for point in content["points"]] == ["as-published", "no-effect"]
     assert content["complete"] is True
-    assert content == content_of(tmp_path / "equipoise-ptsd-ketamine-simulation" / "comparison.json")
+    assert content == content_of(tmp_path / "equipoise-ptsd-ketamine-as-published-no-effect" / "comparison.json")
     assert first.err.startswith("wrote ")
 
 
@@ -63,7 +63,7 @@ def test_several_scenarios_are_shown_one_after_the_other(command):
     found = command("simulate", "ptsd-ketamine", *FEW, "--scenario", "as-published, no-effect")
     assert "scenario as-published: 40 virtual trials" in found.out
     assert "scenario no-effect: 40 virtual trials" in found.out
-    assert "rejects either way, %" in found.out
+    assert "Rejections either way are the type I error" in " ".join(found.out.split())
 
 
 def test_a_grid_is_what_python_gives(command, tmp_path):
@@ -114,19 +114,100 @@ def test_numbers_out_of_range_are_usage_errors(command, tmp_path, arguments):
 def test_results_of_another_protocol_are_not_overwritten(command, tmp_path):
     out = ("--out", tmp_path / "here")
     assert command("simulate", "ptsd-ketamine", *FEW, *out).code == 0
-    before = {path: path.read_bytes() for path in (tmp_path / "here").rglob("*") if path.is_file()}
+    before = files_in(tmp_path)
     for more in ((), ("--resume",)):
         message = command.refused("simulate", "beat-the-blues", *FEW, *out, *more)
         assert "it holds a simulation of ptsd-ketamine" in message
         assert message.startswith("--out is")
-    assert before == {path: path.read_bytes() for path in (tmp_path / "here").rglob("*") if path.is_file()}
+    assert before == files_in(tmp_path)
 
 
-def test_a_whole_simulation_of_the_same_protocol_gives_way_without_traces(command, tmp_path):
+def files_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--trials", "20"), "--trials is 20; expected at least as many"),
+        (("--seed", "2"), "--seed is 2; expected 3, as in the simulation in"),
+        (("--scenario", "no-effect"), "which alone can go on; it holds 40 trials of as-published (seed 3)"),
+        (("--vary", "effect=0,1"), "which alone can go on; it holds"),
+        (("--trials", "20", "no --resume"), "or --overwrite, as it holds 40 trials of as-published (seed 3)"),
+        (("--seed", "2", "no --resume"), "or --overwrite, as it holds"),
+        (("--vary", "effect=0,1", "no --resume"), "or --overwrite, as it holds"),
+    ],
+)
+def test_what_is_refused_leaves_a_folder_as_it_was(command, tmp_path, more, words):
+    given = ("simulate", "ptsd-ketamine", *FEW, "--out", tmp_path / "here")
+    assert command(*given).code == 0
+    before = files_in(tmp_path)
+    resume = () if "no --resume" in more else ("--resume",)
+    assert words in command.refused(*given, *(part for part in more if part != "no --resume"), *resume)
+    assert files_in(tmp_path) == before
+
+
+def test_resumed_with_other_endpoints(command, tmp_path):
+    given = ("simulate", "ptsd-ketamine", "--trials", "20", "--engine", "serial", "--out", tmp_path / "here")
+    assert command(*given, "--primary-only").code == 0
+    message = command.refused(*given, "--resume")
+    assert "--primary-only is 'all endpoints'; expected the primary alone" in message
+
+
+def test_more_trials_of_the_same_go_on_or_begin_anew_alike(command, tmp_path):
+    given = ("simulate", "ptsd-ketamine", "--primary-only", "--engine", "serial")
+    for name, more in (("on", ("--resume",)), ("anew", ())):
+        assert command(*given, "--trials", "40", "--out", tmp_path / name).code == 0
+        assert command(*given, "--trials", "80", "--out", tmp_path / name, *more).code == 0
+    for name in ("comparison.json", "simulation.json", "trials/part-000000.parquet"):
+        assert (tmp_path / "on" / name).read_bytes() == (tmp_path / "anew" / name).read_bytes()
+
+
+def test_simulations_of_other_things_go_to_folders_of_their_own(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ((), ("--scenario", "no-effect"), ("--vary", "effect=0,1"), ("--vary", "effect=0,2")):
+        assert command("simulate", "ptsd-ketamine", *FEW, *more).code == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[0] == "equipoise-ptsd-ketamine-as-published"
+    assert names[-1] == "equipoise-ptsd-ketamine-no-effect"
+    assert len(names) == 4
+
+
+def test_an_engine_that_cannot_be_reached_leaves_nothing(command, tmp_path):
+    pytest.importorskip("distributed")
+    given = ("simulate", "ptsd-ketamine", "--out", tmp_path / "here", "--engine", "dask://127.0.0.1:1")
+    assert "--engine is 'dask://127.0.0.1:1'; expected a Dask scheduler" in command.refused(*given)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--vary", "sample_size=3"), "sample_size: 3: expected a table"),
+        (("--vary", "scenarios=3"), "unknown scenario"),
+        (("--vary", "accrual=1", "--vary", "patients-per-month=2"), "accrual: 1: expected a table"),
+        (("--vary", "endpoints=1", "--vary", "effect=0.5"), "endpoints: 1: expected a list"),
+        (("--vary", "arms.ketamine.mean=1", "--vary", "effect=0.5"), "mean: 1: expected a list"),
+        (("--vary", "arms.ketamine=3", "--vary", "dropout=0.5"), "ketamine: 3: expected a table"),
+        (("--vary", "population.correlation=0.5", "--vary", "correlation=0.5"), "correlation: 0.5: expected a list"),
+        (("--vary", "effect=0:1"), "START:STOP:STEP, as effect=0:1:0.1; the step is not there"),
+        (("--vary", "scenarios.no-effect.arms.ketamine.dropout=0,0.1"), "trials of the scenario as-published hang on"),
+        (("--vary", "trial.title=a,b"), "hang on; they are the same with all of these"),
+        (("--scenario", ","), "--scenario is ','; expected names separated by single commas"),
+        (("--out", ""), "--out is ''; expected the name of a folder"),
+    ],
+)
+def test_what_cannot_be_simulated_is_one_sentence(command, tmp_path, monkeypatch, given, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in command.refused("simulate", "ptsd-ketamine", *FEW, *given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_simulation_that_is_overwritten_leaves_no_traces(command, tmp_path):
     out = ("--out", tmp_path / "here")
     assert command("simulate", "ptsd-ketamine", *FEW, *out, "--vary", "effect=0,1").code == 0
     (tmp_path / "here" / "mine.txt").write_text("kept")
-    assert command("simulate", "ptsd-ketamine", *FEW, *out).code == 0
+    assert command("simulate", "ptsd-ketamine", *FEW, *out, "--overwrite").code == 0
     names = {path.name for path in (tmp_path / "here").iterdir()}
     assert not {"effect-0", "effect-1"} & names
     assert {"mine.txt", "run.json"} <= names
@@ -135,7 +216,7 @@ def test_a_whole_simulation_of_the_same_protocol_gives_way_without_traces(comman
 def test_what_is_no_simulation_is_left_alone(command, tmp_path):
     folder = tmp_path / "here"
     eq.simulate(eq.gallery("ptsd-ketamine"), trials=20, secondary=False, folder=folder)
-    assert "that its run be resumed" in command.refused("simulate", "ptsd-ketamine", *FEW, "--out", folder)
+    assert "--resume to go on with its run" in command.refused("simulate", "ptsd-ketamine", *FEW, "--out", folder)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "simulation.json").write_text("{")
     assert "simulation.json is as" in command.refused("simulate", "ptsd-ketamine", "--out", tmp_path / "broken")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .errors import InputError, NotEstimable
     from .estimate import Estimate, Interval, Scale
     from .mixed import BatchFit, FitError, MixedFit, compare_fits, fit_batch, fit_mmrm, mmrm
-    from .protocol import Protocol, ProtocolError, gallery
+    from .protocol import Paper, Protocol, ProtocolError, gallery, paper
     from .report import write_report
     from .sequential import (
         Conclusion,
@@ -40,13 +40,27 @@ if TYPE_CHECKING:
         stopping_rule,
     )
     from .simulation import Comparison, OperatingCharacteristics, grid, run, simulate, simulate_grid
-    from .trial import Monitored, Plan, TrialData, TrialResult, analyse, monitor, plan
+    from .simulation.calibrated import CalibratedEstimate, calibrate
+    from .trial import (
+        Monitored,
+        Plan,
+        PublishedConclusion,
+        Secondary,
+        TrialData,
+        TrialResult,
+        analyse,
+        conclude,
+        conclude_effects,
+        monitor,
+        plan,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Accrual",
     "BatchFit",
+    "CalibratedEstimate",
     "Comparison",
     "Conclusion",
     "Counts",
@@ -73,6 +87,7 @@ __all__ = [
     "OBrienFleming",
     "OBrienFlemingSpending",
     "OperatingCharacteristics",
+    "Paper",
     "PiecewiseExponential",
     "Plan",
     "Pocock",
@@ -81,9 +96,11 @@ __all__ = [
     "PromisingZone",
     "Protocol",
     "ProtocolError",
+    "PublishedConclusion",
     "Rates",
     "RepeatedMeasures",
     "Scale",
+    "Secondary",
     "Survival",
     "TrialData",
     "TrialResult",
@@ -92,7 +109,10 @@ __all__ = [
     "Weibull",
     "adapt",
     "analyse",
+    "calibrate",
     "compare_fits",
+    "conclude",
+    "conclude_effects",
     "fit_batch",
     "fit_mmrm",
     "gallery",
@@ -100,6 +120,7 @@ __all__ = [
     "mmrm",
     "monitor",
     "overrunning",
+    "paper",
     "plan",
     "read_data",
     "reestimate",
@@ -157,9 +178,11 @@ _ROOMS = {
         "mmrm",
     ),
     "protocol": (
+        "Paper",
         "Protocol",
         "ProtocolError",
         "gallery",
+        "paper",
     ),
     "endpoints": (
         "Accrual",
@@ -174,9 +197,13 @@ _ROOMS = {
     "trial": (
         "Monitored",
         "Plan",
+        "PublishedConclusion",
+        "Secondary",
         "TrialData",
         "TrialResult",
         "analyse",
+        "conclude",
+        "conclude_effects",
         "monitor",
         "plan",
     ),
@@ -187,6 +214,10 @@ _ROOMS = {
         "run",
         "simulate",
         "simulate_grid",
+    ),
+    "simulation.calibrated": (
+        "CalibratedEstimate",
+        "calibrate",
     ),
     "conduct": (
         "DataError",

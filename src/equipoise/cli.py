@@ -12,6 +12,7 @@ import typer
 
 from . import __version__
 from . import cli_stopping as stopping
+from .cli_conclude import conclude
 from .cli_options import DataArgument, KnownAtOption, echo_table, read_trial
 from .cli_simulate import simulate
 from .errors import InputError, NotEstimable
@@ -81,12 +82,12 @@ def gallery(
 ) -> None:
     """List the trials that ship, or copy one out."""
     from .protocol import gallery as ship
-    from .protocol import gallery_names, gallery_text
+    from .protocol import gallery_names, gallery_text, paper, paper_names, paper_text
 
     if copy:
         from .conduct import write_text
 
-        text = gallery_text(copy)
+        text = paper_text(copy) if copy in paper_names() else gallery_text(copy)
         target = destination / f"{copy}.toml" if destination.is_dir() or not destination.suffix else destination
         if target.exists():
             raise InputError("destination", str(target), "a place where no file is yet")
@@ -95,6 +96,8 @@ def gallery(
         return
     rows = [[name, (found := ship(name)).trial.title, ", ".join(found.scenarios)] for name in gallery_names()]
     echo_table("Trials that ship", ["name", "title", "scenarios"], rows)
+    papers = [[name, paper(name).trial.title] for name in paper_names()]
+    echo_table("Trials known from their papers, for `equipoise conclude`", ["name", "title"], papers)
 
 
 @app.command()
@@ -182,7 +185,7 @@ app.command()(stopping.monitor)
 app.command()(simulate)
 
 
-app.command()(stopping.conclude)
+app.command()(conclude)
 
 
 def _opening(protocol: Protocol, source: str) -> None:
@@ -205,11 +208,11 @@ def _look_line(look: Look) -> None:
 
 def _closing(result: TrialResult, folder: Path, *, with_data: bool) -> None:
     from .conduct import write_data, write_text
-    from .report import comparisons_table, family_table, summary, write_report
+    from .report import comparisons_table, family_table, honest_claims_table, summary, write_report
     from .terminal import print_table
 
     typer.echo(f"\n{summary(result)}\n")
-    for table in (comparisons_table(result), family_table(result)):
+    for table in (honest_claims_table(result), comparisons_table(result), family_table(result)):
         if table is not None:
             print_table(table.title, list(table.header), [list(row) for row in table.rows])
     write_text(folder / "result.json", result.to_json())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +31,7 @@ INTERRUPTED = 130
     workers="--workers",
     precision="--precision",
     folder="--out",
+    secondary="--primary-only",
 )
 def simulate(
     protocol: Annotated[
@@ -84,10 +87,14 @@ def simulate(
     ] = None,
     primary_only: Annotated[bool, typer.Option("--primary-only", help="Leave the secondary endpoints out.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the results; by default named after the trial.")
+        str | None,
+        typer.Option("--out", help="Folder for the results; by default named after the trial and what is simulated."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what the folder holds, to the same final answer.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the simulation that the folder holds, whatever it is of.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -101,10 +108,14 @@ def simulate(
     found = found_protocol(protocol)
     points = _points(found, scenario, vary or [], design or [])
     running = engine_named(engine, workers or None)
-    folder = GridFolder.opened(out or Path(f"equipoise-{found.trial.name}-simulation"), found, points, resume=resume)
+    settings = {"trials": trials, "seed": seed, "secondary": not primary_only, "precision": precision}
+    place = _named(found.trial.name, points) if out is None else out
+    folder = GridFolder.opened(place, found, points, settings, resume=resume, overwrite=overwrite)
     title = found.trial.name
     try:
         with running, progress(title, trials * len(points)) as advance:
+            running.begin()
+            folder.begin()
 
             def on_progress(at: int, done: int) -> None:
                 words = f"{title}, {points[at]}" + (f" ({at + 1} of {len(points)})" if len(points) > 1 else "")
@@ -136,11 +147,23 @@ def simulate(
         raise SystemExit(INTERRUPTED)
 
 
+def _named(trial: str, points: Sequence[GridPoint]) -> str:
+    """A folder by what is simulated, so that another simulation goes to another one."""
+    scenarios = dict.fromkeys(point.scenario for point in points)
+    words = ["equipoise", trial, *(scenarios if len(scenarios) < 4 else [f"{len(scenarios)} scenarios"])]
+    if len(points) > len(scenarios) or points[0].design or points[0].values:
+        labels = "\n".join(f"{point} {point.protocol.hash}" for point in points)
+        words += ["grid", hashlib.sha256(labels.encode()).hexdigest()[:6]]
+    return re.sub(r"[^\w.-]+", "-", "-".join(words))[:120]
+
+
 def _points(protocol: Any, scenario: str, vary: list[str], designs: list[str]) -> list[GridPoint]:
     """All points, scenario by scenario."""
     from .simulation import grid
 
-    names = [part.strip() for part in scenario.split(",") if part.strip()] or [protocol.sample_size.scenario]
+    names = [part.strip() for part in scenario.split(",")] if scenario.strip() else [protocol.sample_size.scenario]
+    if not all(names):
+        raise InputError("--scenario", scenario, "names separated by single commas")
     for name in names:
         protocol.scenario(name)
         if names.count(name) > 1:
@@ -149,8 +172,8 @@ def _points(protocol: Any, scenario: str, vary: list[str], designs: list[str]) -
 
 
 def _show(results: Comparison) -> None:
-    """One point after the other in full where nothing is varied; several also as a table with a row a point."""
-    if not results.axes and len(results.designs) == 1:
+    """A single point, or scenarios of one design, in full; several points also as a table with a row a point."""
+    if len(results.points) == 1 or (not results.axes and len(results.designs) == 1):
         for result in results.results:
             typer.echo(f"{result}\n")
     if len(results.points) > 1:

@@ -1,4 +1,4 @@
-"""Commands about stopping rules: `design`, `monitor` and `conclude`, from a protocol or from figures alone."""
+"""Commands about stopping rules: `design` and `monitor`, from a protocol or from figures alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,16 @@ from .cli_options import (
 )
 from .errors import InputError
 
-__all__ = ["conclude", "design", "monitor"]
+__all__ = [
+    "BetterOption",
+    "DfOption",
+    "ObservedOption",
+    "concluded",
+    "design",
+    "estimate_of",
+    "look_of",
+    "monitor",
+]
 
 MOST_STANDARD_ERRORS = 1e8
 
@@ -200,10 +209,10 @@ def monitor(
     if z is not None and (beside := options_given(ctx, "effect", "se", "df", "better")):
         raise InputError("--z", z, f"a z-value alone, without {listed(beside)}, or --effect and --se, not both")
     rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
-    number, information = _look(rule, "--look", look, observed)
+    number, information = look_of(rule, "--look", look, observed)
     zone = _promising(rule, number, information, promising) if promising else None
-    estimate = _estimate(z, effect, se, df, better)
-    conclusion = _concluded(rule, estimate, number, information)
+    estimate = estimate_of(z, effect, se, df, better)
+    conclusion = concluded(rule, estimate, number, information)
     found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
     bounds = f"efficacy bound {conclusion.efficacy_bound:.4f}"
     if conclusion.futility_bound is not None:
@@ -291,74 +300,10 @@ def _monitor_data(protocol: str, data: str, look: int | None, known_at: str, plo
         typer.echo(f"wrote {plot}", err=json)
 
 
-@options_named(look="--stopped-at")
-def conclude(
-    effect: Annotated[float, typer.Option("--effect", help="Observed effect, experimental minus control.")],
-    se: Annotated[float, typer.Option("--se", help="Its standard error.")],
-    fractions: FractionsOption = "1",
-    stopped_at: Annotated[int | None, typer.Option("--stopped-at", help="The look it was taken at, from 1.")] = None,
-    observed: ObservedOption = "",
-    alpha: AlphaOption = 0.05,
-    sided: SidedOption = 2,
-    efficacy: EfficacyOption = "obrien-fleming",
-    futility: FutilityOption = "",
-    beta: BetaOption = None,
-    binding: BindingOption = False,
-    df: DfOption = float("inf"),
-    better: BetterOption = None,
-    estimates: Annotated[
-        bool, typer.Option("--estimates", help="Every estimator: other orderings, unbiased, conditional on the stop.")
-    ] = False,
-    overrun: Annotated[
-        str,
-        typer.Option("--overrun", metavar="EFFECT,SE", help="The same with outcomes that arrived after the stop."),
-    ] = "",
-    json: JsonOption = False,
-) -> None:
-    """What a trial known only from its paper may honestly claim, given that it could stop early."""
-    rule = group_sequential(fractions, alpha, sided, efficacy, futility, beta, binding)
-    number, information = _look(rule, "--stopped-at", stopped_at, observed)
-    estimate = _estimate(None, effect, se, df, better)
-    conclusion = _concluded(rule, estimate, number, information)
-    found: dict[str, Any] = {"version": __version__, "design": rule.to_dict(), "conclusion": conclusion.to_dict()}
-    from .terminal import conclusion_text
-
-    shown = [conclusion_text(rule, conclusion)]
-    if estimates:
-        table = conclusion.estimates() if conclusion.decision.stops else None
-        found["estimates"] = None if table is None else table.to_dict()
-        shown += ["", "No estimators to list: they need a trial that has stopped." if table is None else str(table)]
-    if overrun:
-        found["overrun"], text = _overrun(rule, estimate, number, information, overrun, df)
-        shown += ["", text]
-    if json:
-        echo_json(found)
-    else:
-        typer.echo("\n".join(shown))
-
-
-def _overrun(
-    rule: Any, stopped: Any, look: int, information: tuple[float, ...] | None, text: str, df: float
-) -> tuple[dict[str, Any], str]:
-    from .estimate import Estimate
-    from .sequential import overrunning
-
-    figures = numbers("--overrun", text, "-9.9,3.2")
-    if len(figures) != 2:
-        raise InputError("--overrun", text, "the effect with all data and its standard error, as -9.9,3.2")
-    try:
-        whole = Estimate(*figures, df, better=stopped.better)
-        if information is not None:
-            gained = whole.information / stopped.information
-            # rounding of two equal standard errors is no loss of information
-            information = (*information, information[-1] * (1.0 if abs(gained - 1.0) < 1e-12 else gained))
-        result = overrunning(rule, stopped, whole, look=look, information=information)
-    except InputError as error:
-        raise InputError("--overrun", text, f"{error.field} to be {error.expected}") from None
-    return result.to_dict(), str(result)
-
-
-def _estimate(z: float | None, effect: float | None, se: float | None, df: float, better: str | None) -> Any:
+def estimate_of(
+    z: float | None, effect: float | None, se: float | None, df: float, better: str | None, **others: Any
+) -> Any:
+    """An estimate from z, or from an effect with its standard error; raises `InputError` that names the option."""
     from .estimate import Estimate
 
     if z is not None:
@@ -368,10 +313,10 @@ def _estimate(z: float | None, effect: float | None, se: float | None, df: float
         raise InputError("--effect", effect, "an effect with --se, or --z")
     direction = better or ("lower" if effect < 0 else "higher")
     with options_named():
-        return Estimate(effect, se, df, better=direction)  # type: ignore[arg-type]
+        return Estimate(effect, se, df, better=direction, **others)  # type: ignore[arg-type]
 
 
-def _look(rule: Any, option: str, look: int | None, observed: str) -> tuple[int, tuple[float, ...] | None]:
+def look_of(rule: Any, option: str, look: int | None, observed: str) -> tuple[int, tuple[float, ...] | None]:
     """The look, and the information at the looks up to it where that is not as planned."""
     information = numbers("--observed", observed, "0.4,0.8") if observed else None
     if look is not None and look < 1:
@@ -389,7 +334,8 @@ def _look(rule: Any, option: str, look: int | None, observed: str) -> tuple[int,
     return len(information), information
 
 
-def _concluded(rule: Any, estimate: Any, look: int, information: tuple[float, ...] | None) -> Any:
+def concluded(rule: Any, estimate: Any, look: int, information: tuple[float, ...] | None) -> Any:
+    """What the rule says at the look; raises `InputError` that names the option."""
     option = "--z" if estimate.label == "z" else "--effect"
     try:
         if abs(estimate.effect) > MOST_STANDARD_ERRORS * estimate.standard_error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import Events, Measured, Origin, TrialData, patient_names
+from .some_rows import index_of_rows
 from .trial_batch import TrialBatch
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class Cohort:
         Day of the trial of each assessment, NaN where there was none, shape (trials, patients, visits).
     closes
         Days from randomisation to the closing of each visit's window, shape (visits,).
-    complete
-        Whether every visit took place, none after its window had closed.
     tells_visits
         Whether `known_at` tells of visits and scores; not where no endpoint reads them: it then knows of no visits.
     withdrawn
@@ -53,6 +52,9 @@ class Cohort:
         (trials, patients).
     start
         Date of day 0.
+    complete
+        Whether it is known that every visit took place, none after its window had closed, which saves a pass; looks of
+        a cohort of which it is said wrongly would not fall.
     """
 
     arm_names: tuple[str, ...]
@@ -63,7 +65,6 @@ class Cohort:
     scores: NDArray[np.float64]
     assessed: NDArray[np.float64]
     closes: NDArray[np.float64]
-    complete: bool
     tells_visits: bool
     withdrawn: NDArray[np.float64]
     last_contact: NDArray[np.float64]
@@ -72,6 +73,7 @@ class Cohort:
     subscales: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     event_days: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
     start: datetime.date | None = None
+    complete: bool = False
 
     def __len__(self) -> int:
         return len(self.arm)
@@ -104,19 +106,19 @@ class Cohort:
         Parameters
         ----------
         rows
-            Which trials, shape (rows,).
+            Which trials, in any order, shape (rows,).
         days
             Of the trial, shape (rows,).
         followed
             Whether to follow the patients who had entered by then to the end all the same.
+
+        Returns
+        -------
+        Arrays of shape (rows, patients, ...) in the order of `rows`; patients who had not entered have arm -1.
         """
         from .cohort_kernels import known_visits
 
-        everybody = len(rows) == len(self)
-
-        def of(values: NDArray[Any]) -> NDArray[Any]:
-            return values if everybody else values[rows]
-
+        chosen = index_of_rows(rows, len(self))
         until = np.full(len(rows), np.inf) if followed else days
         patients, visits = self.arm.shape[1], self.assessed.shape[2] if self.tells_visits else 0
         arm, since = np.empty((len(rows), patients), dtype=np.intp), np.empty((len(rows), patients))
@@ -141,7 +143,7 @@ class Cohort:
         measures = {name: self._known(item, rows, days, until) for name, item in self.measures.items()}
         events = {}
         for key, values in self.event_days.items():
-            day, randomised = of(values), of(self.randomised)
+            day, randomised = values[chosen], self.randomised[chosen]
             events[key] = np.where((arm >= 0) & (day <= until[:, None]), day - randomised, np.inf)
         first: dict[tuple[str, str], NDArray[np.float64]] = {}
         for (kind, term), values in events.items():
@@ -157,10 +159,10 @@ class Cohort:
             followed=since,
             has_dates=np.ones(len(rows), dtype=bool),
             has_events=np.ones(len(rows), dtype=bool),
-            covariates={name: of(values) for name, values in self.covariates.items()},
+            covariates={name: values[chosen] for name, values in self.covariates.items()},
             measures=measures,
             subscales={
-                name: np.where(np.isnan(assessed), np.nan, of(values)) for name, values in self.subscales.items()
+                name: np.where(np.isnan(assessed), np.nan, values[chosen]) for name, values in self.subscales.items()
             },
             first_events=first,
         )
@@ -181,7 +183,13 @@ class Cohort:
         return Measured(value, exposure=None if item.exposure is None else item.exposure[rows])
 
     def trial(self, at: int, origin: Origin) -> TrialData:
-        """One of the trials as its tables."""
+        """One of the trials as its tables, all that happened in it.
+
+        Parameters
+        ----------
+        at
+            Which trial, from 0.
+        """
         found = [
             (row, kind, term, days[at, row])
             for (kind, term), days in self.event_days.items()

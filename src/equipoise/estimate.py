@@ -16,6 +16,16 @@ __all__ = ["Better", "Estimate", "Interval", "Scale"]
 Better = Literal["higher", "lower"]
 
 
+_UNITS = {
+    "mean difference": "points",
+    "risk difference": "percentage points",
+    "difference in mean time": "days",
+    "rate difference": "events a patient-year",
+    "win probability": "%",
+    "net benefit": "percentage points",
+}
+
+
 class Scale(StrEnum):
     """The scale an effect lives on; ratios are held as natural logarithms."""
 
@@ -47,6 +57,11 @@ class Scale(StrEnum):
     def null_value(self) -> float:
         """The effect where there is none: a win probability of a half, else 0."""
         return 0.5 if self is Scale.WIN_PROBABILITY else 0.0
+
+    @property
+    def unit(self) -> str:
+        """Of the effect as people quote it, where an endpoint has no unit of its own; empty for ratios."""
+        return _UNITS.get(self.value, "")
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -63,6 +63,8 @@ def _scale(protocol: Protocol) -> str:
 
 def protocol_tables(protocol: Protocol) -> list[TableRows]:
     """A protocol as tables: trial, arms, visits, endpoints, rule, scenarios."""
+    from .protocol.scenario_words import settings_of
+
     trial, stopping, analysis = protocol.trial, protocol.stopping, protocol.analysis
     allocation = protocol.allocation
     ratio = " : ".join(f"{value:g}" for value in allocation.ratio.values())
@@ -119,6 +121,9 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
                 told = law.model_dump(exclude_defaults=True)
                 truth = ", ".join(f"{key.replace('_', ' ')} {_told(value)}" for key, value in told.items())
                 truths.append([name, arm, measure, truth])
+    settings = [
+        [name, setting.title, setting.values] for name in protocol.scenarios for setting in settings_of(protocol, name)
+    ]
     endpoints = [[item.name, item.role, item.type, item.label] for item in protocol.endpoints]
     scenarios = []
     for name, scenario in protocol.scenarios.items():
@@ -142,6 +147,7 @@ def protocol_tables(protocol: Protocol) -> list[TableRows]:
         *([("Measures", ["measure", "kind", "visit", "better", "label"], measures)] if measures else []),
         ("Endpoints", ["endpoint", "role", "type", "label"], endpoints),
         ("Scenarios", ["scenario", "arm", "mean at each visit", "SD", "dropout", "median days to loss"], scenarios),
+        *([("Settings of the scenarios", ["scenario", "setting", "values"], settings)] if settings else []),
         *([("Measures in the scenarios", ["scenario", "arm", "measure", "truth"], truths)] if truths else []),
     ]
 

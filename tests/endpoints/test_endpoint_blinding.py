@@ -231,10 +231,10 @@ def test_what_cannot_be_told():
 
 
 def test_a_plan_needs_the_guesses_of_the_scenario():
-    arms = [SimpleNamespace(measures={}, staying=np.ones(9)) for _ in range(2)]
+    arms = [SimpleNamespace(measures={}, seen=np.ones(9)) for _ in range(2)]
     with pytest.raises(InputError, match="guesses_experimental"):
         endpoints.plan(BLINDING, PROTOCOL, SimpleNamespace(arms=arms))
     certain = SimpleNamespace(guesses_experimental=1.0)
-    arms = [SimpleNamespace(measures={"own-guess": certain}, staying=np.ones(9)) for _ in range(2)]
+    arms = [SimpleNamespace(measures={"own-guess": certain}, seen=np.ones(9)) for _ in range(2)]
     with pytest.raises(InputError, match="some but not all patients"):
         endpoints.plan(BLINDING, PROTOCOL, SimpleNamespace(arms=arms))

@@ -12,7 +12,10 @@ from equipoise import InputError, endpoints
 from equipoise.endpoints.planning.cluster_law import cluster_moments
 from equipoise.endpoints.regression.ancova import ancova
 from equipoise.endpoints.regression.related_outcomes import fit_related_outcomes
+from equipoise.errors import NotEstimable
 from equipoise.patients import Draws, Truth, draw_clusters, draw_scores
+from equipoise.simulation import virtual_trial
+from equipoise.trial_batch import TrialBatch
 from protocols import edited
 
 CLUSTERS = ("B", "C", "D", "E")
@@ -264,3 +267,16 @@ def test_data_without_clusters_are_refused():
     data = replace(drawn_trials(PROTOCOL, 1, 20)[0], subscales={})
     with pytest.raises(InputError, match="a cluster of the scale in the data; they have none"):
         endpoints.estimate(PROTOCOL.primary, PROTOCOL, data)
+
+
+def test_trials_of_which_none_has_a_maximum_fail_for_the_reasons_of_each():
+    """Raters who drift to the end of the scale leave clusters that are constant but for the first patients."""
+    protocol = protocol_of(**{"scenarios__as-published__rater_drift": {"points_per_year": 80.0}})
+    truth = Truth.of(protocol, "as-published")
+    trials = [virtual_trial(protocol, truth, Draws.of(1, "x", np.array([number])), 60) for number in (1, 2)]
+    found = endpoints.batch(protocol.primary, protocol, TrialBatch.of(trials))
+    assert np.isnan(found.effect).all()
+    for at, data in enumerate(trials):
+        with pytest.raises((InputError, NotEstimable)) as caught:
+            endpoints.primary(protocol.primary, protocol, data)
+        assert found.failures[at] == str(caught.value)

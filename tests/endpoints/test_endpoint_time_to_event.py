@@ -10,6 +10,7 @@ from equipoise import InputError, endpoints
 from equipoise.endpoints.survival.cox import cox_regression
 from equipoise.endpoints.survival.kaplan_meier import kaplan_meier
 from equipoise.endpoints.survival.log_rank import log_rank
+from equipoise.endpoints.survival.planned import followed_days
 from equipoise.endpoints.survival.restricted_means import restricted_mean_difference
 from equipoise.errors import NotEstimable
 from equipoise.estimate import Scale
@@ -356,3 +357,33 @@ def test_a_third_arm_is_compared_with_control_alone(given):
         result = endpoints.estimate(protocol.primary, protocol, changed)
         assert [found.arm for found in result.comparisons] == ["ketamine"]
         assert any(note.startswith("high-dose: not compared; ") for note in result.notes)
+
+
+def test_days_followed_take_every_visit_in_its_window():
+    """Who leaves does so between the days on which visits were, not were planned: as it is drawn."""
+    protocol = eq.gallery("xanomeline-alzheimer")
+    truth = Truth.of(protocol, "as-observed")
+    data = virtual_trial(protocol, truth, Draws.of(2, "days", np.array([0])), 60_000)
+    end = data.assessed[:, -1] - data.randomised
+    until = np.where(np.isnan(data.withdrawn), end, data.withdrawn - data.randomised)
+    days, windows = zip(*((float(visit.day), visit.window) for visit in protocol.visits), strict=True)
+    for arm in (0, 1):
+        followed = followed_days(days, windows, truth.arms[arm].staying)
+        here = until[data.arm == arm]
+        seen = (here >= np.arange(1, followed.size + 1)[:, None]).mean(axis=1)
+        np.testing.assert_allclose(followed, seen, atol=4.5 * np.sqrt(0.25 / here.size))
+
+
+def test_a_log_rank_ratio_far_from_1_is_that_of_the_patients_drawn():
+    protocol = eq.gallery("xanomeline-alzheimer")
+    truth = Truth.of(protocol, "as-observed")
+    endpoint = protocol.endpoint("dermatologic")
+    found = [
+        endpoints.primary_estimate(
+            endpoint, protocol, virtual_trial(protocol, truth, Draws.of(seed, "rank", np.array([0])), 20_000)
+        )
+        for seed in range(6)
+    ]
+    planned = endpoints.plan(endpoint, protocol, truth).effect
+    error = np.std([one.effect for one in found], ddof=1) / np.sqrt(len(found))
+    assert np.mean([one.effect for one in found]) == pytest.approx(planned, abs=3.5 * error)

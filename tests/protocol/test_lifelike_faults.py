@@ -27,6 +27,24 @@ CASES = {
     "sites = { number = 2, shares = [0.5, 0.6] }": ("sites.shares", "sums to 1.1; expected shares that sum to 1"),
     "sites = { number = 2, mean_sd = -1 }": ("sites.mean_sd", "greater than or equal to 0"),
     "sites = { number = 2, effects_sd = 1 }": ("sites.effects_sd", "unknown key; did you mean 'effect_sd'?"),
+    "sites = { number = 2, mean_sd = 80.5 }": ("sites.mean_sd", "expected 80 at most, the width of the scale"),
+    "sites = { number = 2, effect_sd = 1e6 }": ("sites.effect_sd", "expected 80 at most, the width of the scale"),
+    f'expectancy = {{ points = -81, sign = "dissociation", {FELT} }}': (
+        "expectancy.points",
+        "expected -80 to 80, the width of the scale",
+    ),
+    f'expectancy = {{ points_if_control = 81, sign = "dissociation", {FELT} }}': (
+        "expectancy.points_if_control",
+        "expected 80 at most, the width of the scale",
+    ),
+    "rater_drift = { points_per_year = 1e6 }": (
+        "rater_drift.points_per_year",
+        "expected 80 at most, the width of the scale",
+    ),
+    "rater_drift = { raters = 2, rater_sd = 1e9 }": (
+        "rater_drift.rater_sd",
+        "expected 80 at most, the width of the scale",
+    ),
     "responders = { fraction = 0 }": ("responders.fraction", "greater than 0"),
     "responders = { fraction = 0.3 }": (
         "responders.fraction",

@@ -33,6 +33,11 @@ def _none_analysed() -> eq.Protocol:
     return eq.Protocol.model_validate(content)
 
 
+def _unlike_sites(content: dict) -> None:
+    response_primary(content)
+    content["scenarios"]["as-published"]["sites"] = {"number": 4, "mean_sd": 4.0, "effect_sd": 0.0}
+
+
 @cache
 def results(kind: str) -> Comparison:
     """Virtual trials by name."""
@@ -63,6 +68,16 @@ def results(kind: str) -> Comparison:
             return simulate_grid(points, 80, 1)
         case "three arms":
             return simulate_grid(grid(eq.gallery("xanomeline-alzheimer")), 20, 1, secondary=False)
+        case "dropouts":
+            points = grid(ketamine, vary=["effect=0,0.5,1", "scenarios.as-published.arms.ketamine.dropout=0,0.5"])
+            return simulate_grid(points, 40, 1, secondary=False, corrected=False)
+        case "lost":
+            return simulate_grid(grid(ketamine, "no-effect", ["dropout=0.95"]), 40, 1, secondary=False)
+        case "no truth":
+            return simulate_grid(grid(protocol_with(_unlike_sites)), 40, 1, secondary=False)
+        case "five":
+            points = grid(ketamine, vary=["effect=0,1", "dropout=0,0.1,0.2,0.3,0.4"])
+            return simulate_grid(points, 20, 1, secondary=False, corrected=False)
         case "hostile":
             return simulate_grid(
                 grid(_hostile(), designs=[f"{HOSTILE.split('-->')[0].replace('=', '')}:", "b:"]), 40, 1
@@ -79,5 +94,5 @@ def results(kind: str) -> Comparison:
 
 KINDS = (
     "one", "null", "scenarios", "effects", "two-way", "designs", "words", "futility", "response", "ratio", "three arms",
-    "hostile", "none analysed", "interrupted", "nothing done",
+    "dropouts", "lost", "no truth", "five", "hostile", "none analysed", "interrupted", "nothing done",
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The page of virtual trials: whole, self-contained, with the numbers of the results; figures inside their frames."""
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -20,6 +21,7 @@ from equipoise.report.oc_figures import (
     estimate_distribution_figure,
     heat_map_axes,
     heat_map_figure,
+    points_figure,
     power_curve_figure,
     stopping_figure,
     z_paths_figure,
@@ -28,7 +30,9 @@ from equipoise.report.oc_figures.words import ratio_ticks
 from equipoise.report.oc_report import oc_sections
 from equipoise.report.oc_words import assumed, oc_summary, simulated_rows
 from equipoise.sequential import Decision
-from equipoise.simulation.comparison_table import comparison_table
+from equipoise.simulation import grid, simulate_grid
+from equipoise.simulation.comparison_table import comparison_tables
+from equipoise.simulation.point_names import short_names
 from equipoise.wording import clean, decimal, percent
 
 
@@ -145,9 +149,19 @@ def test_what_is_said_first():
     assert "against a nominal 5.0%" in headlines["null"]
     assert headlines["designs"].startswith("Over 3 designs, from ")
     assert headlines["two-way"].startswith("Over 2 designs, 3 values of effect and 2 values of dropout, from ")
-    assert headlines["scenarios"].startswith("Over 2 scenarios, from ")
+    assert headlines["scenarios"].startswith("Over 2 scenarios, ")
+    scenarios = results("scenarios").results
+    assert f" {percent(scenarios[1].power.value, 1)} of the virtual trials conclude" in headlines["scenarios"]
+    error = percent(scenarios[0].type_one_error.value, 1)
+    assert headlines["scenarios"].endswith(f"; with no effect there, {error} reject, the type I error.")
     assert headlines["nothing done"] == "No virtual trial has been finished yet."
-    assert "60 of 60 trials done of the last of 2 points, of 11 planned" in oc_summary(results("interrupted")).origin
+    assert "60 of 60 trials done of point 2 of 11." in oc_summary(results("interrupted")).origin
+    assert headlines["interrupted"].startswith("Over 2 of 11 values of effect, ")
+    assert "60 virtual trials of each point done, " in " ".join(oc_summary(results("interrupted")).simulated)
+    whole = results("effects")
+    only = oc_summary(replace(whole, results=whole.results[:1], ends=whole.ends[:1]))
+    assert only.headline.startswith("At effect 0, the only one done of 11 points, with no effect there, ")
+    assert "share their random numbers" not in " ".join(only.simulated)
     assert "interrupted before the first trials" in oc_summary(results("nothing done")).origin
     assert "interrupted" not in page("one")[1].text
 
@@ -193,6 +207,63 @@ def test_curves_run_through_the_results():
         power_curve_figure(results("designs"))
 
 
+def test_curves_with_long_names_stay_apart():
+    found = results("dropouts")
+    above, _ = power_curve_figure(found).axes
+    assert [line.get_label() for line in above.lines] == ["dropout 0", "dropout 0.5"]
+    for line, value in zip(above.lines, (0, 0.5), strict=True):
+        expected = [found.results[at].power.value for at in ((0, 2, 4) if value == 0 else (1, 3, 5))]
+        np.testing.assert_allclose(line.get_xdata(), [0, 0.5, 1])
+        np.testing.assert_allclose(line.get_ydata(), 100 * np.array(expected))
+    assert short_names(["arms.a.dropout", "arms.b.dropout", "effect"]) == {
+        "arms.a.dropout": "a.dropout",
+        "arms.b.dropout": "b.dropout",
+        "effect": "effect",
+    }
+
+
+def test_trials_that_could_not_be_analysed_are_told_of():
+    found = results("lost")
+    lost = found.results[0].trials - found.results[0].estimates().estimated
+    assert lost > 20
+    sentence = f"{lost} trials of 40 could not be analysed at their last look and count as not rejecting."
+    assert sentence in oc_summary(found).headline
+    assert sentence in all_oc_figures(found.results[0])[0].caption
+    table = comparison_tables(found)[0]
+    assert table.rows[0][table.header.index("looks not analysed")] == str(found.results[0].failures)
+    assert "could not be analysed" not in page("one")[1].text
+
+
+def test_whiskers_of_points_are_inside_and_nulls_carry_the_type_i_error():
+    for kind in ("designs", "scenarios", "words"):
+        found = results(kind)
+        left, right = points_figure(found).axes
+        for axes in (left, right):
+            low, high = axes.get_xlim()
+            for bars in axes.containers:
+                for (start, _), (end, _) in bars.lines[2][0].get_segments():
+                    assert low < start <= end < high
+        written = [text.get_text() for text in left.texts]
+        rates = [one.power if one.type_one_error is None else one.type_one_error for one in found.results]
+        assert written[: len(rates)] == [f"{decimal(100 * rate.value, 1)}%" for rate in rates]
+        assert written[len(rates) :] == (["type I error"] if kind == "scenarios" else [])
+    names = [label.get_text() for label in points_figure(results("words")).axes[0].get_yticklabels()]
+    assert names == ["satterthwaite", "kenward-roger", "residual", "normal"]
+
+
+def test_the_table_shows_rejections_for_harm():
+    points = grid(eq.gallery("ptsd-ketamine"), vary=["effect=-1,1"])
+    table = comparison_tables(simulate_grid(points, 40, 1, secondary=False, corrected=False))[0]
+    assert "rejects either way, %" in table.header
+
+
+def test_early_stops_are_said_to_overstate_only_where_they_do():
+    sentence = "Those that stop early for efficacy overstate"
+    captions = {kind: all_oc_figures(results(kind).results[0])[2].caption for kind in ("one", "null")}
+    assert sentence in captions["one"]
+    assert sentence not in captions["null"]
+
+
 def test_heat_map_cells_are_the_results():
     found = results("two-way")
     assert heat_map_axes(found) == ("effect", "dropout")
@@ -220,16 +291,15 @@ def test_histograms_hold_the_estimates_by_look():
     panels = estimate_distribution_figure(found).axes
     assert len(panels) == 2
     for look, axes in enumerate(panels, start=1):
-        everything, efficacy = (patch.get_data().values.sum() for patch in axes.patches)
+        everything, efficacy, harm = (patch.get_data().values.sum() for patch in axes.patches)
         assert everything == pytest.approx(found.stopping[look - 1].value, abs=0.01)
         assert efficacy == pytest.approx(found.share((Decision.EFFICACY,), look).value, abs=0.01)
+        assert harm == pytest.approx(found.share((Decision.HARM,), look).value, abs=0.01)
     with pytest.raises(eq.InputError, match="trials that gave estimates"):
         estimate_distribution_figure(results("none analysed").results[0])
 
 
 def test_paths_are_those_of_the_first_trials():
-    from dataclasses import replace
-
     from equipoise.report.oc_figures.z_paths import MOST_PATHS, _first_paths
 
     found = results("one").results[0]
@@ -275,7 +345,7 @@ def test_ticks_of_ratios_are_few_round_and_inside(low, high):
 
 
 def test_the_table_says_what_is_compared_with_what():
-    note = comparison_table(results("two-way")).note
+    note = comparison_tables(results("two-way"))[0].note
     assert "Differences are from obf with the same values" in note
-    assert comparison_table(results("scenarios")).note == "In brackets the Monte-Carlo standard error."
-    assert "2 of 11 points" in comparison_table(results("interrupted")).title
+    assert "Differences" not in comparison_tables(results("scenarios"))[0].note
+    assert "2 of 11 points" in comparison_tables(results("interrupted"))[0].title

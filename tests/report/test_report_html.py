@@ -152,7 +152,7 @@ def test_virtual_patients_are_announced_and_real_ones_named():
 def test_figures_can_be_read_aloud():
     parsed = page("efficacy")[1]
     drawings, ids = parsed.named("svg"), {attributes.get("id") for _, attributes in parsed.tags}
-    assert len(drawings) == 13
+    assert len(drawings) == 14
     for drawing in drawings:
         assert drawing["role"] == "img"
         assert drawing["aria-labelledby"] in ids

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 
 from equipoise import InputError, gallery, simulate
+from equipoise.protocol import Protocol
+from equipoise.protocol.scenarios import Scenario
 from equipoise.sequential import Decision
 from equipoise.simulation import Comparison, grid, simulate_grid
 from equipoise.simulation import comparison as file
 from equipoise.simulation.comparison import point_folders
+from equipoise.simulation.comparison_table import comparison_tables
+from equipoise.simulation.design_tables import design_tables
+from equipoise.simulation.dials import DIALS
 from equipoise.simulation.paired import TrialEnds, difference_in_patients, difference_in_power
 from equipoise.simulation.rows import DECISIONS
+from equipoise.wording import decimal
 
 PROTOCOL = gallery("ptsd-ketamine")
 DESIGNS = ["obf: efficacy=obrien-fleming", "pocock: efficacy=pocock", "fixed: fractions=1"]
@@ -117,7 +123,7 @@ def test_written_trials_give_the_same_ends(tmp_path):
 
 
 def test_trials_too_many_to_keep_leave_no_trace(monkeypatch):
-    monkeypatch.setattr(file, "_KEPT", 50)
+    monkeypatch.setattr(file, "MOST_KEPT", 50)
     points = grid(PROTOCOL, vary=["effect=0.5,1"])
     found = simulate_grid(points, 120, secondary=False, corrected=False)
     assert all(result.rows is None and result.folder is None for result in found.results)
@@ -147,8 +153,76 @@ def test_frame_table_and_dict_hold_every_point(designs):
     assert content["points"][3]["difference"]["power"]["value"] == designs.differences[3].power.value
     assert content["points"][0]["difference"] is None
     text = str(designs)
-    assert text.count("\n") == 8
-    assert "Differences are from obf with the same values, trial by trial" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "Differences are from obf with the same values, trial by trial" in " ".join(text.split())
+    for title in ("Size and length at the end", "What the estimates are worth", "Design obf", "Design fixed"):
+        assert text.count(f"\n{title}") == 1
+
+
+def test_tables_hold_what_every_point_decides_and_is_worth(designs):
+    decides, size, worth = comparison_tables(designs)
+    for at, result in enumerate(designs.results):
+        first = dict(zip(decides.header, decides.rows[at], strict=True))
+        second = dict(zip(size.header, size.rows[at], strict=True))
+        third = dict(zip(worth.header, worth.rows[at], strict=True))
+        assert first["power, %"] == result.power.text("")
+        assert first["rejects either way, %"] == result.rejection.text("")
+        assert first["theory, %"] == decimal(100 * result.context.plan.under("half-effect").power, 2)
+        assert second["patients"] == result.patients().mean.text(1)
+        sizes = result.rows.ends["randomised"]
+        assert second["SD of patients"] == decimal(sizes.std(ddof=1), 1)
+        assert second["days"].startswith(f"{result.rows.ends['day'].mean():,.0f} (")
+        assert third["true effect"] == decimal(result.true_effect, 2)
+        assert third["bias, observed"] == result.estimates().bias.text(2)
+        assert third["interval covers, %"] == result.estimates().coverage.text("")
+    assert "events" not in size.header
+
+
+def test_events_are_told_where_looks_count_them():
+    found = simulate_grid(grid(gallery("relapse-after-treatment")), 10, secondary=False, corrected=False)
+    size = comparison_tables(found)[1]
+    assert size.rows[0][size.header.index("events")] == found.results[0].patients("due").mean.text(1)
+
+
+def test_widths_and_words_of_grids_with_long_names():
+    vary = ["scenarios.as-published.arms.ketamine.dropout=0,0.5", "effect=-0.5,1"]
+    found = simulate_grid(grid(PROTOCOL, vary=vary, designs=DESIGNS[:2]), 20, secondary=False)
+    text = str(found)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\N{MINUS SIGN}0.5" in text
+    table = comparison_tables(found)[0]
+    assert table.header[:3] == ("design", "dropout", "effect, multiple")
+    alone = simulate_grid(grid(PROTOCOL, vary=["effect=-0.5,1"]), 5, secondary=False, corrected=False)
+    assert "Differences are from effect \N{MINUS SIGN}0.5, trial by trial" in comparison_tables(alone)[0].note
+    found = simulate_grid(grid(PROTOCOL, vary=["patients=40,60"]), 5, secondary=False, corrected=False)
+    assert [table.title for table in design_tables(found)] == ["Planned looks, here at patients 40"]
+    assert "simulated" not in design_tables(found)[0].note
+
+
+def test_the_frame_holds_what_every_dial_was_turned_to():
+    values = {
+        "effect": (0.5, 1),
+        "dropout": (0.05, 0.2),
+        "sd": (0.9, 1.1),
+        "patients": (40, 60),
+        "patients-per-month": (3, 5),
+        "correlation": (0.8, 1),
+    }
+    assert values.keys() == DIALS.keys()
+    for name, pair in values.items():
+        found = simulate_grid(grid(PROTOCOL, vary={name: pair}), 10, secondary=False, corrected=False)
+        frame = found.to_frame()
+        assert tuple(frame[name].to_list()) == pair
+        assert frame["mean_patients"].to_list() == [result.patients().mean.value for result in found.results]
+        assert frame["mean_days"].to_list() == [result.duration().mean.value for result in found.results]
+
+
+def test_no_axis_has_the_name_of_a_result(designs):
+    """Every axis is a dial or a path that begins with a key of a protocol or of a scenario."""
+    beginnings = {*DIALS, *Protocol.model_fields, *Scenario.model_fields}
+    results = set(designs.to_frame().columns) - set(designs.axes)
+    assert not beginnings & results
+    assert not any("." in name or "[" in name for name in results)
 
 
 def test_references_where_several_things_vary():

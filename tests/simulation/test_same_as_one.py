@@ -148,3 +148,24 @@ def test_patients_with_every_lifelike_feature():
         },
     }
     assert_same(Protocol.model_validate(table), "lifelike", 40)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "stopping"),
+    [
+        ({"type": "time-to-event", "measure": "relapse", "test": "log-rank", "strata": ["sex"]}, {"events": [8, 16]}),
+        ({"type": "time-to-event", "measure": "relapse", "covariates": ["age"]}, {"events": [8, 16]}),
+        ({"type": "count", "measure": "panic", "covariates": ["age"]}, {"patients": [20, 40]}),
+        ({"type": "mean", "measure": "pressure", "method": "t"}, {"patients": [4, 9, 40]}),
+        ({"type": "mean", "measure": "pressure", "covariates": ["sex", "age"]}, {"patients": [30, 40]}),
+        ({"type": "mean", "measure": "pressure", "covariates": ["baseline"]}, {"patients": [30, 40]}),
+        ({"type": "response", "measure": "remission"}, {"patients": [20, 40]}),
+    ],
+)
+@pytest.mark.parametrize("scenario", ["later-trials", "stay"])
+def test_an_endpoint_of_a_measure_alone(endpoint, stopping, scenario):
+    table = with_measures(primary(**endpoint), stopping=stopping).model_dump(exclude_unset=True)
+    table["endpoints"] = table["endpoints"][-1:]
+    stay = {name: law | {"dropout": 0.0} for name, law in table["scenarios"]["later-trials"]["arms"].items()}
+    table["scenarios"]["stay"] = table["scenarios"]["later-trials"] | {"arms": stay}
+    assert_same(Protocol.model_validate(table), scenario, 30)

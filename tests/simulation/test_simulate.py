@@ -1,12 +1,18 @@
 import json
+import signal
+from itertools import count
 
 import numpy as np
 import pytest
 
-from equipoise import InputError, gallery, run, simulate
+from equipoise import InputError, NotEstimable, endpoints, gallery, run, simulate
 from equipoise.patients import Truth
 from equipoise.sequential import Decision
+from equipoise.simulation import tally
 from equipoise.simulation.chunk import Task
+from equipoise.simulation.engines import engine_named
+from equipoise.simulation.interrupts import interrupt_held
+from equipoise.simulation.store import ResultsFolder
 from protocols import edited
 
 PROTOCOL = gallery("ptsd-ketamine")
@@ -72,6 +78,81 @@ def test_a_folder_holds_the_rows_and_a_run_goes_on_where_it_was_stopped(tmp_path
         simulate(PROTOCOL, trials=3000, seed=2, secondary=False, folder=tmp_path, resume=True)
 
 
+@pytest.fixture
+def interruptible():
+    """The keyboard's interruption as a Python program has it, whatever started the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def pressed():
+    signal.raise_signal(signal.SIGINT)
+
+
+def broken_off():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [pressed, broken_off])
+@pytest.mark.parametrize("when", ["merging", "before adding", "after adding", "while writing"])
+def test_no_chunk_is_half_taken_in(tmp_path, monkeypatch, interruptible, stop, when):
+    """Interrupted wherever a chunk is taken in, what is found and what the folder holds are of the same trials."""
+    add, added, write, calls = ResultsFolder.add, tally.added, ResultsFolder._write_part, count()
+
+    def interrupting_added(one, other):
+        if when == "merging" and next(calls) == 20:
+            stop()
+        return added(one, other)
+
+    def interrupting_add(folder, rows):
+        number = next(calls) if "adding" in when else -1
+        if when == "before adding" and number == 1:
+            stop()
+        add(folder, rows)
+        if when == "after adding" and number == 1:
+            pressed()
+
+    def interrupting_write(folder):
+        if when == "while writing" and next(calls) == 0:
+            stop()
+        write(folder)
+
+    asked = {"trials": 4000, "secondary": False, "corrected": False, "engine": "serial"}
+    size = chunk_of(simulate(PROTOCOL, **asked | {"trials": 1}))
+    monkeypatch.setattr("equipoise.simulation.store._PART", 2 * size)
+    with monkeypatch.context() as patched:
+        patched.setattr(tally, "added", interrupting_added)
+        patched.setattr(ResultsFolder, "add", interrupting_add)
+        patched.setattr(ResultsFolder, "_write_part", interrupting_write)
+        found = simulate(PROTOCOL, folder=tmp_path, **asked)
+    assert 0 < found.trials < 4000
+    frame = found.to_frame()
+    assert frame["trial"].to_list() == list(range(found.trials))
+    alone = simulate(PROTOCOL, **asked | {"trials": found.trials})
+    assert alone.tally == found.tally
+    again = simulate(PROTOCOL, folder=tmp_path, resume=True, **asked)
+    assert again.tally == simulate(PROTOCOL, **asked).tally
+
+
+def test_an_interruption_comes_when_the_step_is_done(interruptible):
+    done = []
+
+    def step():
+        with interrupt_held():
+            pressed()
+            pressed()
+            done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert done == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(ZeroDivisionError), interrupt_held():
+        done.append(1 / 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_precision_ends_a_run_early_and_honestly():
     found = simulate(PROTOCOL, trials=1_000_000, precision=0.01, secondary=False, corrected=False)
     assert 1000 <= found.trials < 20_000
@@ -103,9 +184,61 @@ def test_bad_numbers_and_scenarios_are_refused():
         {"precision": 0.0},
         {"secondary": ["nothing"]},
         {"resume": True},
+        {"engine": engine_named("serial"), "workers": 1},
     ):
         with pytest.raises(InputError):
             simulate(PROTOCOL, **{"trials": 1} | arguments)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"seed": 1.5}, {"engine": "abacus"}, {"secondary": ["nothing"]}])
+def test_what_is_refused_leaves_no_folder(tmp_path, wrong):
+    with pytest.raises(InputError):
+        simulate(PROTOCOL, trials=1, folder=tmp_path / "results", **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_no_trial_came_to_is_taken(tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="a Dask scheduler that answers"):
+        simulate(PROTOCOL, trials=16, folder=tmp_path, engine="dask://127.0.0.1:9")
+    assert (tmp_path / "run.json").exists()
+    found = simulate(PROTOCOL, trials=16, seed=2, folder=tmp_path, engine="serial")
+    assert found.to_frame().height == 16
+    assert json.loads((tmp_path / "run.json").read_text())["seed"] == 2
+    with pytest.raises(InputError, match="empty folder"):
+        simulate(PROTOCOL, trials=16, seed=2, folder=tmp_path, engine="serial")
+
+
+@pytest.mark.parametrize("error", [InputError("dose", 1, "another"), NotEstimable("nobody responded")])
+def test_why_secondary_endpoints_are_not_estimated_is_told_apart(monkeypatch, error):
+    batch = endpoints.batch
+
+    def failing(endpoint, protocol, trials):
+        if endpoint.name == "response":
+            raise error
+        return batch(endpoint, protocol, trials)
+
+    monkeypatch.setattr(endpoints, "batch", failing)
+    found = simulate(PROTOCOL, trials=100, engine="serial", secondary=["response", "loss-of-response"])
+    assert found.failures == 0
+    assert found.failure_reasons == {}
+    assert found.rows.failures[f"response: {error}"] == 100
+    one = found.secondary["response"]
+    assert (one.overall.estimated, one.reasons) == (0, {str(error): 100})
+    assert found.to_dict()["secondary_endpoints"]["response"]["reasons_not_estimated"] == {str(error): 100}
+    assert "response estimated in 0 of 100 trials" in str(found)
+    assert f"100: {error}" in str(found)
+
+
+def test_secondary_endpoints_that_some_trials_cannot_estimate():
+    protocol = edited(stopping__patients=[3, 5], sample_size={"patients": 5, "scenario": "as-published"})
+    found = simulate(protocol, trials=60, engine="serial")
+    for name, one in found.secondary.items():
+        missing = int(np.isnan(found.rows.ends[f"{name}.effect"]).sum())
+        assert sum(one.reasons.values()) == missing
+        assert one.overall.estimated == 60 - missing
+    assert sum(found.failure_reasons.values()) == found.failures == found.rows.ends["failures"].sum()
+    assert any(one.reasons for one in found.secondary.values())
 
 
 def test_trials_that_cannot_be_analysed_are_counted_and_printed():

@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on(tmp_path):
         (path / "parts" / "part-000001.json").unlink()
         for kind in {"looks", "trials"} - set(kept):
             (path / kind / "part-000001.parquet").unlink()
-        (path / "trials" / "part-000001.parquet.unfinished").write_bytes(b"PAR1 half of")
+        (path / "trials" / ".part-000001.parquet.half.unfinished").write_bytes(b"PAR1 half of")
         begun, resumed = _go_on(path, 190)
         assert begun == 60
         assert resumed == whole
@@ -170,6 +170,46 @@ def test_another_run_is_refused(tmp_path, change):
         ResultsFolder.resume(tmp_path, ABOUT | change, CONTEXT, CHUNK, 60, PER_PART)
     with pytest.raises(InputError, match="chunk in "):
         ResultsFolder.resume(tmp_path, ABOUT, CONTEXT, CHUNK + 1, 60, PER_PART)
+
+
+def test_a_folder_of_a_run_that_wrote_no_trial_is_taken(tmp_path):
+    ResultsFolder.create(tmp_path / "run", ABOUT | {"seed": 8}, CONTEXT, CHUNK, 60)
+    assert not ResultsFolder.holds_trials(tmp_path / "run")
+    _run(tmp_path / "run", 60)
+    _run(tmp_path / "whole", 60)
+    assert _bytes(tmp_path / "run") == _bytes(tmp_path / "whole")
+    assert ResultsFolder.holds_trials(tmp_path / "run")
+
+
+def test_a_part_that_cannot_be_written_is_not_there(tmp_path, monkeypatch):
+    folder = ResultsFolder.create(tmp_path / "run", ABOUT, CONTEXT, CHUNK, 190, PER_PART)
+    rows = _chunks(0, 190)
+    folder.add(rows[0])
+    folder.add(rows[1])
+
+    def full(*_):
+        raise OSError(28, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pl.DataFrame, "write_parquet", full)
+        with pytest.raises(InputError, match=r"a place that can be written \(no room\)"):
+            folder.add(rows[2])
+    assert folder.done == 2 * CHUNK
+    folder.flush()
+    _run(tmp_path / "part", 190, 2 * CHUNK)
+    assert _bytes(tmp_path / "run") == _bytes(tmp_path / "part")
+
+
+def test_rows_are_read_in_order_and_removed_alone(tmp_path):
+    _run(tmp_path, 190)
+    assert ResultsFolder.scan(tmp_path, "trials", 130).collect()["trial"].to_list() == list(range(130))
+    looks = ResultsFolder.scan(tmp_path, "looks", 130).collect()
+    assert looks["trial"].is_sorted()
+    assert looks["trial"].max() == 129
+    (tmp_path / "looks" / "mine.txt").write_text("")
+    (tmp_path / "parts" / ".part-000001.json.half.unfinished").write_text("{")
+    ResultsFolder.remove(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["looks", "looks/mine.txt"]
 
 
 def test_a_run_does_not_begin_over_another_nor_out_of_order(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from equipoise import InputError
 from equipoise.sequential import Decision
-from equipoise.simulation.histograms import Bins, Distribution
+from equipoise.simulation.histograms import Bins, Distribution, added
 from equipoise.simulation.rates import Mean, Rate
 from equipoise.simulation.rows import ChunkRows
 from equipoise.simulation.tally import Z_BINS, Tally, effect_bins
@@ -47,6 +47,22 @@ def test_merged_is_whole():
     assert TALLY.reasons == whole.reasons == ROWS.failures
     assert _tally(PARTS) == TALLY
     assert _tally(PARTS[:-1]) != TALLY
+
+
+def test_a_merger_broken_off_changes_nothing(monkeypatch):
+    one, two = _tally(PARTS[:4]), _tally(PARTS[4:])
+    calls = iter(range(1000))
+
+    def breaking(*arrays):
+        if next(calls) == 7:
+            raise KeyboardInterrupt
+        return added(*arrays)
+
+    monkeypatch.setattr("equipoise.simulation.tally.added", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        one.merge(two)
+    assert next(calls) == 8
+    assert one == _tally(PARTS[:4])
 
 
 def test_adding_does_not_change_what_was_added():
@@ -224,3 +240,14 @@ def test_many_reasons_are_put_together():
     assert len(tally.reasons) == 101
     assert sum(tally.reasons.values()) == 600
     assert tally.reasons["other reasons"] == 400
+
+
+def test_reasons_are_told_by_endpoint_and_crowd_none_else_out():
+    tally = Tally(CONTEXT)
+    for at in range(150):
+        tally.add(ChunkRows(PARTS[0].looks, PARTS[0].ends, {f"response: reason {at}": 2, f"why {at % 3}": 1 + at % 3}))
+    assert tally.reasons_of() == {"why 2": 150, "why 1": 100, "why 0": 50}
+    assert len(tally.reasons_of("response")) == 101
+    assert next(iter(tally.reasons_of("response").items())) == ("other reasons", 100)
+    assert tally.reasons_of("loss-of-response") == {}
+    assert _tally([ChunkRows(PARTS[0].looks, PARTS[0].ends, tally.reasons)]).reasons == tally.reasons

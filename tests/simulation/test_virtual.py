@@ -3,6 +3,7 @@ import pytest
 
 from equipoise import gallery
 from equipoise.data import LOSS_OF_RESPONSE, Origin
+from equipoise.endpoints.some_trials import some_of
 from equipoise.patients import Draws, Truth
 from equipoise.simulation import draw_cohort, virtual_trial
 from equipoise.trial_batch import TrialBatch
@@ -92,6 +93,31 @@ def test_what_is_known_of_many_trials_is_what_is_known_of_each(days):
         np.testing.assert_array_equal(found.measure(name).value[:, :size], item.value)
     for kind, term in expected.first_events:
         np.testing.assert_array_equal(found.first_event(kind, term)[:, :size], expected.first_event(kind, term))
+
+
+@pytest.mark.parametrize("rows", [[4, 3, 2, 1, 0], [2, 0, 1, 4, 3], [1, 1, 1, 1, 1], [3, 0]])
+@pytest.mark.parametrize("followed", [False, True])
+def test_what_is_known_is_in_the_order_asked_for(rows, followed):
+    """Whatever the order, and where it names as many trials as there are."""
+    truth, draws = Truth.of(PROTOCOL, "later-trials"), Draws.of(9, "later-trials", np.arange(5))
+    cohort, days = draw_cohort(PROTOCOL, truth, draws, 25), np.array([90.0, 200.0, 300.0, 400.0, 500.0])
+    found = cohort.known_at(np.array(rows), days[rows], followed=followed)
+    ordered = cohort.known_at(np.arange(5), days, followed=followed)
+    expected = some_of(ordered, np.array(rows))
+    assert found.covariates.keys() == expected.covariates.keys() != set()
+    assert found.first_events.keys() == expected.first_events.keys() != set()
+    for name in ("arm", "scores", "assessed", "due", "followed"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    for name in ("covariates", "subscales", "first_events"):
+        for key, values in getattr(expected, name).items():
+            np.testing.assert_array_equal(getattr(found, name)[key], values)
+    for name, item in expected.measures.items():
+        np.testing.assert_array_equal(found.measures[name].value, item.value)
+    # Each is what it is alone: the first test of its kind has them in order.
+    for at, row in enumerate(rows):
+        one = cohort.known_at(np.array([row]), days[[row]], followed=followed)
+        for key, values in one.first_events.items():
+            np.testing.assert_array_equal(found.first_events[key][at], values[0])
 
 
 def test_patients_followed_to_the_end_are_those_who_had_entered():

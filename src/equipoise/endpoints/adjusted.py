@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..some_rows import are_all_rows
 from ..wording import clean, listed
 from .batch import BatchEstimates
 from .covariates import covariate_columns, of_same_levels
@@ -62,7 +63,7 @@ def adjusted_batch(
     odd = odd if refused is None else odd | refused
     for group in groups:
         rows = group[~odd[group]]
-        if len(rows) == len(trials):
+        if are_all_rows(rows, len(trials)):
             names, values = model_columns(protocol, trials, covariates, outcome)
         else:
             part = with_covariates(trials, rows, covariates)

@@ -221,7 +221,7 @@ def plan(endpoint: BlindingEndpoint, protocol: Protocol, law: Law) -> EndpointPl
             raise InputError(f"measures.{name}", None, "'guesses_experimental' in each arm of the scenario, to plan by")
         share = float(truth.guesses_experimental)
         shares.append(share)
-        seen.append(float(arm.staying[at]))
+        seen.append(float(arm.seen[at]))
     if sum(share * (1 - share) for share in shares) < 1e-12:
         raise InputError(f"measures.{name}", shares, "guesses of the experimental arm by some but not all patients")
     return EndpointPlan.of_risks(shares, seen, protocol.shares(), measured_on(endpoint, protocol)[1])

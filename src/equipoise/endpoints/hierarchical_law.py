@@ -79,7 +79,7 @@ def _followed(protocol: Protocol, measure: Measure, truth: MeasureTruth, at: int
     """A time or a count, followed to the measure's visit or a day between the last visit attended and the next."""
     planned = [float(visit.day) for visit in protocol.visits[: at + 1]]
     attended = (np.arange(at + 1) <= last).astype(float)
-    beyond = followed_days(planned, protocol.visits[at].window, attended)
+    beyond = followed_days(planned, [visit.window for visit in protocol.visits[: at + 1]], attended)
     chances = -np.diff(np.concatenate([[1.0], beyond, [0.0]]))
     days = np.flatnonzero(chances > 1e-12)
     weights = chances[days] / chances[days].sum()

@@ -9,7 +9,7 @@ import numpy as np
 from ..estimate import Better, Estimate, Scale
 from ..wording import arm_label, clean, decimal, listed, visit_label, visit_text
 from .planning.law import EndpointPlan, Law
-from .planning.repeated_information import common_slope, contrast_variance, given_baseline
+from .planning.repeated_information import common_slope, contrast_variance, given_baseline, slopes_by_visit
 from .results import ArmMean, Column, Comparison, Description, MeanResult, ResultTable
 from .score_model import FREEDOM_NAMES, ScoreModel
 from .visit_summary import VisitSummary
@@ -187,18 +187,20 @@ def plan(endpoint: LongitudinalEndpoint, protocol: Protocol, law: Law) -> Endpoi
     """
     visits = [protocol.visit_names.index(name) for name in protocol.modelled_visits]
     weights = VisitSummary.of(endpoint, protocol).at(protocol.modelled_visits)
-    arms = law.arms[:2]
+    arms = law.arms
     joint = [arm.covariance[np.ix_([0, *visits], [0, *visits])] for arm in arms]
     staying = [arm.staying[visits] for arm in arms]
     slopes = np.full(len(visits), 1.0 if protocol.analysis.outcome == "change" else 0.0)
     if "baseline" in protocol.analysis.covariates:
-        pooled = (joint[0] + joint[1]) / 2
-        slopes = pooled[1:, 0] / pooled[0, 0]
-        if "baseline" not in protocol.analysis.by_visit:
-            slopes = np.full(len(visits), common_slope(pooled, (staying[0] + staying[1]) / 2))
+        shares = protocol.shares()
+        if "baseline" in protocol.analysis.by_visit:
+            slopes = slopes_by_visit(joint, [share * seen for share, seen in zip(shares, staying, strict=True)])
+        else:
+            pooled, seen = (np.average(parts, axis=0, weights=shares) for parts in (joint, staying))
+            slopes = np.full(len(visits), common_slope(pooled, seen))
     variances = [
         contrast_variance(given_baseline(covariance, slopes), seen, weights)
-        for covariance, seen in zip(joint, staying, strict=True)
+        for covariance, seen in zip(joint[:2], staying[:2], strict=True)
     ]
     gap = arms[1].means - arms[0].means
     effect = float(weights @ (gap[visits] - slopes * gap[0]))

@@ -304,9 +304,9 @@ def plan(endpoint: LossOfResponseEndpoint, protocol: Protocol, law: Law) -> Endp
     for arm in law.arms[:2]:
         share, seen = arm.response_probability(at, rule.improvement, rule.points, protocol.scale.better), 1.0
         if rule.missing == "observed-only":
-            seen = float(arm.staying[at])
+            seen = float(arm.seen[at])
         else:
-            share *= float(arm.staying[at])
+            share *= float(arm.seen[at])
         median, shape = arm.median_days_to_loss_of_response, arm.shape_of_loss_of_response
         watched = observed_for(planned, arm.staying, at, follow_up, endpoint.within)
         mean, variance = planned_time(share, median, endpoint.within, watched, shape)

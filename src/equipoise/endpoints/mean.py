@@ -263,7 +263,7 @@ def plan(endpoint: MeanEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
     """
     at = protocol.visit_names.index(protocol.visit_of(endpoint))
     arms, (scale, better) = law.arms[:2], measured_on(endpoint, protocol)
-    seen = [float(arm.staying[at]) for arm in arms]
+    seen = [float(arm.seen[at]) for arm in arms]
     (control, spread0), (experimental, spread1) = (_law_of(endpoint, protocol, arm) for arm in arms)
     if endpoint.method == "wilcoxon":
         from scipy.special import ndtr
@@ -273,7 +273,8 @@ def plan(endpoint: MeanEndpoint, protocol: Protocol, law: Law) -> EndpointPlan:
         return EndpointPlan(effect, (1 / 12 / seen[0], 1 / 12 / seen[1]), better, null_value=scale.null_value)
     if endpoint.measure or "baseline" not in _covariates(endpoint, protocol):
         return EndpointPlan(experimental - control, (spread0 / seen[0], spread1 / seen[1]), better)
-    joint = (arms[0].covariance + arms[1].covariance) / 2
+    there = [share * arm.seen[at] for share, arm in zip(protocol.shares(), law.arms, strict=True)]
+    joint = np.average([arm.covariance for arm in law.arms], axis=0, weights=there)
     slope = float(joint[at, 0] / joint[0, 0])
     variances = [
         float(arm.covariance[at, at] - 2 * slope * arm.covariance[at, 0] + slope**2 * arm.covariance[0, 0]) / share

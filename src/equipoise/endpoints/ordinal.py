@@ -225,7 +225,7 @@ def plan(endpoint: OrdinalEndpoint, protocol: Protocol, law: Law) -> EndpointPla
     """
     at = protocol.visit_names.index(protocol.visit_of(endpoint))
     arms = law.arms[:2]
-    seen = [float(arm.staying[at]) for arm in arms]
+    seen = [float(arm.seen[at]) for arm in arms]
     control, experimental = (_shares(endpoint, protocol, arm) for arm in arms)
     patients = [share * there for share, there in zip(protocol.shares(), seen, strict=False)]
     portion, (scale, better) = patients[1] / sum(patients), measured_on(endpoint, protocol)

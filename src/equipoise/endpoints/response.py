@@ -199,7 +199,7 @@ def _notes(model: ResponseModel) -> list[str]:
 def _risk(endpoint: ResponseEndpoint, protocol: Protocol, arm: ArmLaw) -> tuple[float, float]:
     """Risk of a patient who counts, and the share of patients who do."""
     at = protocol.visit_names.index(protocol.visit_of(endpoint))
-    seen = float(arm.staying[at])
+    seen = float(arm.seen[at])
     if endpoint.measure:
         truth = arm.measures.get(endpoint.measure)
         if truth is None or truth.probability is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..some_rows import index_of_rows
 from .batch import BatchEstimates
 from .covariates import covariate_columns, of_same_levels, same
 from .score_model import visits_with_enough
@@ -58,7 +59,7 @@ def score_batch(
             for part in same(chosen[levels], ~odd[levels]):
                 rows = levels[part]
                 some = with_covariates(trials, rows, protocol.analysis.covariates)
-                taken = slice(None) if len(rows) == len(trials) else rows
+                taken = index_of_rows(rows, len(trials))
                 done = _together(protocol, some, outcome[taken], seen[taken], chosen[rows[0]], weights)
                 found[:, rows] = done
                 alone[rows] = np.isnan(done[0])
@@ -119,14 +120,14 @@ def _together(
     ]
     if not chosen.all():
         outcome = outcome[:, :, chosen]
-    missing = np.isnan(values).any(axis=2)
+    missing = np.asarray(np.isnan(values).any(axis=2))
     if missing.any():
         outcome = np.asarray(np.where(missing[:, :, None], np.nan, outcome))
     full = _no_empty_column(outcome, trials.arm, arms, values, np.array(by_visit, dtype=bool))
     rows = np.flatnonzero(full)
     if not len(rows):
         return found
-    taken = slice(None) if len(rows) == len(trials) else rows
+    taken = index_of_rows(rows, len(trials))
     contrast = np.zeros(len(visits) * (arms + sum(by_visit)) + len(by_visit) - sum(by_visit))
     contrast[len(visits) : 2 * len(visits)] = wanted
     residual = analysis.degrees_of_freedom == "residual"
@@ -159,5 +160,5 @@ def _no_empty_column(
     filled = np.empty((len(outcome), outcome.shape[2], arms + values.shape[2]), dtype=np.bool_)
     find_filled(outcome, arm, values, filled)
     by_arm, used = filled[:, :, :arms], filled[:, :, arms:]
-    there = by_arm.any(axis=2).all(axis=1) & by_arm[:, :, 1:].all(axis=(1, 2))
+    there = np.asarray(by_arm.any(axis=2)).all(axis=1) & by_arm[:, :, 1:].all(axis=(1, 2))
     return np.asarray(there & np.where(by_visit, used.all(axis=1), used.any(axis=1)).all(axis=1))

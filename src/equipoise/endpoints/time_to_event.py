@@ -275,7 +275,8 @@ def plan(endpoint: TimeToEventEndpoint, protocol: Protocol, law: Law) -> Endpoin
         beyond the follow-up.
     """
     last = protocol.visit_names.index(protocol.visit_of(endpoint)) + 1
-    planned, window = [float(visit.day) for visit in protocol.visits[:last]], protocol.visits[last - 1].window
+    visits = protocol.visits[:last]
+    planned, windows = [float(visit.day) for visit in visits], [visit.window for visit in visits]
     courses = []
     for arm in law.arms[:2]:
         truth = arm.measures.get(endpoint.measure)
@@ -283,7 +284,7 @@ def plan(endpoint: TimeToEventEndpoint, protocol: Protocol, law: Law) -> Endpoin
             raise InputError(
                 f"measures.{endpoint.measure}.median_days", None, "a median in each arm of the scenario, to plan by"
             )
-        followed = followed_days(planned, window, np.asarray(arm.staying)[:last])
+        followed = followed_days(planned, windows, np.asarray(arm.staying)[:last])
         courses.append(ArmCourse.weibull(truth.median_days, truth.shape, followed))
     _, better = measured_on(endpoint, protocol)
     if _by_means(endpoint):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..checks import any_shape
+from ..drug_data import drug_data
 from ..errors import InputError
 from .pharmacokinetics import Kinetics
 
@@ -158,7 +157,6 @@ def _compound(entry: dict[str, Any]) -> Compound:
 @cache
 def drugs() -> dict[str, Drug]:
     """All published sets that ship with the package, by name."""
-    text = files("equipoise.patients").joinpath("drugs.toml").read_text(encoding="utf-8")
     return {
         name: Drug(
             name,
@@ -170,7 +168,7 @@ def drugs() -> dict[str, Drug]:
             entry["source"],
             entry["note"],
         )
-        for name, entry in tomllib.loads(text).items()
+        for name, entry in drug_data().items()
     }
 
 

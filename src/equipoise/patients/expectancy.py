@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,20 @@ class BeliefLaw:
     points_if_control: float
     first: int
     visits: int
+
+    def shares(self, sign: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares of each arm who believe in the experimental arm, and in none, shape (arms,).
+
+        Parameters
+        ----------
+        sign
+            Probability of the sign in each arm; of no matter where patients tell by the arm itself.
+        """
+        if not self.sign:
+            return self.experimental, self.unknown
+        felt = np.asarray(sign, dtype=np.float64)
+        experimental, unknown = (law[0] + felt * (law[1] - law[0]) for law in (self.experimental, self.unknown))
+        return experimental, unknown
 
     def belief(self, draws: Draws, arm: NDArray[np.intp], events: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.int8]:
         """1 for the experimental arm, 0 for control, -1 for none, shape (trials, patients).

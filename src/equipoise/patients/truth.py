@@ -16,10 +16,13 @@ from .lifelike import Lifelike
 from .scores import ScoreDistribution
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from ..protocol import MeasureTruth, Protocol
     from ..protocol.scenarios import Scenario
+    from .expectancy import BeliefLaw
 
 __all__ = ["ArmTruth", "Truth"]
 
@@ -36,6 +39,8 @@ class ArmTruth:
     scores
         Law of the score at each visit, baseline first; none in a trial without a rating scale. What the arm's patients
         gain on average from their exposure to the drug, where the scenario says so, is in it.
+    measures
+        What the scenario says of each measure; of guesses that record what patients believe, what follows from that.
     correlation
         Of the latent standard normal values behind the scores, shape (visits, visits).
     leaving
@@ -44,6 +49,8 @@ class ArmTruth:
         Change of the log odds of dropping out per point of the last seen score.
     kinds
         Of an arm whose patients are of several kinds: the share of each and its law; their mean is that of `scores`.
+    missed
+        Probability that a patient who has not left misses each visit, shape (visits,); empty where nobody does.
     """
 
     scores: tuple[ScoreDistribution, ...]
@@ -55,6 +62,7 @@ class ArmTruth:
     measures: dict[str, MeasureTruth] = field(default_factory=dict)
     shape_of_loss_of_response: float = 1.0
     kinds: tuple[tuple[float, ArmTruth], ...] = ()
+    missed: tuple[float, ...] = ()
 
     @cached_property
     def cholesky(self) -> NDArray[np.float64]:
@@ -89,6 +97,11 @@ class ArmTruth:
     def staying(self) -> NDArray[np.float64]:
         """Probability of still being in the trial at each visit, shape (visits,)."""
         return np.concatenate([[1.0], np.cumprod(1 - self.leaving)])
+
+    @property
+    def seen(self) -> NDArray[np.float64]:
+        """Probability of being seen at each visit: of having neither left nor missed it, shape (visits,)."""
+        return self.staying * (1 - np.array(self.missed)) if self.missed else self.staying
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -213,4 +226,21 @@ class Truth:
                 replace(arm, kinds=kinds) if len(kinds) > 1 else arm
                 for arm, kinds in zip(arms, lifelike.mixture.arms, strict=True)
             ]
+        if lifelike.misses is not None:
+            rows = lifelike.misses.probability.tolist()
+            arms = [replace(arm, missed=tuple(row)) for arm, row in zip(arms, rows, strict=True)]
+        if lifelike.beliefs is not None:
+            arms = [
+                replace(arm, measures=arm.measures | dict.fromkeys(lifelike.guesses, guess))
+                for arm, guess in zip(arms, _guesses(lifelike.beliefs, arms), strict=True)
+            ]
         return cls(tuple(arms), chosen, lifelike)
+
+
+def _guesses(law: BeliefLaw, arms: Sequence[ArmTruth]) -> Iterator[MeasureTruth]:
+    """Of each arm the law of guesses that record what patients believe."""
+    from ..protocol import MeasureTruth
+
+    experimental, unknown = law.shares([arm.adverse_events.get(law.sign, 0.0) for arm in arms])
+    for first, none in zip(experimental.tolist(), unknown.tolist(), strict=True):
+        yield MeasureTruth.model_construct(guesses_experimental=first, does_not_know=none)

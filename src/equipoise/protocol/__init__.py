@@ -17,11 +17,21 @@ from .endpoints import (
     ResponseEndpoint,
     TimeToEventEndpoint,
 )
-from .load import Fault, ProtocolError, load, parse
+from .load import Fault, ProtocolError, load, loaded, parse
 from .measures import Measure, MeasureTruth
+from .paper import NotCorrected, Paper, PublishedEffect, PublishedSecondary
 from .protocol import Protocol
 from .scales import RatingScale, scales
-from .shelf import find_protocol, gallery, gallery_names, gallery_text
+from .shelf import (
+    find_paper,
+    find_protocol,
+    gallery,
+    gallery_names,
+    gallery_text,
+    paper,
+    paper_names,
+    paper_text,
+)
 
 __all__ = [
     "AdverseEventsEndpoint",
@@ -37,17 +47,26 @@ __all__ = [
     "MeanEndpoint",
     "Measure",
     "MeasureTruth",
+    "NotCorrected",
     "OrdinalEndpoint",
+    "Paper",
     "Protocol",
     "ProtocolError",
+    "PublishedEffect",
+    "PublishedSecondary",
     "RatingScale",
     "ResponseEndpoint",
     "TimeToEventEndpoint",
+    "find_paper",
     "find_protocol",
     "gallery",
     "gallery_names",
     "gallery_text",
     "load",
+    "loaded",
+    "paper",
+    "paper_names",
+    "paper_text",
     "parse",
     "scales",
 ]

@@ -17,7 +17,7 @@ from .raw import Finding, Place, Raw, is_number, keys_are, numbers, references, 
 from .scales import scales
 from .truth_checks import TRUTH_CHECKS
 
-__all__ = ["Finding", "Place", "findings"]
+__all__ = ["Finding", "Place", "findings", "stopping_findings"]
 
 MOST_ENTRIES = 100
 
@@ -179,7 +179,8 @@ def _analysis(raw: Raw) -> Iterator[Finding]:
     yield from references(("analysis", "by_visit"), section.get("by_visit"), "covariate of the analysis", chosen)
 
 
-def _stopping(raw: Raw) -> Iterator[Finding]:
+def stopping_findings(raw: Raw) -> Iterator[Finding]:
+    """Faults of [stopping]: when to look, boundaries and what they need."""
     section = raw.section("stopping")
     if not section:
         return
@@ -327,7 +328,7 @@ _CHECKS = (
     _visits,
     _outcome,
     _analysis,
-    _stopping,
+    stopping_findings,
     _sample_size,
     *ENDPOINT_CHECKS,
     *TRUTH_CHECKS,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ..drug_data import drug_data
 from .parts import Name, Number, Part, Positive, Strict
 from .raw import Finding, Place, Raw, is_number, numbers, text, unknown
 
@@ -104,11 +105,9 @@ def check_exposure(place: Place, section: Any, raw: Raw) -> Iterator[Finding]:
 
 
 def _drug(place: Place, section: dict[str, Any]) -> Iterator[Finding]:
-    from ..patients.drugs import drugs
-
     name = section.get("drug")
-    if text(name) and name not in drugs():
-        yield Finding((*place, "drug"), name, unknown("drug", list(drugs()), name))
+    if text(name) and name not in drug_data():
+        yield Finding((*place, "drug"), name, unknown("drug", list(drug_data()), name))
     model = section.get("model", "emax")
     for own, key in (("emax", "ec50"), ("linear", "reference_dose")):
         if model == own and section.get(key) is None:

@@ -15,7 +15,10 @@ Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Sites(Part):
-    """Sites that differ in how ill their patients are and in how much they gain."""
+    """Sites that differ in how ill their patients are and in how much they gain.
+
+    SDs in points are at most the width of the scale, here and below; so are points added and points in a year.
+    """
 
     number: Annotated[Whole, Field(ge=2, le=10_000)]
     shares: Annotated[

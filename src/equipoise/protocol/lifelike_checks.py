@@ -10,6 +10,11 @@ from .raw import Finding, Place, Raw, is_number, numbers, repeated, text, unknow
 __all__ = ["LIFELIKE_CHECKS"]
 
 _TOLERANCE = 1e-9
+_POINTS = {
+    "sites": ("mean_sd", "effect_sd"),
+    "expectancy": ("points", "points_if_control"),
+    "rater_drift": ("points_per_year", "rater_sd"),
+}
 _SCORES = ("responders", "rater_drift", "missed_visits")
 
 
@@ -22,6 +27,21 @@ def _features(raw: Raw) -> Iterator[Finding]:
         for key, check in _CHECKS.items():
             if isinstance(section.get(key), dict):
                 yield from check((*place, key), section[key], raw, section)
+        if raw.scale is not None:
+            yield from _beyond_scale(place, section, raw.scale.maximum - raw.scale.minimum)
+
+
+def _beyond_scale(place: Place, section: dict[str, Any], width: float) -> Iterator[Finding]:
+    """Points, and SDs of points, that no two scores are apart."""
+    for name, keys in _POINTS.items():
+        table = section.get(name)
+        if not isinstance(table, dict):
+            continue
+        for key in keys:
+            value = table.get(key)
+            if is_number(value) and abs(value) > width:
+                least = f"{-width:g} to {width:g}" if value < 0 else f"{width:g} at most"
+                yield Finding((*place, name, key), value, f"expected {least}, the width of the scale")
 
 
 def _without_scale(place: Place, section: dict[str, Any]) -> Iterator[Finding]:

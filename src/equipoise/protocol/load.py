@@ -7,17 +7,19 @@ import tomllib
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from ..checks import instance
 from ..errors import InputError
 from .endpoints import ENDPOINT_TYPES
 from .protocol import Protocol
 from .raw import Place
 
-__all__ = ["Fault", "ProtocolError", "checked", "load", "parse"]
+__all__ = ["Fault", "ProtocolError", "checked", "load", "load_as", "loaded", "parse", "parse_as"]
 
+Kind = TypeVar("Kind", bound=BaseModel)
 LARGEST = 250_000
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){50}[\w"'-]""")
 
@@ -62,6 +64,16 @@ def load(path: str | PathLike[str]) -> Protocol:
     ProtocolError
         With every fault of the file: its line, its keys, what is wrong and what would be right.
     """
+    return load_as(Protocol, path)
+
+
+def parse(content: bytes, origin: str = "protocol") -> Protocol:
+    """Make a protocol of the bytes of a TOML file; raises `ProtocolError`."""
+    return parse_as(Protocol, content, origin)
+
+
+def load_as(kind: type[Kind], path: str | PathLike[str]) -> Kind:
+    """Read a protocol, or what else a TOML file may hold; raises as `load`."""
     origin = str(path)
     try:
         with Path(path).open("rb") as file:
@@ -69,21 +81,21 @@ def load(path: str | PathLike[str]) -> Protocol:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ProtocolError(origin, (Fault("", None, f"cannot be read ({reason}); expected a TOML file"),)) from None
-    return parse(content, origin)
+    return parse_as(kind, content, origin)
 
 
-def parse(content: bytes, origin: str = "protocol") -> Protocol:
-    """Make a protocol of the bytes of a TOML file; raises `ProtocolError`."""
+def parse_as(kind: type[Kind], content: bytes, origin: str) -> Kind:
+    """Make a protocol, or what else a TOML file may hold, of its bytes; raises `ProtocolError`."""
+    what = kind.__name__.lower()
 
     def unreadable(message: str, line: int | None = None) -> ProtocolError:
         return ProtocolError(origin, (Fault("", line, message),))
 
     if len(content) > LARGEST:
-        raise unreadable(f"is larger than {LARGEST:,} bytes; expected a protocol in TOML, usually under 20,000")
+        raise unreadable(f"is larger than {LARGEST:,} bytes; expected a {what} in TOML, usually under 20,000")
     if not content.strip():
-        raise unreadable(
-            "is empty; expected a protocol in TOML, such as `equipoise gallery --copy ptsd-ketamine .` writes"
-        )
+        name = "ptsd-ketamine" if kind is Protocol else f"ptsd-ketamine-{what}"
+        raise unreadable(f"is empty; expected a {what} in TOML, such as `equipoise gallery --copy {name} .` writes")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -100,9 +112,14 @@ def parse(content: bytes, origin: str = "protocol") -> Protocol:
     except (RecursionError, ValueError):
         raise unreadable("is not valid TOML: nested too deeply or a number too long") from None
     try:
-        return checked(table, origin, text)
+        return checked_as(kind, table, origin, text)
     except RecursionError:
         raise unreadable("is nested too deeply; expected the tables that `equipoise schema` describes") from None
+
+
+def loaded(protocol: Any) -> Protocol:
+    """A protocol as it is; raises `InputError` for anything else, such as a name of the gallery or a path."""
+    return instance("protocol", protocol, Protocol, "a protocol, as eq.gallery or Protocol.load gives it")
 
 
 def checked(table: dict[str, Any], origin: str = "protocol", text: str = "") -> Protocol:
@@ -113,8 +130,13 @@ def checked(table: dict[str, Any], origin: str = "protocol", text: str = "") -> 
     text
         The file's, so that faults name its lines; none when empty.
     """
+    return checked_as(Protocol, table, origin, text)
+
+
+def checked_as(kind: type[Kind], table: dict[str, Any], origin: str, text: str = "") -> Kind:
+    """`checked`, for what else a TOML file may hold."""
     try:
-        return Protocol.model_validate(table)
+        return kind.model_validate(table)
     except ValidationError as error:
         lines = _Lines(text) if text else None
         faults = sorted(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+if TYPE_CHECKING:
+    from .raw import Finding
 
 __all__ = [
     "Accrual",
@@ -81,6 +85,22 @@ class Part(BaseModel):
             raise ValidationError.from_exception_data(
                 cls.__name__, [cls._retold(line) for line in error.errors()]
             ) from None
+
+    @classmethod
+    def _with_findings(cls, value: Any, handler: Any, found: Iterable[Finding]) -> Any:
+        """Validate, reporting the faults of single keys together with those found in the raw table."""
+        lines: list[InitErrorDetails] = []
+        made = None
+        try:
+            made = handler(value)
+        except ValidationError as error:
+            lines = [cls._retold(line) for line in error.errors()]
+        for one in found:
+            kind = PydanticCustomError("protocol", "{message}", {"message": one.message})
+            lines.append(InitErrorDetails(type=kind, loc=one.place, input=one.value))
+        if lines:
+            raise ValidationError.from_exception_data(cls.__name__, lines)
+        return made
 
     @classmethod
     def _retold(cls, line: Any) -> InitErrorDetails:

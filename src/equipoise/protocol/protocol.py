@@ -7,8 +7,7 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, model_validator
 
 from ..errors import InputError
 from .checks import findings
@@ -67,18 +66,7 @@ class Protocol(Part):
     @model_validator(mode="wrap")
     @classmethod
     def _check_everything(cls, value: Any, handler: Any) -> Any:
-        lines: list[InitErrorDetails] = []
-        protocol = None
-        try:
-            protocol = handler(value)
-        except ValidationError as error:
-            lines = [cls._retold(line) for line in error.errors()]
-        for found in findings(value):
-            kind = PydanticCustomError("protocol", "{message}", {"message": found.message})
-            lines.append(InitErrorDetails(type=kind, loc=found.place, input=found.value))
-        if lines:
-            raise ValidationError.from_exception_data("Protocol", lines)
-        return protocol
+        return cls._with_findings(value, handler, findings(value))
 
     def __str__(self) -> str:
         looks = self.stopping.patients or self.stopping.events or self.stopping.fractions

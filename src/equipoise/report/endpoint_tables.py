@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..endpoints import describe
 from ..endpoints.results import Comparison, DurabilityResult, EndpointResult, ResponseResult
+from ..table import Table
 from ..trial import NotAnalysed
 from ..wording import (
     arm_label,
@@ -30,7 +31,6 @@ from .figures.means import mean_result
 from .figures.response import response_results
 from .observed_interval import observed_interval
 from .phrases import FOLLOWED, EffectPhrases
-from .table import Table
 
 if TYPE_CHECKING:
     from ..endpoints.survival.kaplan_meier import KaplanMeier

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..table import Table
 from ..wording import clean, decimal, p_cell, sentence
-from .table import Table
 
 if TYPE_CHECKING:
     from ..protocol import Protocol

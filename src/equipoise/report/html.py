@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..endpoints import describe
 from ..errors import InputError
 from ..wording import arm_label, clean
+from .honest import honest_claims_table
 from .observed_interval import observed_interval
 from .page_figure import PageFigure
 from .phrases import FOLLOWED
@@ -32,6 +33,7 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
         durability_result,
         estimates_figure,
         flow_figure,
+        forest_figure,
         mean_result,
         means_figure,
         path_figure,
@@ -62,6 +64,16 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                     if (name := observed_interval(result, result.conclusion)[1])
                     else ""
                 ),
+            )
+        )
+    if result.honest is not None:
+        found.append(
+            PageFigure(
+                "forest",
+                forest_figure(result),
+                "Every endpoint as observed and as corrected for the stop",
+                "Effects in standard errors of the observed one, so that endpoints of other units stand side by side."
+                " Squares: as observed; diamonds: bias-adjusted; circles: given that the trial stopped as it did.",
             )
         )
     if mean_result(result) is not None:
@@ -134,6 +146,7 @@ def render(result: TrialResult) -> str:
         {"name": item.name, "svg": inline_svg(item.figure, f"figure-{item.name}", item.title), "caption": item.caption}
         for item in all_figures(result)
     ]
+    claims = [table for table in (honest_claims_table(result),) if table is not None]
     return page_template("report.html.jinja").render(
         title=clean(protocol.trial.title),
         name=clean(protocol.trial.name),
@@ -142,6 +155,7 @@ def render(result: TrialResult) -> str:
         virtual=result.provenance.is_virtual,
         decision=str(decision_of(result)) if result.conclusion is not None else "could not be analysed",
         summary=summary(result),
+        claims=claims,
         figures=drawn,
         tables=all_tables(result),
         methods=methods(result),

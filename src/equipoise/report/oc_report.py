@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..sequential import Decision
+from ..table import Table
 from ..wording import arm_label, clean, counted, listed
-from .oc_words import assumed, oc_summary, simulated_rows
+from .oc_figures.words import point_text
+from .oc_words import assumed, oc_summary, simulated_rows, unanalysed
 from .page_figure import PageFigure
-from .table import Table
 
 if TYPE_CHECKING:
     from ..simulation import Comparison, OperatingCharacteristics
@@ -45,7 +48,7 @@ def all_oc_figures(found: OperatingCharacteristics, name: str = "one") -> tuple[
             f"{name}-stopping",
             stopping_figure(found),
             "Share of the trials that end at each look, by why",
-            f"Of all {found.trials:,} virtual trials.",
+            f"Of all {found.trials:,} virtual trials.{unanalysed(found)}",
         ),
         PageFigure(
             f"{name}-paths",
@@ -57,14 +60,15 @@ def all_oc_figures(found: OperatingCharacteristics, name: str = "one") -> tuple[
         ),
     ]
     if found.estimates().estimated:
+        line = "" if math.isnan(found.true_effect) else ", the dashed line is the truth"
         figures.append(
             PageFigure(
                 f"{name}-estimates",
                 estimate_distribution_figure(found),
                 "Distribution of the observed effect by the look that trials end at, against the truth",
-                "Blue are trials that end for efficacy. The triangle is the mean of those that end there, the dashed"
-                " line the truth. Heights are scaled to each look."
-                + (" Those that stop early overstate; those that go on understate." if found.looks > 1 else ""),
+                "Blue are trials that end for efficacy, orange for harm, grey the others; triangles are their means"
+                f"{line}. Heights are scaled to each look; the thousandth of the estimates that is furthest out on"
+                f" either side is not drawn.{_early_and_late(found)}",
             )
         )
     if any(one.bias.trials > 1 for one in (found.estimates(), *(item.overall for item in found.secondary.values()))):
@@ -85,27 +89,47 @@ def all_oc_figures(found: OperatingCharacteristics, name: str = "one") -> tuple[
     return tuple(figures)
 
 
+def _early_and_late(found: OperatingCharacteristics) -> str:
+    """That early stops overstate and the rest understates, where they do."""
+    null, truth = found.context.primary.null_value, found.true_effect
+    if found.looks == 1 or math.isnan(truth) or truth == null:
+        return ""
+    early = found.estimates(look=1, decisions=(Decision.EFFICACY,)).mean.value
+    late = found.estimates(look=found.looks).mean.value
+    overstates, understates = ((mean - truth) * (truth - null) for mean in (early, late))
+    if not (overstates > 0 > understates):
+        return ""
+    return " Those that stop early for efficacy overstate; those that go on to the last look understate."
+
+
 def oc_sections(found: Comparison) -> tuple[OcSection, ...]:
     """The parts of the page: all points side by side where there are several, then up to four of them in full."""
     sections = [_overview(found)] if len(found.results) > 1 else []
     for number, (point, result) in enumerate(_detailed(found), start=1):
         if not result.trials:
             continue
-        heading = "Figures and tables" if len(found.points) == 1 else f"In full: {_named(found, point)}"
-        sections.append(OcSection(heading, all_oc_figures(result, f"point-{number}"), _tables(result)))
+        heading = "Figures and tables" if len(found.points) == 1 else f"In full: {point_text(found, point)}"
+        tables = _tables(result, alone=len(found.results) == 1)
+        sections.append(OcSection(heading, all_oc_figures(result, f"point-{number}"), tables))
     return tuple(sections)
 
 
 def _overview(found: Comparison) -> OcSection:
-    from ..simulation.comparison_table import comparison_table
+    from ..simulation.comparison_table import comparison_tables
+    from ..simulation.design_tables import design_tables
     from .oc_figures import curve_axis, heat_map_axes, heat_map_figure, points_figure, power_curve_figure
     from .oc_figures.points import MOST_POINTS_DRAWN
-    from .oc_figures.power_curve import MOST_CURVES
+    from .oc_figures.power_curve import MOST_CURVES, curves_of
 
     figures = []
     along, names = curve_axis(found), heat_map_axes(found)
+    nulls = any(one.type_one_error is not None for one in found.results)
+    one_sided = (
+        " Without an effect too, power is of rejections in favour of the experimental arm only." if nulls else ""
+    )
     if along is not None:
-        effect = " In brackets the true effect." if along == "effect" else ""
+        effect = (" In brackets the true effect." if along == "effect" else "") + one_sided
+        curves = len(curves_of(found, along))
         figures.append(
             PageFigure(
                 "curves",
@@ -113,7 +137,7 @@ def _overview(found: Comparison) -> OcSection:
                 f"Power and expected patients against {clean(along)}",
                 "Bands are pointwise 95% Monte-Carlo intervals; curves share their random numbers, so that"
                 f" differences between them are known better than the bands suggest.{effect}"
-                f" At most {MOST_CURVES} curves are drawn.",
+                + (f" The first {MOST_CURVES} of {curves} curves are drawn." if curves > MOST_CURVES else ""),
             )
         )
     else:
@@ -136,10 +160,10 @@ def _overview(found: Comparison) -> OcSection:
                     f"map-{number}",
                     heat_map_figure(found, design, scenario),
                     f"Power and expected patients by {clean(names[0])} and {clean(names[1])}",
-                    f"Power and mean patients at each combination{': ' + ', '.join(words) if words else ''}.",
+                    f"At each combination{': ' + ', '.join(words) if words else ''}.{one_sided}",
                 )
             )
-    return OcSection("Side by side", tuple(figures), (comparison_table(found),))
+    return OcSection("Side by side", tuple(figures), (*comparison_tables(found), *design_tables(found)))
 
 
 def _detailed(found: Comparison) -> list[tuple[GridPoint, OperatingCharacteristics]]:
@@ -158,14 +182,10 @@ def _detailed(found: Comparison) -> list[tuple[GridPoint, OperatingCharacteristi
     return chosen[:MOST_DETAILED]
 
 
-def _named(found: Comparison, point: GridPoint) -> str:
-    label = clean(str(point))
-    several = len(found.scenarios) > 1 and label != clean(point.scenario)
-    return f"{clean(point.scenario)}, {label}" if several else label
-
-
-def _tables(found: OperatingCharacteristics) -> tuple[Table, ...]:
+def _tables(found: OperatingCharacteristics, *, alone: bool) -> tuple[Table, ...]:
+    """Those of one point; its design among them where no other point is there to show it with."""
     from ..simulation.characteristics_tables import (
+        ERRORS,
         estimates_table,
         exaggerations,
         looks_table,
@@ -173,14 +193,16 @@ def _tables(found: OperatingCharacteristics) -> tuple[Table, ...]:
         secondaries_table,
         sizes_table,
     )
+    from ..simulation.design_tables import design_table
 
     first = Table(
         "Operating characteristics",
         ("", f"{found.trials:,} virtual trials"),
         tuple((name[:1].upper() + name[1:], value) for name, value in rejection_rows(found)),
-        "In brackets the Monte-Carlo standard error, here and below.",
+        ERRORS,
     )
-    tables = [first, looks_table(found), sizes_table(found), estimates_table(found)]
+    tables = [first, *([design_table(found)] if alone else []), looks_table(found), sizes_table(found)]
+    tables.append(estimates_table(found))
     if found.secondary:
         table = secondaries_table(found)
         note = " ".join([table.note, *(f"{one}." for one in exaggerations(found))])
@@ -188,10 +210,12 @@ def _tables(found: OperatingCharacteristics) -> tuple[Table, ...]:
     if found.failures:
         rows = tuple((reason, f"{count:,}") for reason, count in found.failure_reasons.items())
         tables.append(Table("Looks that could not be analysed", ("Reason", "looks"), rows))
-    return tuple(
-        Table(clean(table.title), table.header, tuple(tuple(map(clean, row)) for row in table.rows), clean(table.note))
-        for table in tables
-    )
+    return tuple(map(_clean, tables))
+
+
+def _clean(table: Table) -> Table:
+    rows = tuple(tuple(map(clean, row)) for row in table.rows)
+    return Table(clean(table.title), table.header, rows, clean(table.note))
 
 
 def render_oc(found: Comparison) -> str:
@@ -215,7 +239,10 @@ def render_oc(found: Comparison) -> str:
         }
         for section in oc_sections(found)
     ]
-    arms = listed([arm_label(protocol, name) for name in protocol.arm_names], "v")
+    compared = (protocol.control.name, protocol.experimental.name)
+    others = [arm_label(protocol, name) for name in protocol.arm_names if name not in compared]
+    arms = listed([arm_label(protocol, name) for name in compared], "v")
+    arms += f" (beside {listed(others)})" if others else ""
     return page_template("oc-report.html.jinja").render(
         title=clean(protocol.trial.title),
         name=clean(protocol.trial.name),

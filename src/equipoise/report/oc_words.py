@@ -6,16 +6,22 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..data import DAYS_PER_MONTH
 from ..endpoints import describe
-from ..simulation.vary import shown
+from ..protocol.scenario_words import settings_of
+from ..simulation.effect_text import arms_compared
+from ..simulation.point_names import short_names, value_text
+from ..simulation.theory import power_by_theory
 from ..wording import arm_text, clean, counted, decimal, listed, percent, reason, sentence
-from .oc_figures.words import phrases_of
+from .oc_figures.words import phrases_of, point_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..simulation import Comparison, OperatingCharacteristics
     from ..simulation.rates import Rate
 
-__all__ = ["OcSummary", "assumed", "oc_summary", "simulated_rows"]
+__all__ = ["OcSummary", "assumed", "oc_summary", "simulated_rows", "unanalysed"]
 
 ORIGIN = (
     "All patients are virtual: these are properties of a design under assumed truths, no evidence about treatments."
@@ -55,7 +61,7 @@ def oc_summary(found: Comparison) -> OcSummary:
     elif len(found.results) <= _MOST_IN_WORDS:
         pairs = list(zip(found.points, found.results, strict=False))
         rejects, ends, estimates = (
-            [f"{clean(str(point))}: {told(result)}." for point, result in pairs]
+            [f"{point_text(found, point)}: {told(result)}." for point, result in pairs]
             for told in (_rejection_briefly, _end_briefly, _estimate_briefly)
         )
     else:
@@ -77,22 +83,72 @@ def _headline(found: Comparison) -> str:
     arms = [arm_text(protocol, name) for name in (protocol.experimental.name, protocol.control.name)]
     wins = clean(describe(protocol.primary, protocol).wins)
     result = found.results[0]
-    if len(found.points) > 1:
-        shares = [one.power.value for one in found.results]
-        varied = [name for name, values in found.axes.items() if len(values) > 1]
-        over = [counted(len(found.designs), "design")] if len(found.designs) > 1 else []
-        over += [counted(len(found.scenarios), "scenario")] if len(found.scenarios) > 1 else []
-        over += [f"{len(found.axes[name])} values of {clean(name)}" for name in varied]
-        return (
-            f"Over {listed(over) or counted(len(found.results), 'point')}, from {percent(min(shares), 1)} to"
-            f" {percent(max(shares), 1)} of the virtual trials conclude that {arms[0]} {wins} {arms[1]}."
-        )
+    if len(found.results) > 1:
+        return _range_of_power(found, f"conclude that {arms[0]} {wins} {arms[1]}") + _lost(found.results)
+    at = f"At {point_text(found, found.points[0])}, the only one done of {len(found.points)} points, "
+    at = at if len(found.points) > 1 else ""
     if result.type_one_error is not None:
-        return (
-            f"With no effect there, {_share(result.type_one_error)} of {result.trials:,} virtual trials reject: the"
-            f" type I error, against a nominal {percent(protocol.stopping.alpha, 1)}."
+        told = (
+            f"{at or 'With '}{'with ' if at else ''}no effect there, {_share(result.type_one_error)} of"
+            f" {counted(result.trials, 'virtual trial')} reject: the type I error, against a nominal"
+            f" {percent(protocol.stopping.alpha, 1)}."
         )
-    return f"{_share(result.power)} of {result.trials:,} virtual trials conclude that {arms[0]} {wins} {arms[1]}."
+    else:
+        told = (
+            f"{at}{_share(result.power)} of {counted(result.trials, 'virtual trial')} conclude that {arms[0]} {wins}"
+            f" {arms[1]}."
+        )
+    return told + _lost(found.results)
+
+
+def _range_of_power(found: Comparison, conclude: str) -> str:
+    """The lowest and the highest power of the points that are done, and type I errors apart from them."""
+    done = found.points[: len(found.results)]
+    over = []
+    for what, every in (("design", found.designs), ("scenario", found.scenarios)):
+        reached = len({getattr(point, what) for point in done})
+        if len(every) > 1:
+            over.append(counted(reached, what) if reached == len(every) else f"{reached} of {len(every)} {what}s")
+    names = short_names(found.axes)
+    for name, values in found.axes.items():
+        if len(values) > 1:
+            reached = len({repr(point.values[name]) for point in done if name in point.values})
+            of = f"{len(values)}" if reached == len(values) else f"{reached} of {len(values)}"
+            over.append(f"{of} values of {names[name]}")
+    powers = [one.power.value for one in found.results if one.type_one_error is None]
+    errors = [one.type_one_error.value for one in found.results if one.type_one_error is not None]
+    parts = []
+    if powers:
+        parts.append(f"{_from_to(powers)} of the virtual trials {conclude}")
+    if errors:
+        where = "with no effect there, " if powers else ""
+        parts.append(f"{where}{_from_to(errors)} reject, the type I error")
+    return f"Over {listed(over) or counted(len(found.results), 'point')}, {'; '.join(parts)}."
+
+
+def _from_to(shares: list[float]) -> str:
+    low, high = percent(min(shares), 1), percent(max(shares), 1)
+    return low if low == high else f"from {low} to {high}"
+
+
+def _lost(results: Sequence[OperatingCharacteristics]) -> str:
+    """How many trials count as not rejecting because they could not be analysed when they ended; empty for none."""
+    lost, trials = sum(_not_analysed(one) for one in results), sum(one.trials for one in results)
+    if not lost:
+        return ""
+    return (
+        f" {counted(lost, 'trial')} of {trials:,} could not be analysed at their last look and"
+        f" {'counts' if lost == 1 else 'count'} as not rejecting."
+    )
+
+
+def _not_analysed(result: OperatingCharacteristics) -> int:
+    return result.trials - result.estimates().estimated
+
+
+def unanalysed(result: OperatingCharacteristics) -> str:
+    """The sentence on trials that count as not rejecting because nothing could be estimated; empty for none."""
+    return _lost([result])
 
 
 def _share(rate: Rate) -> str:
@@ -100,6 +156,8 @@ def _share(rate: Rate) -> str:
 
 
 def _with_error(rate: Rate) -> str:
+    if not 0 < rate.hits < rate.trials:
+        return f"{percent(rate.value, 2)} ({rate.hits:,} of {counted(rate.trials, 'trial')})"
     return f"{percent(rate.value, 2)} (Monte-Carlo standard error {decimal(100 * rate.standard_error, 2)})"
 
 
@@ -112,7 +170,7 @@ def _how_far(found: Comparison) -> str:
     last = found.results[-1]
     text = f" The run was interrupted: {last.trials:,} of {counted(last.planned_trials, 'trial')} done"
     if len(found.points) > 1:
-        text += f" of the last of {len(found.results)} points, of {len(found.points)} planned"
+        text += f" of point {len(found.results)} of {len(found.points)}"
     return f"{text}."
 
 
@@ -125,16 +183,7 @@ def _simulated(found: Comparison) -> tuple[str, ...]:
         sentences.append(f"Scenario “{clean(name)}”{': ' + description if description else ''}.")
     if found.results:
         plan = found.results[0].context.plan
-        result = found.results[0]
-        effects = {one.true_effect for one in found.results}
-        if len(effects) == 1:
-            sentences.append(f"The true effect: {phrases_of(result).compared(result.true_effect)}.")
-        else:
-            near, far = sorted(effects, key=lambda effect: abs(effect - result.context.primary.null_value))[
-                :: len(effects) - 1
-            ]
-            phrases = phrases_of(result)
-            sentences.append(f"The true effect goes from {phrases.said(near)} to {phrases.compared(far)}.")
+        sentences.append(_truth(found))
     for name, values in found.axes.items():
         if len(values) > 1:
             sentences.append(f"Varied: {clean(name)}, {_values(values)}.")
@@ -142,24 +191,41 @@ def _simulated(found: Comparison) -> tuple[str, ...]:
         looks = listed([f"{count:,}" for count in plan.units_per_look])
         each = "look" if len(plan.units_per_look) == 1 else "looks"
         sentences.append(f"{counted(plan.patients, 'patient')} planned; {each} at {looks} {plan.unit}.")
+    arms = arms_compared(found.points[0].protocol)
+    if arms:
+        sentences.append(f"{arms}.")
     if len(found.designs) > 1:
-        sentences.append(f"Designs: {listed([clean(name) for name in found.designs])}.")
+        names = listed([clean(name) for name in found.designs])
+        sentences.append(f"Designs: {names}; their looks and bounds stand in tables below.")
     trials = {one.trials for one in found.results}
     if trials:
-        fewest, most = min(trials), max(trials)
+        fewest, most, seed = min(trials), max(trials), found.results[0].seed
         text = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-        every = " of each" if len(found.points) > 1 else ""
-        seed = found.results[0].seed
+        every = " of each" if len(found.results) > 1 else ""
+        every += " point done" if every and len(found.results) < len(found.points) else ""
+        trial = "trial" if text == "1" else "trials"
         sentences.append(
-            f"{text} virtual trials{every}, drawn patient by patient and analysed as the protocol says (seed {seed})."
+            f"{text} virtual {trial}{every}, drawn patient by patient and analysed as the protocol says (seed {seed})."
         )
-    if len(found.points) > 1 and len(found.scenarios) < len(found.points):
+    if len(found.results) > 1 and len(found.scenarios) < len(found.points):
         sentences.append("All points of a scenario share their random numbers, so that differences are precise.")
     return tuple(sentences)
 
 
+def _truth(found: Comparison) -> str:
+    """The true effects, as far as they are known."""
+    phrases, null = phrases_of(found.results[0]), found.results[0].context.primary.null_value
+    effects = {one.true_effect for one in found.results if not math.isnan(one.true_effect)}
+    if not effects:
+        return "The true effect is not told by the scenario's numbers, as settings that are on change it."
+    near, far = (chosen(effects, key=lambda effect: abs(effect - null)) for chosen in (min, max))
+    if len(effects) == 1:
+        return f"The true effect: {phrases.compared(far)}."
+    return f"The true effect goes from {phrases.said(near)} to {phrases.compared(far)}."
+
+
 def _values(values: tuple) -> str:
-    texts = [shown(value) for value in values]
+    texts = [value_text(value) for value in values]
     return listed(texts) if len(texts) <= 6 else f"{texts[0]}, {texts[1]}, … {texts[-1]} ({len(texts)} values)"
 
 
@@ -168,7 +234,9 @@ def _rejections(result: OperatingCharacteristics) -> list[str]:
     if result.type_one_error is not None:
         found.append(f"type I error {_with_error(result.rejection)}, in favour of treatment {_share(result.power)}")
     else:
-        found.append(f"power {_with_error(result.power)}")
+        theory = power_by_theory(result)
+        beside = "" if math.isnan(theory) else f", where normal theory has {percent(theory, 2)}"
+        found.append(f"power {_with_error(result.power)}{beside}")
         harm = result.rejection.hits - result.power.hits
         if harm:
             share = percent(harm / result.trials, 2)
@@ -186,7 +254,8 @@ def _ends(result: OperatingCharacteristics) -> list[str]:
     quantiles = patients.quantiles((5, 95))
     spread = f" (90% of trials: {quantiles[5]:,.0f} to {quantiles[95]:,.0f})" if quantiles[5] < quantiles[95] else ""
     found.append(f"{decimal(patients.mean.value, 1)} patients are randomised on average{spread}")
-    found.append(f"trials last {decimal(days.mean.value / 30.4375, 1)} months on average")
+    months = decimal(days.mean.value / DAYS_PER_MONTH, 1)
+    found.append(f"trials last {days.mean.value:,.0f} days ({months} months) on average")
     if result.missing.trials and result.missing.value > 0:
         found.append(f"{percent(result.missing.value, 1)} of the patients due are not seen at the primary visit")
     return found
@@ -210,26 +279,29 @@ def _early(result: OperatingCharacteristics) -> float:
 
 def _estimate_briefly(result: OperatingCharacteristics) -> str:
     phrases, observed, corrected = phrases_of(result), result.estimates(), result.estimates("median_unbiased")
-    text = f"observed {phrases.value(observed.mean.value)} on average (truth {phrases.value(result.true_effect)}),"
-    text += f" its interval holds the truth in {_share(observed.coverage)}"
-    if result.corrected and result.looks > 1:
-        text += f"; corrected {phrases.value(corrected.mean.value)}, in {_share(corrected.coverage)}"
-    return text
+    both, known = result.corrected and result.looks > 1, observed.coverage.trials > 0
+    text = f"observed {phrases.value(observed.mean.value)} on average"
+    text += f" (truth {phrases.value(result.true_effect)})" if known else ""
+    text += f", its interval holds the truth in {_share(observed.coverage)}" if known else ""
+    text += f"; corrected {phrases.value(corrected.mean.value)}" if both else ""
+    return text + (f", in {_share(corrected.coverage)}" if both and known else "")
 
 
 def _estimates(result: OperatingCharacteristics) -> list[str]:
     phrases, found = phrases_of(result), []
     observed, corrected = result.estimates(), result.estimates("median_unbiased")
-    if observed.bias.trials:
-        found.append(
-            f"the estimate as observed averages {phrases.value(observed.mean.value)} where the truth is"
-            f" {phrases.value(result.true_effect)}; its interval holds the truth in {_share(observed.coverage)}"
-        )
+    if observed.estimated:
+        text = f"the estimate as observed averages {phrases.value(observed.mean.value)}"
+        if observed.bias.trials:
+            text += f" where the truth is {phrases.value(result.true_effect)}"
+        if observed.coverage.trials:
+            text += f"; its interval holds the truth in {_share(observed.coverage)}"
+        found.append(text)
     if result.corrected and result.looks > 1:
-        found.append(
-            f"corrected for stopping, the median-unbiased estimate averages"
-            f" {phrases.value(corrected.mean.value)} and its interval holds the truth in {_share(corrected.coverage)}"
-        )
+        text = f"corrected for stopping, the median-unbiased estimate averages {phrases.value(corrected.mean.value)}"
+        if corrected.coverage.trials:
+            text += f" and its interval holds the truth in {_share(corrected.coverage)}"
+        found.append(text)
     given = result.given_efficacy.exaggeration
     if given.trials and not math.isnan(given.value):
         found.append(
@@ -243,25 +315,28 @@ def _ranges(found: Comparison) -> tuple[list[str], list[str], list[str]]:
     """Where points are many: the lowest and the highest of each."""
     results, points = found.results, found.points
 
-    def extremes(values: list[float], text: str, digits: int = 1, as_percent: bool = True) -> str:
-        low, high = values.index(min(values)), values.index(max(values))
-        shown = [percent(values[at], digits) if as_percent else decimal(values[at], digits) for at in (low, high)]
-        return f"{text} from {shown[0]} ({clean(str(points[low]))}) to {shown[1]} ({clean(str(points[high]))})"
+    def extremes(values: list[float], text: str, at: Sequence[int], as_percent: bool = True) -> str:
+        ends = []
+        for chosen in (min, max):
+            value = chosen(values)
+            said = percent(value, 1) if as_percent else decimal(value, 1)
+            ends.append(f"{said} ({point_text(found, points[at[values.index(value)]])})")
+        return f"{text} from {ends[0]} to {ends[1]}"
 
-    rejects = [extremes([one.power.value for one in results], "power")]
+    every = range(len(results))
+    able = [at for at in every if results[at].type_one_error is None]
+    rejects = [extremes([results[at].power.value for at in able], "power", able)] if able else []
     nulls = [(at, one) for at, one in enumerate(results) if one.type_one_error is not None]
     for at, one in nulls[:_MOST_IN_WORDS]:
-        rejects.append(f"{clean(str(points[at]))}: type I error {_with_error(one.rejection)}")
-    ends = [extremes([one.patients().mean.value for one in results], "mean patients", as_percent=False)]
+        rejects.append(f"{point_text(found, points[at])}: type I error {_with_error(one.rejection)}")
+    ends = [extremes([one.patients().mean.value for one in results], "mean patients", every, as_percent=False)]
     if any(one.looks > 1 for one in results):
-        ends.append(extremes([_early(one) for one in results], "share that ends before the last look"))
+        ends.append(extremes([_early(one) for one in results], "share that ends before the last look", every))
     estimates = []
-    coverage = [one.estimates().coverage.value for one in results]
-    if not any(math.isnan(value) for value in coverage):
-        estimates.append(extremes(coverage, "coverage of the interval as observed"))
-    if all(one.corrected for one in results):
-        corrected = [one.estimates("median_unbiased").coverage.value for one in results]
-        estimates.append(extremes(corrected, "coverage of the corrected interval"))
+    for name, text in (("observed", "as observed"), ("median_unbiased", "corrected")):
+        coverage = [one.estimates(name).coverage.value for one in results]
+        if not any(map(math.isnan, coverage)):
+            estimates.append(extremes(coverage, f"coverage of the interval {text}", every))
     return rejects, ends, estimates
 
 
@@ -278,24 +353,20 @@ def assumed(found: Comparison) -> tuple[str, ...]:
         "A power is as good as the truth it assumes: the bands and standard errors here are of the simulation alone and"
         " say nothing of how likely the scenario is.",
     ]
-    several = {name for point in found.points for name in _lifelike(point.protocol, point.scenario)}
+    several = _lifelike(found)
     if several:
-        sentences.append(f"Lifelike settings in use: {listed(sorted(several))}.")
+        sentences.append(f"Settings of the scenario that are on: {'; '.join(several)}.")
     return tuple(sentences)
 
 
-def _lifelike(protocol: object, scenario: str) -> list[str]:
-    chosen = protocol.scenarios[scenario]  # type: ignore[attr-defined]
-    words = {
-        "missed_visits": "missed visits",
-        "responders": "a mixture of responders",
-        "sites": "differences between sites",
-        "expectancy": "expectancy",
-        "rater_drift": "drift of raters",
-        "exposure": "exposure-response",
-        "items": "items of the scale",
-    }
-    return [words[name] for name in words if getattr(chosen, name, None) is not None]
+def _lifelike(found: Comparison) -> list[str]:
+    """Settings that are on at any point, with what is given where all points that have them give the same."""
+    given: dict[str, set[str]] = {}
+    for point in found.points:
+        for setting in settings_of(point.protocol, point.scenario):
+            given.setdefault(setting.title, set()).add(setting.given)
+    told = {title: clean(next(iter(texts))) if len(texts) == 1 else "" for title, texts in given.items()}
+    return [f"{title} ({text})" if text else title for title, text in told.items()]
 
 
 def simulated_rows(found: Comparison) -> tuple[tuple[str, str], ...]:

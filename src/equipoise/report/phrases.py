@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["FOLLOWED", "EffectPhrases"]
 
 SMALLEST = 1e-6
-_UNITS = {
-    Scale.MEAN_DIFFERENCE: "points",
-    Scale.RISK_DIFFERENCE: "percentage points",
-    Scale.TIME_DIFFERENCE: "days",
-    Scale.RATE_DIFFERENCE: "events a patient-year",
-    Scale.WIN_PROBABILITY: "%",
-    Scale.NET_BENEFIT: "percentage points",
-}
 _PERCENT = frozenset({Scale.RISK_DIFFERENCE, Scale.WIN_PROBABILITY, Scale.NET_BENEFIT})
 _UNDIRECTED = frozenset({Scale.WIN_PROBABILITY, Scale.NET_BENEFIT})
 _TWO_DIGITS = frozenset({Scale.STANDARDISED_MEAN_DIFFERENCE, Scale.RATE_DIFFERENCE})
@@ -77,7 +69,7 @@ class EffectPhrases:
     @property
     def unit(self) -> str:
         """Unit of a printed effect; empty for ratios."""
-        return self.own_unit or _UNITS.get(self.scale, "")
+        return self.own_unit or self.scale.unit
 
     @property
     def kind(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ..table import Table
 from ..trial import NotAnalysed
 from ..wording import clean, sentence
-from .table import Table
 
 if TYPE_CHECKING:
     from ..trial import TrialResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..table import Table
 from .endpoint_tables import (
     comparisons_table,
     differences_table,
@@ -14,8 +15,8 @@ from .endpoint_tables import (
 )
 from .families import family_table
 from .figures.response import response_results
+from .honest import honest_claims_table
 from .result_tables import endpoint_result_tables
-from .table import Table
 from .trial_tables import baseline_table, design_table, flow_table, looks_table, safety_table
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "estimates_table",
     "family_table",
     "flow_table",
+    "honest_claims_table",
     "looks_table",
     "means_table",
     "response_table",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..endpoints import describe
 from ..endpoints.safety.result import AdverseEventsResult
+from ..table import Table
 from ..trial import adverse_events, baseline
 from ..wording import arm_label, clean, day_text, decimal, percent, reason, visit_text
 from .phrases import EffectPhrases
-from .table import Table
 
 if TYPE_CHECKING:
     from ..trial import Plan, TrialResult

@@ -27,6 +27,7 @@ from ..wording import (
 )
 from .caveats import uncertain
 from .figures.response import response_results
+from .honest import honest_sentences
 from .observed_interval import observed_interval
 from .phrases import EffectPhrases
 
@@ -302,6 +303,7 @@ def corrected(result: TrialResult) -> tuple[str, ...]:
         sentences.append(
             f"At a first look the median-unbiased estimate is the observed one, for no earlier look was passed{more}."
         )
+    sentences.extend(honest_sentences(result))
     sentences.extend(_exaggeration(result, phrases))
     sentences.append(repeated)
     return tuple(sentences)

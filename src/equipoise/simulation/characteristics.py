@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,12 +51,15 @@ class SecondaryCharacteristics:
         How its estimates did over all trials, and over those that stopped for efficacy before the last look.
     correlation
         Of its estimates with those of the primary endpoint.
+    reasons
+        Why trials have no estimate of it, and how many, the most frequent first.
     """
 
     aim: Aim
     overall: EffectSummary
     given_early_efficacy: EffectSummary
     correlation: Mean
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -73,6 +76,7 @@ class SecondaryCharacteristics:
             "all_trials": of(self.overall),
             "given_efficacy_before_last_look": of(self.given_early_efficacy),
             "correlation_with_primary": self.correlation.to_dict(),
+            "reasons_not_estimated": dict(self.reasons),
         }
 
 
@@ -225,7 +229,7 @@ class OperatingCharacteristics:
     @property
     def failure_reasons(self) -> dict[str, int]:
         """Why, the most frequent first."""
-        return dict(sorted(self.tally.reasons.items(), key=lambda item: -item[1]))
+        return self.tally.reasons_of()
 
     def estimates(
         self,
@@ -273,7 +277,8 @@ class OperatingCharacteristics:
         for aim in self.context.secondaries:
             overall = self.tally.summary("observed", endpoint=aim.name)
             early = self.tally.summary("observed", None, (Decision.EFFICACY,), early=True, endpoint=aim.name)
-            found[aim.name] = SecondaryCharacteristics(aim, overall, early, self.tally.correlation(aim.name))
+            correlation, reasons = self.tally.correlation(aim.name), self.tally.reasons_of(aim.name)
+            found[aim.name] = SecondaryCharacteristics(aim, overall, early, correlation, reasons)
         return found
 
     def probability_nnt_at_most(self, value: float, endpoint: str | None = None, look: int | None = None) -> Rate:
@@ -335,9 +340,9 @@ class OperatingCharacteristics:
             return self.rows.trials_frame(self.context.start)
         if self.folder is None:
             raise InputError("folder", None, "a folder to simulate into, as so many trials are not kept otherwise")
-        import polars as pl
+        from .store import ResultsFolder
 
-        return pl.read_parquet(Path(self.folder) / "trials" / "part-*.parquet").head(self.trials)
+        return ResultsFolder.scan(self.folder, "trials", self.trials).collect()
 
     def to_dict(self) -> dict[str, Any]:
         """The summary for a JSON file."""

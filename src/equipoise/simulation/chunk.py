@@ -14,9 +14,9 @@ from ..errors import InputError, NotEstimable
 from ..estimate_arrays import interval_of
 from ..patients import Draws
 from ..sequential.many import Conclusions
+from ..some_rows import are_all_rows
 from ..trial import Bounds, ManyLooks, walk_many
-from .memory import keep_freed_memory
-from .rows import ChunkRows
+from .rows import END_COLUMNS, LOOK_COLUMNS, SECONDARY_COLUMNS, ChunkRows, secondary_reason
 from .virtual import draw_cohort
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Figures: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np
 # Scores, or patients without, in a chunk: so many that what is done once a chunk hardly counts, so few that an array of
 # them fits in the caches.
 _VALUES = 2**18
-_FEWEST, _MOST = 16, 1024
+_FEWEST, _MOST = 16, 960
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +79,22 @@ class Task:
 
     @property
     def chunk(self) -> int:
-        """Trials taken together: a matter of the protocol alone, so that results do not hang on who does the work."""
+        """Trials taken together: a matter of the protocol and of what is estimated, so that results do not hang on who
+        does the work.
+        """
         protocol = self.plan.protocol
         values = self.plan.patients * (1 if protocol.outcome is None else len(protocol.visits))
+        values *= 1 + len(self.secondaries)
         return int(np.clip(_VALUES // values, _FEWEST, _MOST))
 
 
 def simulate_chunk(task: Task, first: int, stop: int) -> ChunkRows:
-    """Trials `first` to before `stop`: drawn, taken through their looks, each endpoint estimated where they end."""
-    keep_freed_memory()
+    """Trials `first` to before `stop`: drawn, taken through their looks, each endpoint estimated where they end.
+
+    Returns
+    -------
+    Rows of every look taken and of every trial's end; NaN, with the reason counted, for what could not be estimated.
+    """
     plan, protocol = task.plan, task.plan.protocol
     secondaries = [protocol.endpoint(name) for name in task.secondaries]
     draws = Draws.of(task.seed, task.stream, np.arange(first, stop))
@@ -98,52 +105,51 @@ def simulate_chunk(task: Task, first: int, stop: int) -> ChunkRows:
     for look in walk_many(plan, cohort, task.bounds):
         failures.update(look.failures)
         looks.append(_look_columns(look, draws.trials))
-        _write_ends(task, ends, look, cohort, secondaries)
+        failures.update(_write_ends(task, ends, look, cohort, secondaries))
     columns = {name: np.concatenate([part[name] for part in looks]) for name in looks[0]}
     order = np.lexsort((columns["look"], columns["trial"]))
     return ChunkRows.of({name: values[order] for name, values in columns.items()}, ends, dict(failures))
 
 
 def _look_columns(look: ManyLooks, trials: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    return {
+    """`LOOK_COLUMNS` of one look of the trials of these numbers that take it."""
+    columns: dict[str, NDArray[Any]] = {
         "trial": trials[look.rows],
         "look": np.full(len(look.rows), look.number),
-        "decision": look.decision,
-        "effect": look.effect,
-        "standard_error": look.standard_error,
-        "degrees_of_freedom": look.degrees_of_freedom,
         "information": look.standard_error**-2.0,
-        "z": look.z,
-        "fraction": look.fraction,
-        "efficacy_bound": look.efficacy_bound,
-        "futility_bound": look.futility_bound,
-        "day": look.day,
-        "randomised": look.randomised,
-        "due": look.due,
-        "observed": look.observed,
     }
+    return columns | {name: getattr(look, name) for name in LOOK_COLUMNS if name not in columns}
 
 
 def _empty_ends(task: Task, trials: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    whole = ("look", "decision", "day", "randomised", "due", "observed", "failures")
-    real = ["effect", "standard_error", "degrees_of_freedom", "z", "lower", "upper"]
-    real += ["median_unbiased", "median_unbiased_lower", "median_unbiased_upper", "bias_adjusted"]
-    parts = ("effect", "standard_error", "degrees_of_freedom", "lower", "upper")
-    real += [f"{name}.{part}" for name in task.secondaries for part in parts]
-    ends: dict[str, NDArray[Any]] = {"trial": trials}
-    ends |= {name: np.zeros(len(trials), dtype=np.int64) for name in whole}
-    return ends | {name: np.full(len(trials), np.nan) for name in real}
+    """`END_COLUMNS` and those of the secondary endpoints, of trials that nothing is known of: 0 and NaN."""
+    kinds = END_COLUMNS | {f"{name}.{part}": "f8" for name in task.secondaries for part in SECONDARY_COLUMNS}
+    ends = {
+        name: np.full(len(trials), np.nan, kind) if kind == "f8" else np.zeros(len(trials), kind)
+        for name, kind in kinds.items()
+    }
+    return ends | {"trial": trials}
 
 
 def _write_ends(
     task: Task, ends: dict[str, NDArray[Any]], look: ManyLooks, cohort: Cohort, secondaries: Sequence[Any]
-) -> None:
-    """Count the look's failures, and write down what the trials are that end at it."""
+) -> Counter[str]:
+    """Write down the look as the latest of its trials, and the estimates of those that end at it.
+
+    Parameters
+    ----------
+    ends
+        Columns of all trials of the chunk, brought up to date.
+
+    Returns
+    -------
+    Why secondary endpoints could not be estimated, as `ChunkRows.failures` counts it.
+    """
     from ..endpoints.some_trials import some_of
 
+    failures: Counter[str] = Counter()
     protocol, primary = task.plan.protocol, task.context.primary
     ends["failures"][look.rows] += np.isnan(look.effect)
-    # A trial whose later looks never fall stays at the last one it had.
     ends["look"][look.rows] = look.number
     for name in ("decision", "day", "randomised", "due", "observed"):
         ends[name][look.rows] = getattr(look, name)
@@ -151,7 +157,7 @@ def _write_ends(
         ends[name][look.rows] = getattr(look, name)
     chosen = np.flatnonzero(look.ends)
     if not len(chosen):
-        return
+        return failures
     rows = look.rows[chosen]
     level = protocol.confidence_level
 
@@ -174,9 +180,8 @@ def _write_ends(
         ends["median_unbiased_lower"][rows], ends["median_unbiased_upper"][rows] = found.lower, found.upper
         ends["bias_adjusted"][rows] = found.bias_adjusted
     if not secondaries:
-        return
-    everybody = len(chosen) == len(look.rows)
-    known = look.batch if everybody else some_of(look.batch, chosen)
+        return failures
+    known = look.batch if are_all_rows(chosen, len(look.rows)) else some_of(look.batch, chosen)
     followed = None
     for endpoint in secondaries:
         batch = known
@@ -186,10 +191,13 @@ def _write_ends(
             batch = followed
         try:
             estimates = endpoints.batch(endpoint, protocol, batch)
-        except (InputError, NotEstimable):
+        except (InputError, NotEstimable) as error:
+            failures[secondary_reason(endpoint.name, str(error))] += len(chosen)
             continue
+        failures.update(secondary_reason(endpoint.name, reason) for reason in estimates.failures.values())
         figures = estimates.effect, estimates.standard_error, estimates.degrees_of_freedom
         name = f"{endpoint.name}."
         for part, values in zip(("effect", "standard_error", "degrees_of_freedom"), figures, strict=True):
             ends[name + part][rows] = values
         limits(name, figures, task.context.aim(endpoint.name).scale)
+    return failures

@@ -18,7 +18,9 @@ from ..plain import plain
 from .engines import engine_named
 from .paired import TrialEnds, difference_in_patients, difference_in_power
 from .rates import Mean
-from .simulate import _KEPT, simulate
+from .rows import MOST_KEPT
+from .simulate import simulate
+from .theory import power_by_theory
 from .vary import GridPoint
 
 if TYPE_CHECKING:
@@ -171,8 +173,9 @@ class Comparison:
         raise InputError("label", label, f"one of {'; '.join(str(point) for point in self.points[: len(self)])}")
 
     def to_frame(self) -> polars.DataFrame:
-        """One row a point: what it is, then shares and means with their Monte-Carlo standard errors in columns that end
-        in `_standard_error`; effects are on the scale of the primary endpoint, ratios as natural logarithms.
+        """One row a point: what it is, with the values of the axes under their own names, then shares and means with
+        their Monte-Carlo standard errors in columns that end in `_standard_error`; effects are on the scale of the
+        primary endpoint, ratios as natural logarithms.
         """
         import polars as pl
 
@@ -185,12 +188,13 @@ class Comparison:
             name: value if isinstance(value, int | float | str) else str(value) for name, value in point.values.items()
         }
         row |= {"trials": result.trials, "seed": result.seed, "true_effect": result.true_effect}
+        row["power_by_theory"] = power_by_theory(result)
         estimates = {name: result.estimates(name) for name in ("observed", "median_unbiased", "bias_adjusted")}
         shown: dict[str, Any] = {
             "power": result.power,
             "rejection_either_direction": result.rejection,
-            "patients": result.patients().mean,
-            "days": result.duration().mean,
+            "mean_patients": result.patients().mean,
+            "mean_days": result.duration().mean,
         }
         shown |= {f"ends_at_look_{look}": rate for look, rate in enumerate(result.stopping, start=1)}
         shown |= {f"bias_{name}": one.bias for name, one in estimates.items()}
@@ -230,9 +234,9 @@ class Comparison:
         )
 
     def __str__(self) -> str:
-        from .comparison_table import comparison_table
+        from .comparison_table import comparison_text
 
-        return str(comparison_table(self))
+        return comparison_text(self)
 
     __repr__ = __str__
 
@@ -278,8 +282,8 @@ def simulate_grid(
         For no points, or what `simulate` refuses.
     """
     points = tuple(points)
-    if not points:
-        raise InputError("points", points, "at least one point of a grid")
+    if not points or not all(isinstance(point, GridPoint) for point in points):
+        raise InputError("points", points, "at least one point of a grid, as eq.grid gives them")
     folders = point_folders(points, None if folder is None else Path(folder))
     results: list[OperatingCharacteristics] = []
     ends: list[TrialEnds | None] = []
@@ -297,7 +301,7 @@ def simulate_grid(
                         secondary=secondary,
                         corrected=corrected,
                         precision=precision,
-                        folder=Path(passing) / "point" if several and place is None and trials > _KEPT else place,
+                        folder=Path(passing) / "point" if several and place is None and trials > MOST_KEPT else place,
                         resume=resume,
                         on_progress=None if on_progress is None else partial(on_progress, at),
                     )
@@ -307,7 +311,7 @@ def simulate_grid(
                     raise
                 break
             if several and place is None:
-                kept = found.rows if trials * len(points) <= _KEPT else None
+                kept = found.rows if trials * len(points) <= MOST_KEPT else None
                 found = replace(found, folder=None, rows=kept)
             results.append(found)
             ends.append(end)

@@ -12,6 +12,7 @@ from .. import endpoints
 from ..errors import InputError, NotEstimable
 from ..estimate import Better, Scale
 from ..wording import clean
+from .true_effect import arms_are_alike, is_of_the_patients
 
 if TYPE_CHECKING:
     import datetime
@@ -32,13 +33,17 @@ class Aim:
     name, label
         The protocol's name of the endpoint, and its label for people.
     truth
-        The scenario's effect, on `scale` (ratios as natural logarithms); NaN where the scenario does not tell it.
+        The effect on the patients drawn, on `scale` (ratios as natural logarithms): of means what the drug itself does,
+        whatever biases its estimate. NaN where the scenario does not tell it, or what it tells is not that of patients
+        who are made more lifelike.
     null_value
         The effect where there is none.
     scale, better
         What the number measures, and whether a higher or a lower one favours the experimental arm.
     has_number_needed_to_treat
         Whether it is a response's difference in risk, of which 1/difference is the number needed to treat.
+    arms_alike
+        Whether the arms do the same in all that the endpoint reads besides the effect.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Aim:
     scale: Scale = Scale.MEAN_DIFFERENCE
     better: Better = "higher"
     has_number_needed_to_treat: bool = False
+    arms_alike: bool = True
 
     @property
     def sign(self) -> int:
@@ -138,8 +144,14 @@ class Context:
 
     @cached_property
     def no_effect(self) -> bool:
-        """Whether the scenario has no effect on the primary endpoint, so that every rejection is a type I error."""
-        return self.primary.is_null(self.standard_error)
+        """Whether every rejection is a type I error: the scenario has no effect on the primary endpoint, and the arms
+        do the same in all that it reads.
+
+        A drug that does nothing is not enough: where side effects tell one arm what it has and beliefs move scores,
+        where one arm leaves more often for scores that are not seen, or where a response that counts the missing as
+        failures is missed more often in one arm, arms differ and rejections say so.
+        """
+        return self.primary.arms_alike and self.primary.is_null(self.standard_error)
 
     @property
     def aims(self) -> tuple[Aim, ...]:
@@ -156,7 +168,9 @@ class Context:
 
 def _aim(endpoint: Any, protocol: Protocol, truth: Truth, effect: float) -> Aim:
     scale, better = endpoints.measured_on(endpoint, protocol)
-    told = effect == scale.null_value or _is_of_the_patients(endpoint, truth, scale)
+    told, alike = (of(endpoint, protocol, truth, scale) for of in (is_of_the_patients, arms_are_alike))
+    none = abs(effect - scale.null_value) <= 1e-9
+    told = told or (none and alike)
     return Aim(
         name=endpoint.name,
         label=clean(endpoint.title),
@@ -165,27 +179,8 @@ def _aim(endpoint: Any, protocol: Protocol, truth: Truth, effect: float) -> Aim:
         scale=scale,
         better=better,
         has_number_needed_to_treat=endpoints.has_number_needed_to_treat(endpoint, protocol),
+        arms_alike=alike,
     )
-
-
-def _is_of_the_patients(endpoint: Any, truth: Truth, scale: Scale) -> bool:
-    """Whether an endpoint's planned effect, of patients who follow their arms' laws, is that of patients as drawn.
-
-    Differences of means stay what they are, whatever makes patients more lifelike: what moves them besides is no effect
-    of the drug. Other effects hang on the whole law of the scores and on who is seen, which plans take from the arms.
-    """
-    lifelike, scenario = truth.lifelike, truth.scenario
-    if set(lifelike.guesses) & set(getattr(endpoint, "guesses", ())):
-        return False
-    if scale is Scale.MEAN_DIFFERENCE:
-        return True
-    if not endpoint.reads_scale:
-        return lifelike.misses is None or not getattr(endpoint, "measure", "")
-    if lifelike.misses is not None or scenario.dropout_odds_ratio_per_unseen_point != 1:
-        return False
-    of_response = hasattr(endpoint, "improvement") or hasattr(endpoint, "response")
-    spread = (lifelike.sites, lifelike.raters, lifelike.beliefs, scenario.exposure)
-    return all(part is None for part in spread) and (lifelike.mixture is None or of_response)
 
 
 def _secondary(endpoint: Any, protocol: Protocol, truth: Truth) -> Aim:

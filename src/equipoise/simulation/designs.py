@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
+from ..keyed_text import keyed
 from ..sequential.rule_text import rule_parts
 from ..sequential.rules import parameters_of, stopping_rule
 
@@ -70,17 +71,8 @@ def design_of(text: str) -> Design:
     """
     if not isinstance(text, str):
         raise InputError("designs", text, _EXAMPLE)
-    label, rest = _labelled(text)
-    stopping: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in rest.split(";"))):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not value:
-            raise InputError("designs", text, _EXAMPLE)
-        if key not in _KEYS:
-            raise InputError("designs", text, f"keys that are one of {', '.join(_KEYS)}; {key!r} is none")
-        if key in stopping:
-            raise InputError("designs", text, f"{key} once")
-        stopping[key] = _value(text, key, value)
+    label, rest, given = keyed("designs", text, _KEYS, _EXAMPLE)
+    stopping = {key: _value(text, key, value) for key, value in given.items()}
     if sum(key in stopping for key in _LOOKS) > 1:
         raise InputError("designs", text, "one of 'fractions', 'patients' and 'events' to say when to look")
     if not label and not stopping:
@@ -99,15 +91,6 @@ def designs_of(designs: Sequence[str | Design]) -> tuple[Design, ...]:
         if labels.count(item.label) > 1:
             raise InputError("designs", item.text, f"labels that differ; {item.label!r} stands twice")
     return found
-
-
-def _labelled(text: str) -> tuple[str, str]:
-    """Label and rest: a colon before the first equals sign ends the label, and so does the end."""
-    head, equals, _ = text.partition("=")
-    if ":" in head:
-        label, _, rest = text.partition(":")
-        return label.strip(), rest
-    return ("", text) if equals else (text.strip(), "")
 
 
 def _value(text: str, key: str, value: str) -> Any:

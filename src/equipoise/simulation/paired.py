@@ -11,6 +11,7 @@ import numpy as np
 from ..sequential import Decision
 from .rates import Mean
 from .rows import DECISIONS
+from .store import ResultsFolder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,12 +55,8 @@ class TrialEnds:
             return None
         import polars as pl
 
-        frame = (
-            pl.scan_parquet(result.folder / "trials" / "part-*.parquet")
-            .select(pl.col("decision") == Decision.EFFICACY.value, "randomised")
-            .head(result.trials)
-            .collect()
-        )
+        rows = ResultsFolder.scan(result.folder, "trials", result.trials)
+        frame = rows.select(pl.col("decision") == Decision.EFFICACY.value, "randomised").collect()
         return cls.of(frame["decision"].to_numpy(), frame["randomised"].to_numpy())
 
 

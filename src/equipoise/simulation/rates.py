@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Mean", "Rate"]
 
+_WILSON = 1.959963984540054**2
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -49,10 +51,20 @@ class Rate:
         share = (self.hits + 2) / (self.trials + 4)
         return math.sqrt(share * (1 - share) / (self.trials + 4))
 
-    def __str__(self) -> str:
+    def text(self, sign: str = "%") -> str:
+        """In percent, and in brackets its standard error; where none or all of the trials do, which leaves no standard
+        error, the upper or lower 95% bound of Wilson (1927, JASA 22:209-212).
+        """
         if not self.trials:
             return "–"
-        return f"{100 * self.value:.2f}% ({100 * self.standard_error:.2f})"
+        share = f"{100 * self.value:.2f}{sign}"
+        if 0 < self.hits < self.trials:
+            return f"{share} ({100 * self.standard_error:.2f})"
+        beyond = math.ceil(10_000 * _WILSON / (self.trials + _WILSON)) / 100
+        return f"{share} (<{beyond:.2f})" if not self.hits else f"{share} (>{100 - beyond:.2f})"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def to_dict(self) -> dict[str, Any]:
         """For a JSON file."""

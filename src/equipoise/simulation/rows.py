@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     import polars
     from numpy.typing import NDArray
 
-__all__ = ["DECISIONS", "END_COLUMNS", "LOOK_COLUMNS", "SECONDARY_COLUMNS", "ChunkRows"]
+__all__ = [
+    "DECISIONS",
+    "END_COLUMNS",
+    "LOOK_COLUMNS",
+    "MOST_KEPT",
+    "SECONDARY_COLUMNS",
+    "ChunkRows",
+    "secondary_reason",
+]
+
+MOST_KEPT = 100_000
+"""Trials whose rows are kept in memory where no folder takes them."""
 
 DECISIONS = tuple(Decision)
 """What `decision` counts through."""
@@ -69,6 +80,11 @@ SECONDARY_COLUMNS = ("effect", "standard_error", "degrees_of_freedom", "lower", 
 """Columns of each secondary endpoint, named "NAME.effect" and so on."""
 
 
+def secondary_reason(name: str, reason: str = "") -> str:
+    """Why a secondary endpoint could not be estimated, as `ChunkRows.failures` has it beside the primary's reasons."""
+    return f"{name}: {reason}"
+
+
 @dataclass(frozen=True, eq=False)
 class ChunkRows:
     """The looks of some virtual trials and how each trial ended.
@@ -85,7 +101,8 @@ class ChunkRows:
         is the deciding one; `failures` counts the trial's looks that could not be analysed; the limits are at the
         protocol's confidence level.
     failures
-        How many looks could not be analysed, by reason.
+        How many looks could not be analysed, by reason, and how many trials have no estimate of a secondary endpoint,
+        by `secondary_reason`.
     """
 
     looks: dict[str, NDArray]

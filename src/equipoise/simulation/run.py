@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..checks import whole
 from ..data import VIRTUAL, Origin
 from ..patients import Draws, Truth
+from ..protocol import loaded
 from ..trial import analyse, plan
 from .virtual import virtual_trial
 
@@ -38,11 +40,12 @@ def run(
     Raises
     ------
     InputError
-        For an unknown scenario or a negative seed.
+        For an unknown scenario, or a seed or trial that is no whole number from 0.
     """
-    scenario = scenario or protocol.sample_size.scenario
+    scenario = scenario or loaded(protocol).sample_size.scenario
     truth = Truth.of(protocol, scenario)
     origin = Origin(VIRTUAL, scenario, seed, trial)
+    seed, trial = whole("seed", seed), whole("trial", trial)
     patients = plan(protocol).patients
     data = virtual_trial(protocol, truth, Draws.of(seed, scenario, [trial]), patients, origin)
     return analyse(protocol, data, on_look=on_look)

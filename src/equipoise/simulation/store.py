@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..checks import whole
 from ..errors import InputError
-from ..plain import plain
+from ..files import UNFINISHED, json_text, replace_file, write_text
 from .rows import ChunkRows
 from .tally import Tally
 
 if TYPE_CHECKING:
+    import polars
+
     from .characteristics import OperatingCharacteristics
     from .context import Context
 
@@ -27,6 +28,7 @@ __all__ = ["ResultsFolder", "about_run"]
 _PART = 2**16
 _FORMAT = 1
 _TABLES = ("looks", "trials")
+_RUN, _RESULTS = "run.json", "operating-characteristics.json"
 
 
 def about_run(context: Context, seed: int, stream: str, **options: Any) -> dict[str, Any]:
@@ -50,7 +52,8 @@ class ResultsFolder:
     Every part holds the same number of whole chunks, some 65,000 trials, the last one fewer:
     `looks/part-000000.parquet` a row a trial a look, `trials/part-000000.parquet` a row a trial, and
     `parts/part-000000.json`, written last, which says what chunks there are and how the two tables hash. A file is
-    written under another name and then renamed, so that there is no half of one.
+    written under another name and then renamed, so that there is no half of one. Nothing else knows these names: other
+    classes ask `holds_trials`, `scan` and `remove`.
 
     Attributes
     ----------
@@ -84,7 +87,7 @@ class ResultsFolder:
         trials: int,
         chunks_per_part: int | None = None,
     ) -> ResultsFolder:
-        """A new folder, with `run.json`.
+        """A new folder, with `run.json`; one whose run was stopped before it wrote a trial counts as new.
 
         Parameters
         ----------
@@ -97,7 +100,7 @@ class ResultsFolder:
             When the folder holds simulated trials already, or cannot be written to.
         """
         folder = cls(Path(path), context, chunk, whole("trials", trials), chunks_per_part or max(_PART // chunk, 1))
-        if (folder.path / "run.json").exists() or any(folder._numbers(kind) for kind in (*_TABLES, "parts")):
+        if cls.holds_trials(path) or any(folder._numbers(kind) for kind in _TABLES):
             raise InputError("folder", str(path), "a new or an empty folder, or that the run in it be resumed")
         folder._write_run(about)
         return folder
@@ -123,7 +126,7 @@ class ResultsFolder:
             When the folder is of another run, has more trials than asked for, or a file in it is damaged, lacks or is
             foreign.
         """
-        if not (Path(path) / "run.json").exists():
+        if not (Path(path) / _RUN).exists():
             return cls.create(path, about, context, chunk, trials, chunks_per_part), Tally(context)
         folder = cls(Path(path), context, chunk, whole("trials", trials), chunks_per_part or max(_PART // chunk, 1))
         folder._check_run(about)
@@ -159,7 +162,11 @@ class ResultsFolder:
             raise InputError("rows", str(rows), f"the chunk that begins with trial {self.done}")
         self._waiting.append(rows)
         if len(self._waiting) == self.chunks_per_part:
-            self._write_part()
+            try:
+                self._write_part()
+            except BaseException:
+                self._waiting.pop()
+                raise
             self._next_part_if_full()
 
     def flush(self) -> None:
@@ -171,7 +178,42 @@ class ResultsFolder:
         """Write what waits and the operating characteristics."""
         self.flush()
         with self._writing():
-            _write(self.path / "operating-characteristics.json", _json(found.to_dict()))
+            write_text(self.path / _RESULTS, json_text(found.to_dict()))
+
+    @staticmethod
+    def holds_trials(path: str | Path) -> bool:
+        """Whether a part was written to the end in a folder, or a run's results."""
+        return (Path(path) / _RESULTS).exists() or any((Path(path) / "parts").glob("*.json"))
+
+    @staticmethod
+    def scan(path: str | Path, table: str, trials: int) -> polars.LazyFrame:
+        """Rows of the first trials in a folder, in the order of the trials.
+
+        Parameters
+        ----------
+        table
+            "looks", a row a trial a look, or "trials", a row a trial.
+        trials
+            How many trials, from number 0.
+        """
+        import polars as pl
+
+        # Parts are read in the order of their names, which is that of their trials.
+        return pl.scan_parquet(Path(path) / table / "part-*.parquet").filter(pl.col("trial") < trials)
+
+    @staticmethod
+    def remove(path: str | Path) -> None:
+        """Remove what a run wrote into a folder and nothing else; the folder stays."""
+        folder = Path(path)
+        for kind in (*_TABLES, "parts"):
+            ending = "json" if kind == "parts" else "parquet"
+            for pattern in (f"part-*.{ending}", f"*{UNFINISHED}"):
+                for file in (folder / kind).glob(pattern):
+                    file.unlink()
+            if (folder / kind).is_dir() and not any((folder / kind).iterdir()):
+                (folder / kind).rmdir()
+        for name in (_RUN, _RESULTS):
+            (folder / name).unlink(missing_ok=True)
 
     def _next_part_if_full(self) -> None:
         if len(self._waiting) == self.chunks_per_part:
@@ -199,6 +241,9 @@ class ResultsFolder:
 
     def _known_parts(self) -> list[int]:
         """Parts that were written to the end; tables of one more that was not are written again."""
+        for kind in (*_TABLES, "parts"):
+            for left in (self.path / kind).glob(f"*{UNFINISHED}"):
+                left.unlink()
         parts = self._numbers("parts")
         for at in range(len(parts)):
             if at not in parts:
@@ -218,11 +263,11 @@ class ResultsFolder:
         with self._writing():
             for kind in (*_TABLES, "parts"):
                 (self.path / kind).mkdir(parents=True, exist_ok=True)
-            _write(self.path / "run.json", _json(dict(about) | self._fixed() | {"trials": self.trials}))
+            write_text(self.path / _RUN, json_text(dict(about) | self._fixed() | {"trials": self.trials}))
 
     def _check_run(self, about: Mapping[str, Any]) -> None:
-        path = self.path / "run.json"
-        held, wanted = _read_json(path), json.loads(_json(dict(about) | self._fixed()))
+        path = self.path / _RUN
+        held, wanted = _read_json(path), json.loads(json_text(dict(about) | self._fixed()))
         for name in dict.fromkeys([*wanted, *held]):
             if name != "trials" and held.get(name) != wanted.get(name):
                 expected = f"{wanted.get(name)!r}, as in the run that is to go on from it"
@@ -240,11 +285,10 @@ class ResultsFolder:
             self._file("parts", self._part).unlink(missing_ok=True)
             for kind, frame in zip(_TABLES, (rows.looks_frame(start), rows.trials_frame(start)), strict=True):
                 path = self._file(kind, self._part)
-                unfinished = path.with_name(path.name + ".unfinished")
-                frame.write_parquet(unfinished)
-                about[kind] = _hash(unfinished)
-                os.replace(unfinished, path)
-            _write(self._file("parts", self._part), _json(about))
+                with replace_file(path, UNFINISHED) as unfinished:
+                    frame.write_parquet(unfinished)
+                    about[kind] = _hash(unfinished)
+            write_text(self._file("parts", self._part), json_text(about))
 
     def _read_part(self, at: int) -> Iterator[ChunkRows]:
         """The chunks of a part that is what its own file says."""
@@ -285,16 +329,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(str(path), "damaged or foreign", "the file as the run wrote it")
     return found
-
-
-def _json(content: Mapping[str, Any]) -> str:
-    return json.dumps(plain(dict(content)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 def _hash(path: Path) -> str:

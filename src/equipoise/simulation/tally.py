@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from .context import Context
 from .effect_sums import EFFECT_SUMS, EffectSummary, effect_sums, sums_by_cell
 from .histograms import Bins, Distribution, added, counted_by_group
 from .rates import Mean
-from .rows import DECISIONS
+from .rows import DECISIONS, secondary_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Tally:
         "look_day" and "z" of all who took the look, "NAME.estimate" by decision, "NAME.number_needed_to_treat" of
         trials stopped for efficacy.
     reasons
-        Why looks could not be analysed.
+        Why looks could not be analysed, and as "NAME: why" secondary endpoints not estimated; how many of each.
     """
 
     context: Context = field(repr=False)
@@ -92,25 +93,32 @@ class Tally:
         lacking = set(names) - set(rows.secondaries)
         if lacking:
             raise InputError("rows", rows.secondaries, f"columns of the secondary endpoint '{min(lacking)}'")
-        tally = cls(context, reasons=_few(rows.failures))
+        tally = cls(context, reasons=_few(rows.failures, names))
         tally._take_ends(rows.ends)
         tally._take_looks(rows.looks)
         return tally
 
     def add(self, rows: ChunkRows) -> Tally:
-        """Take in some more trials; gives itself back."""
+        """Take in some more trials, all or none; gives itself back."""
         return self.merge(Tally.of(rows, self.context))
 
     def merge(self, other: Tally) -> Tally:
-        """Take in the trials of another tally; gives itself back."""
-        for mine, theirs in ((self.cells, other.cells), (self.histograms, other.histograms)):
-            for name, values in theirs.items():
-                mine[name] = added(mine[name], values) if name in mine else values
-        reasons = dict(self.reasons)
-        for reason, count in other.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + count
-        self.reasons = _few(reasons)
+        """Take in the trials of another tally, all or none; gives itself back."""
+        whole = self.with_(other)
+        self.cells, self.histograms, self.reasons = whole.cells, whole.histograms, whole.reasons
         return self
+
+    def with_(self, other: Tally) -> Tally:
+        """These trials and those of another tally; neither of the two changes."""
+        names = [aim.name for aim in self.context.secondaries]
+        reasons = Counter(self.reasons)
+        reasons.update(other.reasons)
+        return Tally(
+            self.context,
+            _together(self.cells, other.cells),
+            _together(self.histograms, other.histograms),
+            _few(reasons, names),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether all is equal to the last bit."""
@@ -241,6 +249,18 @@ class Tally:
         found = min(max((product - one * two / pairs) / math.sqrt(spread), -1.0), 1.0)
         return Mean(found, (1 - found**2) / math.sqrt(pairs - 1), pairs)
 
+    def reasons_of(self, endpoint: str | None = None) -> dict[str, int]:
+        """Why looks could not be analysed, or a secondary endpoint not be estimated, and how many, the most frequent
+        first.
+        """
+        names = [aim.name for aim in self.context.secondaries]
+        found: dict[str, int] = {}
+        for reason, count in self.reasons.items():
+            of = _endpoint_of(reason, names)
+            if of == endpoint:
+                found[reason if of is None else reason.removeprefix(secondary_reason(of))] = count
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
     def _at(self, look: int | None) -> list[int]:
         if look is None:
             return list(range(self.context.looks))
@@ -281,10 +301,27 @@ def _of(aim: Aim) -> str:
     return f"endpoint {aim.name}"
 
 
-def _few(reasons: dict[str, int]) -> dict[str, int]:
-    """Reasons in the order met, all beyond the first hundred under one name."""
+def _together(one: Mapping[str, NDArray], other: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    both = dict(one)
+    for name, values in other.items():
+        both[name] = added(both[name], values) if name in both else values
+    return both
+
+
+def _endpoint_of(reason: str, secondaries: Sequence[str]) -> str | None:
+    """The secondary endpoint that a reason is of; None for the primary one."""
+    return next((name for name in secondaries if reason.startswith(secondary_reason(name))), None)
+
+
+def _few(reasons: Mapping[str, int], secondaries: Sequence[str]) -> dict[str, int]:
+    """Reasons in the order met, all beyond the first hundred of an endpoint under one name."""
     kept: dict[str, int] = {}
+    met: Counter[str | None] = Counter()
     for reason, count in reasons.items():
-        name = reason if reason in kept or len(kept) < _REASONS else _OTHER
+        of = _endpoint_of(reason, secondaries)
+        met[of] += 1
+        name = reason
+        if met[of] > _REASONS:
+            name = _OTHER if of is None else secondary_reason(of, _OTHER)
         kept[name] = kept.get(name, 0) + count
     return kept

@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..files import json_text
+from ..protocol import loaded
 from ..protocol.load import ProtocolError, checked
 from ..trial import plan
 from .designs import Design, designs_of
@@ -131,6 +133,8 @@ def _read(text: str) -> Axis:
     name, equals, rest = (part.strip() for part in _cut(text))
     if not equals or not name or not rest:
         raise InputError("vary", text, "NAME=START:STOP:STEP or NAME=VALUE,VALUE,..., as effect=0:1:0.1")
+    if re.fullmatch(f"(?:{_NUMBER}):(?:{_NUMBER})?", rest.replace(" ", "")):
+        raise InputError("vary", text, "START:STOP:STEP, as effect=0:1:0.1; the step is not there")
     found = _RANGE.fullmatch(rest.replace(" ", ""))
     if found:
         return _axis(name, _steps(text, *found.groups()), text)
@@ -222,7 +226,7 @@ def grid(
     InputError
         When a name, value or design cannot be; it names "vary" or "designs".
     """
-    scenario = scenario or protocol.sample_size.scenario
+    scenario = scenario or loaded(protocol).sample_size.scenario
     protocol.scenario(scenario)
     axes, rules = axes_of(vary), designs_of(designs)
     count = len(rules) or 1
@@ -231,7 +235,7 @@ def grid(
     if count > MOST_POINTS:
         raise InputError("vary", f"{count:,} combinations", f"at most {MOST_POINTS:,}")
     base = _plain(protocol.model_dump(exclude_unset=True))
-    points = []
+    points: list[GridPoint] = []
     for rule in rules or (None,):
         changed = base
         if rule is not None:
@@ -248,12 +252,54 @@ def grid(
             words += [f"{name} {shown(value)}" for name, value in chosen.items()]
             label = ", ".join(words) or scenario
             points.append(GridPoint(chosen, made, scenario, label, rule.label if rule else ""))
+    for axis in axes:
+        _check_it_matters(axis, [point for point in points if point.design == points[0].design])
     return tuple(points)
 
 
+def _check_it_matters(axis: Axis, points: Sequence[GridPoint]) -> None:
+    """Raise `InputError` where trials are the same whatever an axis says, all else the same."""
+    if len(axis.values) < 2:
+        return
+    alike: dict[str, list[str]] = {}
+    for point in points:
+        others = json_text({name: value for name, value in point.values.items() if name != axis.name})
+        alike.setdefault(others, []).append(_simulated(point.protocol, point.scenario))
+    if all(len(set(found)) == 1 for found in alike.values()):
+        values = ", ".join(map(shown, axis.values[:3])) + (", ..." if len(axis.values) > 3 else "")
+        right = (
+            f"something that trials of the scenario {points[0].scenario} hang on; they are the same with all of these"
+        )
+        raise InputError("vary", f"{axis.name}={values}", right)
+
+
+def _simulated(protocol: Protocol, scenario: str) -> str:
+    """All of a protocol that a simulation reads, as text."""
+    table = protocol.model_dump(mode="json")
+    table["scenarios"] = [table["scenarios"][name] for name in (scenario, protocol.sample_size.scenario)]
+    for part in (table, table["trial"], *table["scenarios"], *table["arms"], *table["endpoints"], *table["visits"]):
+        for name in ("description", "title", "label", "registry", "source"):
+            part.pop(name, None)
+    return json_text(table | {"trial": None})
+
+
 def _point(base: Table, scenario: str, chosen: dict[str, Any]) -> Protocol:
+    """The protocol with values put in, one after the other."""
     table = copy.deepcopy(base)
     said = ", ".join(f"{name}={shown(value)}" for name, value in chosen.items())
+    try:
+        _turn(table, base, scenario, chosen)
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        # a value put in by its path left no table that a dial could turn; what is wrong with it is told better by it
+        _protocol(table, "vary", said)
+        raise InputError("vary", said, "values that leave each other a protocol to change") from None
+    return _protocol(table, "vary", said)
+
+
+def _turn(table: Table, base: Table, scenario: str, chosen: dict[str, Any]) -> None:
+    """Put values in a table, in place."""
     for name, value in chosen.items():
         given = f"{name}={shown(value)}"
         if name in DIALS:
@@ -271,7 +317,6 @@ def _point(base: Table, scenario: str, chosen: dict[str, Any]) -> Protocol:
             if name not in truths
         )
         truths[planned], size["scenario"] = base["scenarios"][scenario], planned
-    return _protocol(table, "vary", said)
 
 
 def _protocol(table: Table, field_name: str, text: Any) -> Protocol:

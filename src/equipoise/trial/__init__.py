@@ -9,6 +9,7 @@ from .looks import Look, look_day, waiting, walk
 from .many_looks import Bounds, ManyLooks, walk_many
 from .monitor import Monitored, monitor
 from .plan import Expectation, Plan, plan
+from .published import PublishedConclusion, PublishedRow, Secondary, conclude, conclude_effects
 
 __all__ = [
     "ArmFlow",
@@ -22,12 +23,17 @@ __all__ = [
     "NotAnalysed",
     "Plan",
     "Provenance",
+    "PublishedConclusion",
+    "PublishedRow",
     "SafetyRow",
+    "Secondary",
     "TrialData",
     "TrialResult",
     "adverse_events",
     "analyse",
     "baseline",
+    "conclude",
+    "conclude_effects",
     "flow",
     "look_day",
     "monitor",

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__, endpoints
-from ..data import VIRTUAL
+from ..checks import instance
+from ..data import VIRTUAL, TrialData
 from ..errors import InputError, NotEstimable
+from ..protocol import loaded
 from .describe import ArmFlow, adverse_events, baseline, flow
 from .looks import Look, look_at, waiting, walk
 from .plan import Plan, plan
 from .testing import tested
 
 if TYPE_CHECKING:
-    from ..data import TrialData
     from ..endpoints import EndpointResult
     from ..multiplicity import SequentialTests
     from ..protocol import Protocol
     from ..sequential import Conclusion
+    from .honest import HonestTable
 
 __all__ = ["NotAnalysed", "Provenance", "TrialResult", "analyse"]
 
@@ -112,6 +114,15 @@ class TrialResult:
         """Participant flow by arm at the deciding look."""
         return flow(self.protocol, self.data)
 
+    @cached_property
+    def honest(self) -> HonestTable | None:
+        """Every endpoint as observed and as corrected for the stop; None where there is nothing to correct, see
+        `honest_table`.
+        """
+        from .honest import honest_table
+
+        return honest_table(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the patients, for a JSON file; no clock, no path, so that the same trial gives the same
         bytes.
@@ -121,6 +132,7 @@ class TrialResult:
             "plan": self.plan.to_dict(),
             "looks": [look.to_dict() for look in self.looks],
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
+            "honest": None if self.honest is None else self.honest.to_dict(),
             "primary": self.primary.to_dict(),
             "secondary": [result.to_dict() for result in self.secondary],
             "testing": None if self.testing is None else self.testing.to_dict() | {"notes": list(self.testing_notes)},
@@ -163,6 +175,8 @@ def analyse(
         When arms or visits of the data are not the protocol's, too few patients have reached the first look, or
         `look` is needed, is not one of the looks, or has no more patients than the look before it was planned at.
     """
+    loaded(protocol)
+    instance("data", data, TrialData, "trial data, as eq.read_data gives them")
     if data.arm_names != protocol.arm_names or data.visit_names != protocol.visit_names:
         raise InputError("trial data", (data.arm_names, data.visit_names), "the arms and visits of the protocol")
     planned = plan(protocol)

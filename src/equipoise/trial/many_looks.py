@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..endpoints import BatchEstimates
 from ..errors import InputError, NotEstimable
 from ..estimate_arrays import favourable_z_of
 from ..sequential import Decision
+from ..some_rows import index_of_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,19 +30,21 @@ __all__ = ["DECISIONS", "Bounds", "ManyLooks", "walk_many"]
 DECISIONS = tuple(Decision)
 _CODE = {decision: code for code, decision in enumerate(DECISIONS)}
 _LARGEST = 2**62
+_MOST_KEPT = 4096
 _STOPS = np.array([decision.stops for decision in DECISIONS])
 
 
 class Bounds:
-    """Bounds of a design at observed looks, each found once.
+    """Bounds of a design at observed looks, each found once and the last few thousand kept.
 
     Looks are told by what they counted, patients or events, so that the fractions are those of single trials to the
-    last bit.
+    last bit. It may be used by several threads, and be pickled, which forgets what was kept.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._found: dict[tuple[tuple[int, ...], bool], tuple[float, float, str]] = {}
+        self._finding = Lock()
 
     def __reduce__(self) -> Any:
         return Bounds, (self.plan,)
@@ -50,14 +54,20 @@ class Bounds:
         bound, and why there are none at all, else "".
         """
         key = (counts, last)
-        if key not in self._found:
-            try:
-                bounds = self.plan.design.bounds_at([count / self.plan.total_units for count in counts], last)
-                futility = math.nan if bounds.futility is None else float(bounds.futility[-1])
-                self._found[key] = (float(bounds.efficacy[-1]), futility, "")
-            except InputError as error:
-                self._found[key] = (math.inf, math.nan, str(error))
-        return self._found[key]
+        with self._finding:
+            if key not in self._found:
+                while len(self._found) >= _MOST_KEPT:
+                    self._found.pop(next(iter(self._found)))
+                self._found[key] = self._made(counts, last)
+            return self._found[key]
+
+    def _made(self, counts: tuple[int, ...], last: bool) -> tuple[float, float, str]:
+        try:
+            bounds = self.plan.design.bounds_at([count / self.plan.total_units for count in counts], last)
+        except InputError as error:
+            return math.inf, math.nan, str(error)
+        futility = math.nan if bounds.futility is None else float(bounds.futility[-1])
+        return float(bounds.efficacy[-1]), futility, ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +174,7 @@ def _look(
     """The rule of `look_at`; `path` of the trials of the cohort is brought up to date where alpha is spent."""
     primary, protocol, design = plan.protocol.primary, plan.protocol, plan.design
     batch = cohort.known_at(rows, day)
-    everybody = len(rows) == len(reached)
-    due = np.count_nonzero((reached if everybody else reached[rows]) <= day[:, None], axis=1)
+    due = np.count_nonzero(reached[index_of_rows(rows, len(reached))] <= day[:, None], axis=1)
     fraction = due / plan.total_units
     last = (fraction >= 1) | (number == design.looks)
     efficacy, futility, spent, failures = _bounds(plan, bounds, due, last, path[rows])

@@ -12,15 +12,19 @@ import numpy as np
 
 from .. import __version__, endpoints
 from ..errors import InputError
+from ..protocol import loaded
 from ..sequential import GroupSequential, stopping_rule
 from ..sequential.effects import effect_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..endpoints.planning.law import EndpointPlan
     from ..estimate import Better, Scale
     from ..protocol import Protocol
-    from ..protocol.parts import Boundary
+    from ..protocol.parts import Boundary, Stopping
 
-__all__ = ["Expectation", "Plan", "plan"]
+__all__ = ["Expectation", "Plan", "design_of", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,23 @@ class Plan:
         """What to expect if there is no effect."""
         return self._expect(0.0, self.null_value)
 
+    def under(self, scenario: str) -> Expectation:
+        """What to expect under another scenario of the protocol, of as many patients and with looks at the same units.
+
+        Raises
+        ------
+        InputError
+            When the scenario does not tell the primary effect, or there is none of that name.
+        """
+        if scenario == self.scenario:
+            return self.under_effect
+        from ..patients import Truth
+
+        promised = endpoints.plan(self.protocol.primary, self.protocol, Truth.of(self.protocol, scenario))
+        bound = float(self.design.efficacy_bounds[-1])
+        _, drift = _error_and_drift(promised, self.protocol.shares(), self.patients, self.total_units, bound)
+        return self._expect(drift, promised.effect)
+
     def __str__(self) -> str:
         assumed, nothing = self.under_effect, self.under_no_effect
         looks = ", ".join(map(str, self.units_per_look)) + (f" {self.unit}" if self.unit != "patients" else "")
@@ -175,7 +196,7 @@ def plan(protocol: Protocol) -> Plan:
     """
     from ..patients import Truth
 
-    law = Truth.of(protocol, protocol.sample_size.scenario)
+    law = Truth.of(loaded(protocol), protocol.sample_size.scenario)
     promised = endpoints.plan(protocol.primary, protocol, law)
     shares = protocol.shares()
     favourable, spread = promised.favourable, promised.spread_of_z(shares)
@@ -195,7 +216,7 @@ def plan(protocol: Protocol) -> Plan:
                 power,
                 f"more than the one-sided alpha, {protocol.stopping.alpha / protocol.stopping.sided:g}",
             )
-        design = _design(protocol, protocol.stopping.fractions, 1 - power)
+        design = design_of(protocol.stopping, protocol.stopping.fractions, 1 - power)
         asked = spread * (design.drift - design.efficacy_bounds[-1]) + design.efficacy_bounds[-1]
         exact = float(asked**2 / (favourable**2 * spread**2 * promised.information(1.0, shares)))
         unit = _allocation_unit(protocol)
@@ -212,10 +233,9 @@ def plan(protocol: Protocol) -> Plan:
             "stopping.events", list(per_look), f"{math.floor(compared)} events at most, one a patient of the two arms"
         )
     beta = protocol.stopping.beta if protocol.stopping.futility else None
-    design = _design(protocol, tuple(count / per_look[-1] for count in per_look), beta)
-    standard_error = (promised.information(patients, shares) * min(per_look[-1], total) / total) ** -0.5
+    design = design_of(protocol.stopping, tuple(count / per_look[-1] for count in per_look), beta)
     bound = float(design.efficacy_bounds[-1])
-    drift = favourable / (standard_error / spread)
+    standard_error, drift = _error_and_drift(promised, shares, patients, per_look[-1], bound)
     return Plan(
         protocol=protocol,
         design=design,
@@ -225,11 +245,22 @@ def plan(protocol: Protocol) -> Plan:
         unit=promised.unit,
         effect=promised.effect,
         standard_error=standard_error,
-        drift=bound + (drift - bound) / spread,
+        drift=drift,
         scenario=protocol.sample_size.scenario,
         null_value=promised.null_value,
         better=promised.better,
     )
+
+
+def _error_and_drift(
+    promised: EndpointPlan, shares: Sequence[float], patients: int, units: int, bound: float
+) -> tuple[float, float]:
+    """Standard error at a last look at so many units, and the drift that gives the power of the bound there."""
+    total = max(round(patients * promised.units_per_patient), 1)
+    spread = promised.spread_of_z(shares)
+    standard_error = (promised.information(patients, shares) * min(units, total) / total) ** -0.5
+    drift = promised.favourable / (standard_error / spread)
+    return standard_error, bound + (drift - bound) / spread
 
 
 def _looks(protocol: Protocol, unit: str, total: int) -> tuple[int, ...]:
@@ -254,8 +285,8 @@ def _looks(protocol: Protocol, unit: str, total: int) -> tuple[int, ...]:
     return per_look
 
 
-def _design(protocol: Protocol, fractions: tuple[float, ...], beta: float | None) -> GroupSequential:
-    stopping = protocol.stopping
+def design_of(stopping: Stopping, fractions: tuple[float, ...], beta: float | None) -> GroupSequential:
+    """The rule of a [stopping] section with its looks at these information fractions."""
     futility = stopping.futility
     return GroupSequential(
         information=fractions,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import equipoise as eq
 from equipoise.endpoints.planning.plan_means import Means
 from equipoise.endpoints.planning.plan_repeated import RepeatedMeasures
+from equipoise.endpoints.planning.repeated_information import slopes_by_visit
 from equipoise.patients import Truth
 from published_values import LU_LUO_CHEN_CORRELATIONS, LU_LUO_CHEN_TABLE_1, LU_LUO_CHEN_TABLE_2
 
@@ -202,3 +203,37 @@ def test_a_visit_is_a_whole_number():
     assert RepeatedMeasures(-6, covariance, visit=1.0) == RepeatedMeasures(-6, covariance)  # pyright: ignore[reportArgumentType]
     with pytest.raises(eq.InputError, match="visit"):
         RepeatedMeasures(-6, covariance, visit=1.5)  # pyright: ignore[reportArgumentType]
+
+
+def test_slopes_by_visit_are_those_of_regressions_one_after_the_other():
+    """Three arms of other covariances and dropout: the likelihood of the mixed model as factors, by least squares."""
+    generator, patients = np.random.default_rng(3), 400_000
+    arm = np.repeat([0, 1, 2], [patients // 2, patients // 4, patients // 4])
+    roots = [
+        np.array(root)
+        for root in (
+            [[2.0, 0, 0], [1, 2, 0], [0.5, 1, 2]],
+            [[1.0, 0, 0], [-1, 1, 0], [0, 2, 1]],
+            [[3.0, 0, 0], [3, 1, 0], [1, -1, 1]],
+        )
+    ]
+    staying = np.array([[0.9, 0.8], [0.6, 0.3], [1.0, 0.7]])
+    scores = np.concatenate([generator.normal(size=((arm == at).sum(), 3)) @ root.T for at, root in enumerate(roots)])
+    means = np.array([[0.0, 0, 0], [1, 2, 3], [2, 0, 1]])
+    scores += means[arm]
+    last = generator.random(patients)
+    dummies = np.eye(3)[arm]
+    slopes: list[float] = []
+    for visit in (1, 2):
+        here = last < staying[arm, visit - 1]
+        found = np.linalg.lstsq(np.hstack([dummies, scores[:, :visit]])[here], scores[here, visit])[0][3:]
+        slopes.append(found[0] + sum(found[1:] * slopes))
+    joints = [root @ root.T for root in roots]
+    weights = [share * seen for share, seen in zip((0.5, 0.25, 0.25), staying, strict=True)]
+    np.testing.assert_allclose(slopes_by_visit(joints, weights), slopes, atol=0.01)
+
+
+def test_slopes_of_arms_alike_are_those_of_baseline():
+    joint = np.array([[4.0, 2.0, 1.0], [2.0, 5.0, 3.0], [1.0, 3.0, 6.0]])
+    found = slopes_by_visit([joint, joint], [np.array([0.5, 0.2]), np.array([0.4, 0.1])])
+    np.testing.assert_allclose(found, [0.5, 0.25], rtol=1e-13)

@@ -91,15 +91,16 @@ def cluster_plan(protocol: Protocol, names: tuple[str, ...], visit: str, law: La
         )
     shares = np.array([len(scale.subscales[name].items) for name in names]) / scale.items
     at, width = protocol.visit_names.index(visit), scale.maximum - scale.minimum
-    arms = law.arms[:2]
+    arms = law.arms
     moments = [cluster_moments(shares, width, scale.minimum, arm, at) for arm in arms]
     slopes = np.full(len(names), 1.0 if protocol.analysis.outcome == "change" else 0.0)
     if "baseline" in protocol.analysis.covariates:
-        before, between, after = ((one + other) / 2 for one, other in zip(*moments, strict=True))
+        there = [share * arm.seen[at] for share, arm in zip(protocol.shares(), arms, strict=True)]
+        before, between, after = (np.average(parts, axis=0, weights=there) for parts in zip(*moments, strict=True))
         slopes = _slopes(before, between, after)
     variances = [
-        float(_residual(before, between, after, slopes).sum()) / float(arm.staying[at])
-        for arm, (before, between, after) in zip(arms, moments, strict=True)
+        float(_residual(before, between, after, slopes).sum()) / float(arm.seen[at])
+        for arm, (before, between, after) in zip(arms[:2], moments[:2], strict=True)
     ]
     gap = arms[1].means - arms[0].means
     effect = float(shares @ (gap[at] - slopes * gap[0]))

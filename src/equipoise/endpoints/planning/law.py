@@ -36,6 +36,11 @@ class ArmLaw(Protocol):
         ...
 
     @property
+    def seen(self) -> NDArray[np.float64]:
+        """Probability of being seen at each visit, neither left nor missed it, shape (visits,)."""
+        ...
+
+    @property
     def median_days_to_loss_of_response(self) -> float | None:
         """Median time from response to its loss; None where response lasts."""
         ...

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "common_slope",
@@ -12,6 +17,7 @@ __all__ = [
     "mean_covariance",
     "mean_information",
     "mean_variance",
+    "slopes_by_visit",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -61,6 +67,28 @@ def given_baseline(joint: Array, slopes: Array) -> Array:
     """Covariance of the later visits less `slopes` (visits,) times the baseline, which is first in `joint`."""
     crossed = np.outer(slopes, joint[0, 1:])
     return joint[1:, 1:] - crossed - crossed.T + joint[0, 0] * np.outer(slopes, slopes)
+
+
+def slopes_by_visit(joints: Sequence[Array], weights: Sequence[Array]) -> Array:
+    """Slopes on baseline by visit that a mixed model with one unstructured covariance comes to in large trials.
+
+    Patients who leave do so whatever their scores. Likelihoods of what is seen of them factorise into regressions of
+    each visit on baseline and the visits before (Anderson 1957, J Am Stat Assoc 52:200), each of the patients still
+    there, whose covariances about the means of their arms are averaged.
+
+    Parameters
+    ----------
+    joints
+        Covariance of each arm with the baseline first, shape (1 + visits, 1 + visits).
+    weights
+        Share of all patients that are of the arm and seen at each visit, shape (visits,).
+    """
+    slopes = np.empty(len(weights[0]))
+    for at in range(len(slopes)):
+        pooled = np.average(joints, axis=0, weights=[part[at] for part in weights])[: at + 2, : at + 2]
+        given = np.linalg.solve(pooled[:-1, :-1], pooled[:-1, -1])
+        slopes[at] = given[0] + given[1:] @ slopes[:at]
+    return slopes
 
 
 def common_slope(joint: Array, staying: Array) -> float:

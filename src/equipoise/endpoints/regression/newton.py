@@ -91,7 +91,7 @@ def _regular(information: NDArray[np.float64]) -> NDArray[np.bool_]:
 def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 30) -> Climb:
     """Maximise the log-likelihood of every trial.
 
-    A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of the parameters, or
+    A step that loses likelihood is halved. A climb ends with a last step that is below 1e-12 of each parameter, or
     below 1e-6 and no longer shrinking; one that has not ended after `iterations` evaluations, or has come to parameters
     of 500, has no maximum within reach.
 
@@ -128,10 +128,10 @@ def climb(likelihood: Likelihood, start: NDArray[np.float64], iterations: int = 
         if turn < _CLEAR:
             steps[ahead] = next_step
         reach = np.abs(step).max(axis=1, initial=0.0)
-        floor = _SETTLED * (1 + np.abs(parameters[rows]).max(axis=1, initial=0.0))
-        settled = better & ((reach <= floor) | ((reach < _STALLED) & (reach > 0.5 * size)))
+        small = (np.abs(step) <= _SETTLED * (1 + np.abs(parameters[rows]))).all(axis=1)
+        settled = better & (small | ((reach < _STALLED) & (reach > 0.5 * size)))
         # Halved to nothing: at the maximum where Newton's own step was small, else no way up was found.
-        stuck = ~better & (reach <= floor)
+        stuck = ~better & small
         parameters[rows[settled]] += step[settled]
         converged[rows[settled | (stuck & (size < _STALLED))]] = True
         size = np.where(better, reach, size)

@@ -21,7 +21,7 @@ _MOST_STEPS = 40
 _CLOSE = 1e-11
 _NEAR = 1e-13
 _THERE = 1e-20
-_FEWEST = 20
+_FEWEST = 16
 _SINGULAR = 1e-8
 _CLEARLY_SPREAD = 1e-4
 
@@ -105,7 +105,7 @@ def _some(
     triangle = triangle_of(covariates, arm, outcomes, arms, own=own, before=earlier)
     sizes = triangle.sizes.sum(axis=1)
     fine = triangle.fine & (triangle.share > _CLEARLY_SPREAD).all(axis=1) & ~triangle.partly
-    fine &= (triangle.sizes > 0).all(axis=1) & (sizes >= max(_FEWEST, 5 * (first + 1 + count)))
+    fine &= (triangle.sizes > 0).all(axis=1) & (sizes >= max(_FEWEST, 2 * (first + 1 + count)))
     found = np.full((3, trials), np.nan)
     rows, rest = np.flatnonzero(fine), triangle.rest[fine]
     products = _Products(
@@ -142,7 +142,7 @@ def _basis(count: int) -> NDArray[np.float64]:
 
 def _products_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Traces of the products of each matrix of `one` with each of `other`, (trials, pairs, count, count) both."""
-    shape = (*one.shape[:2], -1)
+    shape = (*one.shape[:2], one.shape[2] * one.shape[3])
     return np.matmul(one.reshape(shape), other.swapaxes(2, 3).reshape(shape).swapaxes(1, 2))
 
 

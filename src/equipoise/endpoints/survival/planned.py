@@ -28,7 +28,7 @@ _LARGEST = 50.0
 
 
 def followed_days(
-    days: Sequence[float], window: tuple[float, float], staying: NDArray[np.float64]
+    days: Sequence[float], windows: Sequence[tuple[float, float]], staying: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Probability that a patient is followed for at least 1, 2, ... days, as far as anybody is.
 
@@ -36,18 +36,36 @@ def followed_days(
     ----------
     days
         Planned days of the visits, from baseline to that at which follow-up ends.
-    window
-        Days before and after the last that still count; every whole day of them is as likely.
+    windows
+        Days before and after each of them that still count; every whole day of them is as likely.
     staying
         Probability of still being in the trial at each visit, shape (visits,). Who leaves between two visits does so on
         a day spread evenly between them.
     """
-    first, last = days[-1] - math.floor(window[0]), days[-1] + math.floor(window[1])
-    counted = np.arange(1, math.floor(last) + 1)
-    found = staying[-1] * np.clip((last + 1 - counted) / (last + 1 - first), 0.0, 1.0)
-    for start, end, before, after in zip(days[:-1], days[1:], staying[:-1], staying[1:], strict=True):
-        found += (before - after) * np.clip((end - counted) / (end - start), 0.0, 1.0)
+    held = [
+        np.arange(day - math.floor(before), day + math.floor(after) + 1)
+        for day, (before, after) in zip(days, windows, strict=True)
+    ]
+    counted = np.arange(1, math.floor(held[-1][-1]) + 1)
+    found = staying[-1] * (held[-1] >= counted[:, None]).mean(axis=1)
+    for starts, ends, before, after in zip(held[:-1], held[1:], staying[:-1], staying[1:], strict=True):
+        if before > after:
+            found += (before - after) * _left_at_or_after(counted, starts, ends)
     return np.minimum(found, 1.0)
+
+
+def _left_at_or_after(
+    counted: NDArray[np.intp], starts: NDArray[np.float64], ends: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probability of leaving on each day or later between visits on days that are all as likely, shape (days,)."""
+    found = np.zeros(len(counted))
+    for start in starts:
+        gaps = ends - start
+        # who is seen twice on one day leaves on it
+        apart = np.where(gaps > 0, gaps, 1.0)
+        left = np.where(gaps > 0, (ends - counted[:, None]) / apart, ends >= counted[:, None])
+        found += np.clip(left, 0.0, 1.0).mean(axis=1)
+    return found / len(starts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from .bounds import design_figure, path_figure
 from .durability import durability_figure, durability_result
 from .estimates import estimates_figure
 from .flow import flow_figure
+from .forest import forest_figure
 from .means import mean_result, means_figure
 from .response import response_figure, response_results
 from .save import figure_bytes, inline_svg, save_figure
@@ -17,6 +18,7 @@ __all__ = [
     "estimates_figure",
     "figure_bytes",
     "flow_figure",
+    "forest_figure",
     "inline_svg",
     "mean_result",
     "means_figure",

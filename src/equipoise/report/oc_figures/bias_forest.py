@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ...figure_style import INK, MUTED, arm_style, figure_function, new_figure, shorten
 from ...sequential import Decision
+from ...simulation.effect_text import has_direction
 from ...wording import clean
 from .words import NORMAL_95
 
@@ -35,8 +36,9 @@ class _Row:
 
 @figure_function
 def bias_forest_figure(found: OperatingCharacteristics) -> Figure:
-    """Bias in standard deviations of the estimate with 95% Monte-Carlo intervals, positive where it flatters the
-    experimental arm: over all trials, and over those that stopped early for efficacy.
+    """Bias in standard deviations of the estimate with 95% Monte-Carlo intervals, over all trials and over those that
+    stopped early for efficacy; positive where it flatters the experimental arm, or side effects or guesses of the
+    treatment come out more frequent there than they are.
 
     Raises
     ------
@@ -112,19 +114,26 @@ def _rows(found: OperatingCharacteristics) -> list[_Row]:
         stopped = found.tally.summary(name, None, (Decision.EFFICACY,), early=True) if found.looks > 1 else None
         rows.append(_Row(words, _scaled(overall, overall), _scaled(stopped, overall)))
     for one in list(found.secondary.values())[:_MOST_SECONDARY]:
-        values = _scaled(one.overall, one.overall)
+        directed = has_direction(one.aim, found.context.plan.protocol)
+        values = _scaled(one.overall, one.overall, directed)
         if values is None:
             continue
-        stopped = _scaled(one.given_early_efficacy, one.overall) if found.looks > 1 else None
-        rows += [_Row(shorten(clean(one.aim.label), 46)), _Row("as observed", values, stopped)]
+        stopped = _scaled(one.given_early_efficacy, one.overall, directed) if found.looks > 1 else None
+        label = shorten(clean(one.aim.label), 46 if directed else 30)
+        rows += [
+            _Row(label if directed else f"{label} (right: more often)"),
+            _Row("as observed", values, stopped),
+        ]
     return rows
 
 
-def _scaled(some: EffectSummary | None, spread: EffectSummary) -> tuple[float, float] | None:
-    """Bias and its standard error in standard deviations of the estimates of all trials; positive if it flatters."""
+def _scaled(some: EffectSummary | None, spread: EffectSummary, directed: bool = True) -> tuple[float, float] | None:
+    """Bias and its standard error in standard deviations of the estimates of all trials, positive if
+    it flatters, or where nothing does if it is too high.
+    """
     if some is None or some.estimated < 2:
         return None
     bias, size = some.bias, spread.standard_deviation
     if math.isnan(bias.value) or not size > 0:
         return None
-    return some.aim.sign * bias.value / size, bias.standard_error / size
+    return (some.aim.sign if directed else 1) * bias.value / size, bias.standard_error / size

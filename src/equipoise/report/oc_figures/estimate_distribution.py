@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_distribution_figure"]
 
+_KINDS = (
+    ((Decision.EFFICACY,), arm_style(1).colour),
+    ((Decision.HARM,), "#b34700"),
+    (tuple(one for one in Decision if one not in (Decision.EFFICACY, Decision.HARM)), MUTED),
+)
 _MOST_BINS = 60
 _TAIL = 0.001
 
 
 @figure_function
 def estimate_distribution_figure(found: OperatingCharacteristics) -> Figure:
-    """One panel a look: the estimates of the trials that end there, those for efficacy solid, with the truth and mean.
+    """One panel a look: the estimates of the trials that end there, those for efficacy and for harm solid, with the
+    truth, where it is known, and the means of those for efficacy, for harm and of the others.
 
     Raises
     ------
@@ -43,22 +50,28 @@ def estimate_distribution_figure(found: OperatingCharacteristics) -> Figure:
     places = effects_on_axis(phrases, edges[chosen.start : chosen.stop + 1 : width])
     figure, panels = new_figure(1.0 + 1.15 * len(looks), len(looks))
     truth = phrases.natural(found.true_effect)
-    winning, other = arm_style(1), arm_style(0)
+    other = arm_style(0)
     for axes, look in zip(panels, looks, strict=True):
         everything = _grouped(found.effect_histogram(look=look)[1], chosen, width) / found.trials
-        efficacy = _grouped(found.effect_histogram(look=look, decisions=(Decision.EFFICACY,))[1], chosen, width)
-        efficacy = efficacy / found.trials
         axes.stairs(everything, places, fill=True, facecolor="#dfe3e8", edgecolor=other.colour, linewidth=0.8)
-        axes.stairs(efficacy, places, fill=True, facecolor=winning.colour, alpha=0.75, linewidth=0)
-        axes.axvline(truth, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
-        summary = found.estimates(look=look)
-        mean = phrases.natural(summary.mean.value)
         top = float(everything.max())
         axes.set_ylim(0, 1.36 * top)
-        axes.plot([mean], [1.13 * top], "v", color=winning.colour, markersize=6.5, clip_on=False)
+        for decisions, colour in _KINDS:
+            counts = found.effect_histogram(look=look, decisions=decisions)[1]
+            if Decision.CONTINUE not in decisions:
+                rejecting = _grouped(counts, chosen, width) / found.trials
+                axes.stairs(rejecting, places, fill=True, facecolor=colour, alpha=0.75, linewidth=0)
+            summary = found.estimates(look=look, decisions=decisions)
+            if summary.estimated:
+                mean = phrases.natural(summary.mean.value)
+                axes.plot([mean], [1.13 * top], "v", color=colour, markersize=6.5)
+        if not math.isnan(truth):
+            axes.axvline(truth, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
         share = found.stopping[look - 1].value
         stops = "end" if look == found.looks else "stop"
-        axes.set_title(f"Look {look}: {percent(share, 1)} of trials {stops}; mean {phrases.value(summary.mean.value)}")
+        winners = found.estimates(look=look, decisions=(Decision.EFFICACY,))
+        title = f"Look {look}: {percent(share, 1)} of trials {stops}"
+        axes.set_title(title + (f"; for efficacy {phrases.value(winners.mean.value)}" if winners.estimated else ""))
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlim(places[0], places[-1])
@@ -69,7 +82,8 @@ def estimate_distribution_figure(found: OperatingCharacteristics) -> Figure:
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         if axes is not panels[-1]:
             axes.tick_params(labelbottom=False)
-    _name_truth(panels[0], truth, phrases.natural(found.estimates(look=looks[0]).mean.value))
+    if not math.isnan(truth):
+        _name_truth(panels[0], truth, phrases.natural(found.estimates(look=looks[0]).mean.value))
     panels[-1].set_xlabel(f"{fill(phrases.axis, 50)}\nas observed at the end")
     return figure
 

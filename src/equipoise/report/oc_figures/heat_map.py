@@ -8,8 +8,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...figure_style import INK, figure_function, new_figure, shorten
-from ...simulation.vary import shown
-from ...wording import clean, decimal
+from ...simulation.point_names import short_names, value_text
+from ...wording import decimal
 from .words import axis_name
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["heat_map_axes", "heat_map_figure"]
 
 _MOST_WRITTEN = 11
+_LEAST_SHADE = 0.8
 
 
 def heat_map_axes(found: Comparison) -> tuple[str, str] | None:
@@ -59,20 +60,20 @@ def heat_map_figure(found: Comparison, design: str = "", scenario: str = "") -> 
     figure, (above, below) = new_figure(2.2 + 0.62 * len(up), 2)
     _map(above, power, across, up, 0, 100, "Power, %", "Blues")
     known = size[~np.isnan(size)]
-    reach = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    # shades no more than a fifth apart are of no account
+    reach = (min(known.min(), _LEAST_SHADE * known.max()), float(known.max())) if known.size else (0.0, 1.0)
     _map(below, size, across, up, *reach, "Patients randomised, mean", "Oranges")
     above.set_xticklabels([])
     below.set_xlabel(axis_name(names[0]))
     for axes in (above, below):
-        axes.set_ylabel(shorten(clean(names[1]), 16))
+        axes.set_ylabel(shorten(short_names(names)[names[1]], 16))
     return figure
 
 
 def _sorted(values: tuple) -> list:
-    try:
-        return sorted(values)
-    except TypeError:
-        return list(values)
+    """Numbers by their size, everything else as it was given."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return sorted(values) if numbers else list(values)
 
 
 def _map(
@@ -92,15 +93,15 @@ def _map(
         axes.add_patch(Rectangle(corner, 1, 1, facecolor=image[row, column], edgecolor="white", linewidth=0.6))
     axes.set_xlim(-0.5, len(across) - 0.5)
     axes.set_ylim(-0.5, len(up) - 0.5)
-    axes.set_xticks(range(len(across)), [shown(value) for value in across])
-    axes.set_yticks(range(len(up)), [shown(value) for value in up])
+    axes.set_xticks(range(len(across)), [value_text(value) for value in across])
+    axes.set_yticks(range(len(up)), [value_text(value) for value in up])
     axes.tick_params(length=0)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     axes.set_title(title)
     if len(across) > _MOST_WRITTEN:
         every = -(-len(across) // _MOST_WRITTEN)
-        axes.set_xticks(range(0, len(across), every), [shown(value) for value in across[::every]])
+        axes.set_xticks(range(0, len(across), every), [value_text(value) for value in across[::every]])
     digits = 0 if len(across) > 8 else 1
     for row in range(len(up)):
         for column in range(len(across)):

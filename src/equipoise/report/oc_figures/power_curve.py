@@ -8,9 +8,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...figure_style import MUTED, arm_style, figure_function, new_figure, shorten
-from ...simulation.vary import shown
-from ...wording import clean
-from .words import NORMAL_95, axis_name, phrases_of, short_effect
+from ...simulation.point_names import value_text
+from .words import NORMAL_95, axis_name, phrases_of, point_words, short_effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 
     from ...simulation import Comparison
 
-__all__ = ["MOST_CURVES", "curve_axis", "power_curve_figure"]
+__all__ = ["MOST_CURVES", "curve_axis", "curves_of", "power_curve_figure"]
 
 MOST_CURVES = 5
+_LONGEST_BESIDE, _LONGEST = 30, 64
 _MOST_TICKS = 6
 
 
@@ -50,10 +50,10 @@ def power_curve_figure(found: Comparison) -> Figure:
     along = curve_axis(found)
     if along is None:
         raise InputError("axes", list(found.axes), "a comparison in which a number varies")
-    curves = _curves(found, along)
-    chosen = list(curves.items())[:MOST_CURVES]
+    chosen = curves_of(found, along)[:MOST_CURVES]
     named = len(chosen) > 1
-    legend = 0.21 * -(-len(chosen) // 2) if named else 0.0
+    columns = 2 if all(len(label) <= _LONGEST_BESIDE for label, _ in chosen) else 1
+    legend = 0.21 * -(-len(chosen) // columns) if named else 0.0
     figure, (above, below) = new_figure(4.9 + legend, 2, (3, 2))
     for at, (label, points) in enumerate(chosen):
         points = sorted(points)
@@ -62,7 +62,7 @@ def power_curve_figure(found: Comparison) -> Figure:
         power = [(100 * one.power.value, 100 * one.power.careful_standard_error) for one in results]
         size = [(one.patients().mean.value, one.patients().mean.standard_error) for one in results]
         for axes, values in ((above, power), (below, size)):
-            _curve(axes, x, np.array(values), at + 1, label if axes is above else None)
+            _curve(axes, x, np.array(values), (at + 1) % MOST_CURVES, label if axes is above else None)
     above.set_ylim(0, 102)
     above.set_yticks([0, 25, 50, 75, 100], ["0%", "25%", "50%", "75%", "100%"])
     above.set_title("Power")
@@ -78,25 +78,24 @@ def power_curve_figure(found: Comparison) -> Figure:
     below.set_xticks(ticks, _tick_names(found, along, ticks))
     below.set_xlabel(axis_name(along))
     if named:
-        figure.legend(*above.get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False, fontsize=9)
+        handles = above.get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower left", ncols=columns, frameon=False, fontsize=9)
     return figure
 
 
-def _curves(found: Comparison, along: str) -> dict[str, list[tuple[Any, int]]]:
-    """Places along the axis and numbers of the points, by the curve's name."""
-    curves: dict[str, list[tuple[Any, int]]] = {}
-    several = len(found.scenarios) > 1
+def curves_of(found: Comparison, along: str) -> list[tuple[str, list[tuple[Any, int]]]]:
+    """Of each scenario, design and combination of the other values: its name, and places along the axis with the
+    numbers of the points.
+    """
+    curves: dict[Any, tuple[str, list[tuple[Any, int]]]] = {}
     for number, (point, _) in enumerate(zip(found.points, found.results, strict=False)):
-        words = [clean(point.scenario)] if several else []
-        words += [clean(point.design)] if point.design else []
-        words += [
-            f"{clean(name)} {shown(value)}"
-            for name, value in point.values.items()
-            if name != along and len(found.axes[name]) > 1
-        ]
-        if along in point.values:
-            curves.setdefault(shorten(", ".join(words), 30), []).append((point.values[along], number))
-    return curves
+        if along not in point.values:
+            continue
+        others = [(name, repr(value)) for name, value in point.values.items() if name != along]
+        name = shorten(point_words(found, point, (along,)), _LONGEST)
+        curve = curves.setdefault((point.scenario, point.design, *others), (name, []))
+        curve[1].append((point.values[along], number))
+    return list(curves.values())
 
 
 def _curve(axes: Axes, x: np.ndarray, values: np.ndarray, style_at: int, label: str | None) -> None:
@@ -117,7 +116,7 @@ def _curve(axes: Axes, x: np.ndarray, values: np.ndarray, style_at: int, label: 
 
 def _tick_names(found: Comparison, along: str, ticks: list[float]) -> list[str]:
     """Values, and of multiples of the effect the true effect below them where it is one and the same."""
-    names = [shown(tick) for tick in ticks]
+    names = [value_text(tick) for tick in ticks]
     if along != "effect":
         return names
     for at, tick in enumerate(ticks):

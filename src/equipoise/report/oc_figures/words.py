@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...endpoints import describe
+from ...simulation.point_names import short_names, value_text
 from ...wording import arm_text, clean, decimal
 from ..phrases import EffectPhrases
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
-    from ...simulation import OperatingCharacteristics
+    from ...simulation import Comparison, OperatingCharacteristics
     from ...simulation.context import Aim
+    from ...simulation.vary import GridPoint
 
-__all__ = ["AXES", "NORMAL_95", "axis_name", "effects_on_axis", "phrases_of", "ratio_ticks", "short_effect"]
+__all__ = [
+    "AXES",
+    "NORMAL_95",
+    "axis_name",
+    "effects_on_axis",
+    "phrases_of",
+    "point_text",
+    "point_words",
+    "ratio_ticks",
+    "short_effect",
+]
 
 NORMAL_95 = 1.959963984540054
 AXES = {
@@ -33,6 +47,28 @@ AXES = {
 def axis_name(name: str) -> str:
     """What varies, as the label of an axis."""
     return AXES.get(name, clean(name))
+
+
+def point_words(found: Comparison, point: GridPoint, without: Collection[str] = ()) -> str:
+    """Scenario, design and values of a point where there are several, with short names; empty where nothing differs.
+
+    Parameters
+    ----------
+    without
+        Axes to leave out.
+    """
+    several = len(found.scenarios) > 1
+    varied = [name for name, values in found.axes.items() if len(values) > 1 and name not in without]
+    names = short_names(varied)
+    words = [clean(point.scenario)] if several else []
+    words += [clean(point.design)] if point.design else []
+    words += [f"{names[name]} {value_text(point.values[name])}" for name in varied if name in point.values]
+    return ", ".join(words)
+
+
+def point_text(found: Comparison, point: GridPoint) -> str:
+    """What tells a point from the others, or else all that it is."""
+    return point_words(found, point) or clean(str(point))
 
 
 def phrases_of(found: OperatingCharacteristics, aim: Aim | None = None) -> EffectPhrases:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +67,7 @@ def _first_paths(found: OperatingCharacteristics) -> tuple[NDArray[np.float64], 
     """
     from ...sequential import Decision
     from ...simulation.rows import DECISIONS
+    from ...simulation.store import ResultsFolder
 
     if found.rows is not None:
         looks = found.rows.looks
@@ -77,8 +77,7 @@ def _first_paths(found: OperatingCharacteristics) -> tuple[NDArray[np.float64], 
     elif found.folder is not None:
         import polars as pl
 
-        first = Path(found.folder) / "looks" / "part-000000.parquet"
-        frame = pl.scan_parquet(first).filter(pl.col("trial") < MOST_PATHS)
+        frame = ResultsFolder.scan(found.folder, "looks", min(MOST_PATHS, found.trials))
         frame = frame.select("trial", "look", "z", won=pl.col("decision") == Decision.EFFICACY.value).collect()
         trial, look, z, won = (frame[name].to_numpy() for name in ("trial", "look", "z", "won"))
     else:

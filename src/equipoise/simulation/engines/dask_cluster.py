@@ -20,6 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from ...errors import InputError
+from ..memory import keep_freed_memory
 from .engine import Chunk, ChunkFunction, Engine, attempted, trials_named, unwrapped
 
 __all__ = ["DaskCluster"]
@@ -33,7 +34,8 @@ class DaskCluster(Engine):
 
     What the chunks have in common goes to the scheduler once, as a task of its own: workers fetch it from each other,
     and it is made again if all that have it die. Chunks of a worker that dies are given to others, as often as the
-    scheduler's setting `distributed.scheduler.allowed-failures` says (3).
+    scheduler's setting `distributed.scheduler.allowed-failures` says (3). Workers keep freed memory, see
+    `keep_freed_memory`.
 
     Attributes
     ----------
@@ -92,6 +94,10 @@ class DaskCluster(Engine):
                 with suppress(Exception, asyncio.CancelledError):
                     client.cancel([future for _, future in waiting])
             waiting.clear()
+
+    def begin(self) -> None:
+        """Reach the scheduler."""
+        self._connected()
 
     def close(self) -> None:
         """Leave the cluster; it goes on running."""
@@ -225,6 +231,7 @@ def _versions() -> tuple[str, ...]:
 
 
 def _chunk(common: tuple[ChunkFunction, Any], versions: tuple[str, ...], first: int, stop: int) -> Any:
+    keep_freed_memory()
     function, task = common
     return attempted(_same_versions, (function, task, versions), first, stop)
 

@@ -40,7 +40,7 @@ class Engine(ABC):
             Pure, of module level, so that it can be pickled; its result too. It computes with one thread: that is
             what `equipoise.threads.available_threads()` says inside.
         task
-            What all chunks have in common; sent once or seldom, not with every chunk.
+            What all chunks have in common; sent to each process once, not with every chunk.
         chunks
             First trial and the one after the last, each.
 
@@ -51,6 +51,9 @@ class Engine(ABC):
             made anew, and its traceback there is in the note; one that cannot be sent is a RuntimeError that says the
             same.
         """
+
+    def begin(self) -> None:  # noqa: B027
+        """Reach what the engine needs, before any work: what `map` would refuse for want of it is refused here."""
 
     def close(self) -> None:  # noqa: B027
         """Give back what the engine holds: processes, connections."""

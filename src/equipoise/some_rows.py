@@ -1,0 +1,22 @@
+"""Some rows of arrays, without a copy where they are all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["are_all_rows", "index_of_rows"]
+
+
+def are_all_rows(rows: NDArray[np.intp], total: int) -> bool:
+    """Whether rows are all of `total`, in their order; as many in another order are not."""
+    return len(rows) == total and bool((rows == np.arange(total)).all())
+
+
+def index_of_rows(rows: NDArray[np.intp], total: int) -> slice | NDArray[np.intp]:
+    """What takes these rows of an array that has `total` of them: where they are all, its own values and no copy."""
+    return slice(None) if are_all_rows(rows, total) else rows
