@@ -12,7 +12,7 @@ from ..errors import InputError, NotEstimable
 from ..trial_batch import TrialBatch
 from . import batch, estimate, needs_follow_up
 from .batch import BatchEstimates
-from .some_trials import one_trial_of
+from .some_trials import one_trial_of, some_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,8 @@ def refits(
     parts: list[list[BatchEstimates]] = [[] for _ in names]
     for start in range(0, len(rows), size):
         some, places = rows[start : start + size], columns(which[start : start + size])
-        known = _picked(trials, some, places)
-        after = known if later is trials else _picked(later, some, places)
+        known = some_of(trials, some, places)
+        after = known if later is trials else some_of(later, some, places)
         for kept, found in zip(parts, estimates_of(protocol, names, known, after), strict=True):
             moved = {at + start: reason for at, reason in found.failures.items()}
             kept.append(replace(found, failures=moved))
@@ -58,25 +58,6 @@ def refits(
         )
         for kept in parts
     ]
-
-
-def _picked(trials: TrialBatch, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> TrialBatch:
-    """The trials of these numbers with the patients of these places, shape (rows, places)."""
-    taken = rows[:, None], columns
-    return replace(
-        trials,
-        arm=trials.arm[taken],
-        scores=trials.scores[taken],
-        due=trials.due[taken],
-        assessed=trials.assessed[taken],
-        followed=trials.followed[taken],
-        has_dates=trials.has_dates[rows],
-        has_events=trials.has_events[rows],
-        covariates={name: values[taken] for name, values in trials.covariates.items()},
-        measures={name: item.only(taken) for name, item in trials.measures.items()},
-        subscales={name: values[taken] for name, values in trials.subscales.items()},
-        first_events={key: values[taken] for key, values in trials.first_events.items()},
-    )
 
 
 def estimates_of(

@@ -23,21 +23,22 @@ __all__ = ["fill_singly", "one_trial_of", "some_of", "with_covariates"]
 _REACHED, _CUT = 0.0, 1e9
 
 
-def some_of(trials: TrialBatch, rows: NDArray[np.intp]) -> TrialBatch:
-    """The trials of these numbers, in that order."""
+def some_of(trials: TrialBatch, rows: NDArray[np.intp], places: NDArray[np.intp] | None = None) -> TrialBatch:
+    """The trials of these numbers, in that order; of each the patients in `places`, shape (rows, places), or all."""
+    taken = rows if places is None else (rows[:, None], places)
     return replace(
         trials,
-        arm=trials.arm[rows],
-        scores=trials.scores[rows],
-        due=trials.due[rows],
-        assessed=trials.assessed[rows],
-        followed=trials.followed[rows],
+        arm=trials.arm[taken],
+        scores=trials.scores[taken],
+        due=trials.due[taken],
+        assessed=trials.assessed[taken],
+        followed=trials.followed[taken],
         has_dates=trials.has_dates[rows],
         has_events=trials.has_events[rows],
-        covariates={name: values[rows] for name, values in trials.covariates.items()},
-        measures={name: item.only(rows) for name, item in trials.measures.items()},
-        subscales={name: values[rows] for name, values in trials.subscales.items()},
-        first_events={key: values[rows] for key, values in trials.first_events.items()},
+        covariates={name: values[taken] for name, values in trials.covariates.items()},
+        measures={name: item.only(taken) for name, item in trials.measures.items()},
+        subscales={name: values[taken] for name, values in trials.subscales.items()},
+        first_events={key: values[taken] for key, values in trials.first_events.items()},
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..estimate import Scale
 from ..table import Table
-from ..wording import clean, decimal, level_text, listed, percent, reason, sentence
+from ..wording import clean, decimal, level_text, listed, reason, sentence
 from .phrases import EffectPhrases
 
 if TYPE_CHECKING:
@@ -43,51 +43,50 @@ def honest_claims_table(result: TrialResult) -> Table | None:
     honest = result.honest
     if honest is None:
         return None
+    readings = _readings(result)
     rows: list[tuple[str, ...]] = []
     for row in honest.rows:
         phrases = EffectPhrases.of(result, row.observed, endpoint=row.endpoint)
-        label = honest_row_label(result, row)
-        label += f", {phrases.unit}" if phrases.unit else f", {phrases.kind}"
+        unit = phrases.unit or phrases.kind
+        interval = row.interval("as observed") or row.observed.interval(_level(result))
         cells = [
-            label,
-            f"{phrases.value(row.observed.effect)} ({phrases.limits(row.observed.interval(_level(result)))})",
+            f"{honest_row_label(result, row)}, {unit}",
+            f"{phrases.value(row.observed.effect)} ({phrases.limits(interval)})",
         ]
         if row.estimates is None:
-            rows.append((*cells, "–", "–", "–", "–"))
+            rows.append((*cells, *("–" for _ in readings), "–", "–"))
             continue
-        for which, around in ((_ADJUSTED, "median-unbiased"), (_GIVEN, _GIVEN)):
-            cells.append(f"{_value(phrases, row.value(which))} ({phrases.limits(row.interval(around))})")
+        for which, _ in readings:
+            around = row.interval("median-unbiased" if which == _ADJUSTED else which)
+            cells.append(f"{_value(phrases, row.value(which))} ({phrases.limits(around)})")
         rows.append((*cells, _inflation(row, phrases), "1" if row is honest.primary else decimal(row.correlation, 2)))
         if (found := row.number_needed_to_treat("as observed")) is not None:
-            others = [row.number_needed_to_treat(which) for which in (_ADJUSTED, _GIVEN)]
+            others = [row.number_needed_to_treat(which) for which, _ in readings]
             numbers = [str(found), *("–" if other is None else str(other) for other in others)]
             rows.append(("– number needed to treat", *numbers, "", ""))
     level = level_text(_level(result))
-    header = (
-        "Endpoint",
-        f"As observed ({level} CI)",
-        f"Corrected ({level} CI)",
-        f"Given this stop ({level} CI)",
-        "Inflated by",
-        "r",
-    )
+    titles = ("As observed", *(title for _, title in readings))
+    header = ("Endpoint", *(f"{title} ({level} CI)" for title in titles), "Inflated by", "r")
     return Table("Every endpoint, as observed and as corrected for the stop", header, tuple(rows), _note(result))
+
+
+def _readings(result: TrialResult) -> tuple[tuple[str, str], ...]:
+    """How the corrected effects are read, and what that is called: given the stop only where there was one."""
+    found = ((_ADJUSTED, "Corrected"), (_GIVEN, "Given this stop"))
+    return found if result.stopped_early else found[:1]
 
 
 def honest_sentences(result: TrialResult) -> tuple[str, ...]:
     """What the correction means for the primary endpoint and for response, in plain words."""
     honest = result.honest
-    if honest is None or honest.primary.estimates is None:
+    if honest is None or honest.primary.estimates is None or not result.stopped_early:
         return ()
     primary, look = honest.primary, result.last_look
     phrases = EffectPhrases.of(result, primary.observed)
-    level, value, interval = level_text(_level(result)), primary.value("given the stop"), primary.interval(_GIVEN)
-    if look.last:
-        which = f"the trials that go on to look {look.number}" if look.number > 1 else ""
-    else:
-        which = f"the trials that stop as this one did, at look {look.number}"
-    if not which or interval is None:
+    level, value, interval = level_text(_level(result)), primary.value(_GIVEN), primary.interval(_GIVEN)
+    if interval is None:
         return ()
+    which = f"the trials that stop as this one did, at look {look.number}"
     told = phrases.said(value) if math.isfinite(value) else "without a finite estimate"
     sentences = [
         sentence(f"Read as one of {which}, the effect is {told}, {level} CI {phrases.between(interval)}"),
@@ -118,7 +117,7 @@ def _inflation(row: HonestRow, phrases: EffectPhrases) -> str:
     size = row.inflation
     distance = abs(row.observed.effect - row.observed.null_value)
     part = size / distance if distance > 0 else math.nan
-    share = "" if math.isnan(part) else f" ({percent(0.0 if abs(part) < 0.005 else part)})"
+    share = "" if math.isnan(part) else f" ({decimal(100 * part, 0)}%)"
     if row.observed.scale.is_logarithmic:
         return f"×{decimal(math.exp(size), 2)}"
     natural = 100 * size if row.observed.scale in _PERCENT else size
@@ -130,12 +129,16 @@ def _note(result: TrialResult) -> str:
     assert honest is not None
     sentences = [
         "Corrected: the bias-adjusted estimate, right on average over all trials run by this rule (Whitehead 1986), in"
-        " an interval that covers as often as it says over all of them. Given this stop: as one of the trials alone"
-        f" that {'go on to' if look.last else 'end at'} look {look.number} as this one did. Inflated by: observed less"
-        " corrected. An endpoint is corrected as far as its estimate goes with the primary's: r is their correlation,"
-        " from leaving out one patient after the other.",
-        "Intervals rest on standard errors; tables of the endpoints may have intervals of their own methods."
-        " Nothing here is corrected for the number of endpoints.",
+        " an interval that covers as often as it says over all of them."
+        + (
+            f" Given this stop: as one of the trials alone that end at look {look.number}."
+            if result.stopped_early
+            else ""
+        )
+        + " Inflated by: observed less corrected. An endpoint is corrected as far as its estimate goes with the"
+        " primary's: r is their correlation, from leaving out one patient after the other.",
+        "Intervals rest on standard errors, those of responders on Newcombe's limits. Nothing here is corrected for the"
+        " number of endpoints.",
     ]
     left = [f"{honest_label(result, row)}: not corrected, {reason(row.reason)}." for row in honest.rows if row.reason]
     doubled = [clean(name) for name in honest.correlations.doubled]

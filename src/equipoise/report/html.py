@@ -73,7 +73,8 @@ def all_figures(result: TrialResult) -> tuple[PageFigure, ...]:
                 forest_figure(result),
                 "Every endpoint as observed and as corrected for the stop",
                 "Effects in standard errors of the observed one, so that endpoints of other units stand side by side."
-                " Squares: as observed; diamonds: bias-adjusted; circles: given that the trial stopped as it did.",
+                " Squares: as observed; diamonds: bias-adjusted, in the interval after the looks"
+                + ("; circles: given that the trial stopped at this look." if result.stopped_early else "."),
             )
         )
     if mean_result(result) is not None:

@@ -14,6 +14,7 @@ from ..checks import any_shape, choice, instance
 from ..errors import InputError
 from ..estimate import Better, Scale
 from ..estimate_arrays import effect_at_mean_of
+from ..some_rows import distinct_rows
 from .concluding import MOST, stopped_trial
 from .design import GroupSequential
 from .stopped_table import StoppedTable, series_at
@@ -155,7 +156,7 @@ class Conclusions:
         last = fractions[np.arange(z.size), at]
         held = np.where(fractions < last[:, None], fractions, np.nan)
         held[np.arange(fractions.shape[1]) > at[:, None]] = np.nan
-        paths, path = _distinct(np.column_stack((final, held, last)))
+        paths, path = distinct_rows(np.column_stack((final, held, last)))
         tables = [self._table((tuple(row[1:][~np.isnan(row[1:])].tolist()), bool(row[0]))) for row in paths]
 
         # where in its table each trial is
@@ -170,7 +171,7 @@ class Conclusions:
         number = np.clip(np.floor(steps), first, end)
         known = np.array([table is not None for table in tables])[path]
         known &= final | (size >= rules[:, 0]) | (size <= rules[:, 1])
-        panels, panel = _distinct(np.column_stack((path, stretch, number))[known])
+        panels, panel = distinct_rows(np.column_stack((path, stretch, number))[known])
         means, p_values = np.full((4, z.size), np.nan), np.full(z.size, np.nan)
         if not len(panels):
             return means, p_values
@@ -226,13 +227,3 @@ def _p_values(size: Array, held: Array, scored: npt.NDArray[np.bool_], sided: in
 
     tails = np.where(scored, ndtr(-(size + held)), np.clip(held, 0.0, 1.0))
     return np.minimum(1.0, sided * tails)
-
-
-def _distinct(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
-    """The distinct rows, NaN equal to NaN, and which of them each row is."""
-    code = np.zeros(len(rows), dtype=np.intp)
-    first = np.zeros(0, dtype=np.intp)
-    for column in rows.T:
-        values, place = np.unique(column, return_inverse=True)
-        _, first, code = np.unique(code * values.size + place, return_index=True, return_inverse=True)
-    return rows[first], code

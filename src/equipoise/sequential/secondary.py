@@ -208,7 +208,7 @@ def secondary_estimates(
     if np.isnan(given).any():
         raise InputError("correlation", correlation, "a correlation between -1 and 1, or an array of them")
     rho, shape = given.ravel(), given.shape
-    trial, look = conclusion.trial, conclusion.look
+    trial, look = conclusion.trial, conclusion.trial.look
     z, y = np.array([conclusion.z]), estimate.favourable_z
     space = trial.space.ending(look, conclusion.z)
     tail = 0.5 * (1.0 - chosen)

@@ -14,6 +14,7 @@ from ..checks import any_shape, choice
 from ..errors import InputError
 from ..estimate import Better, Scale
 from ..estimate_arrays import effect_at_mean_of, favourable_z_of
+from ..some_rows import distinct_rows
 from .concluding import stopped_trial
 from .conditional import Given
 from .design import GroupSequential
@@ -74,17 +75,21 @@ class SecondaryConclusions:
         The design as planned.
     given
         What the conditional estimates take as given: the look alone, or the way out there as well.
+    always_tables
+        Whether to make a table of whatever is asked for, however few trials ask, so that what a trial is told is the
+        same to the last bit whatever came before; else within 1e-9 standard errors.
     """
 
-    def __init__(self, design: GroupSequential, given: Given = Given.LOOK) -> None:
+    def __init__(self, design: GroupSequential, given: Given = Given.LOOK, always_tables: bool = False) -> None:
         self._first = Conclusions(design)
         self.design = design
         self.given = Given(choice("given", given, tuple(Given)))
+        self._few = 0 if always_tables else _FEW
         self._tables: dict[Path, SecondaryTable] = {}
         self._making = Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SecondaryConclusions, (self.design, self.given)
+        return SecondaryConclusions, (self.design, self.given, self._few == 0)
 
     def of(
         self,
@@ -162,7 +167,7 @@ class SecondaryConclusions:
         last = fractions[np.arange(z.size), at]
         held = np.where(fractions < last[:, None], fractions, np.nan)
         held[np.arange(fractions.shape[1]) > at[:, None]] = np.nan
-        paths, path = _distinct(np.nan_to_num(np.column_stack((final, held, last)), nan=-1.0))
+        paths, path = distinct_rows(np.nan_to_num(np.column_stack((final, held, last)), nan=-1.0))
         tables = [self._table((tuple(row[1:][row[1:] >= 0].tolist()), bool(row[0]))) for row in paths]
 
         # of symmetric bounds one half is held: with the sign of z that of the correlation changes
@@ -177,10 +182,10 @@ class SecondaryConclusions:
 
         shifts = np.empty((7, z.size))
         solved = np.ones(z.size, dtype=bool)
-        panels, panel = _distinct(np.column_stack((path, stretch, number)))
+        panels, panel = distinct_rows(np.column_stack((path, stretch, number)))
         for row, members in zip(panels, _members(panel, len(panels)), strict=True):
             table, given = tables[int(row[0])], None
-            if members.size < _FEW and not table.holds(int(row[1]), int(row[2])):
+            if members.size < self._few and not table.holds(int(row[1]), int(row[2])):
                 law, unbiased = table.singly(size[members], rho[members])
             else:
                 law, unbiased, given = table.shifts(int(row[1]), int(row[2]), place[members], rho[members])
@@ -189,7 +194,7 @@ class SecondaryConclusions:
             if given is not None:
                 shifts[4:, members], solved[members] = given, False
         # sides are kept apart: of one path they may lie in different spaces, though solved in one way
-        groups, group = _distinct(np.column_stack((path, stretch))[solved])
+        groups, group = distinct_rows(np.column_stack((path, stretch))[solved])
         rest = np.flatnonzero(solved)
         for row, members in zip(groups, _members(group, len(groups)), strict=True):
             table, chosen = tables[int(row[0])], rest[members]
@@ -216,15 +221,6 @@ def _normal_limits(level: float) -> Array:
     from scipy.special import ndtri
 
     return ndtri(np.array((level, 1.0 - level)))
-
-
-def _distinct(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Indices]:
-    """The distinct rows, and which of them each row is."""
-    code, first = np.zeros(len(rows), dtype=np.intp), np.zeros(0, dtype=np.intp)
-    for column in rows.T:
-        values, place = np.unique(column, return_inverse=True)
-        _, first, code = np.unique(code * values.size + place, return_index=True, return_inverse=True)
-    return rows[first], code
 
 
 def _members(group: Indices, groups: int) -> list[Indices]:

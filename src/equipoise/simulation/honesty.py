@@ -12,15 +12,18 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .. import endpoints
 from ..checks import choice, whole
+from ..endpoints.binary.proportions import newcombe_at
 from ..endpoints.influence import correlations_of_many
+from ..endpoints.response_counts import response_counts
 from ..endpoints.some_trials import some_of
 from ..errors import InputError
+from ..estimate import Scale
 from ..patients import Draws, Truth
 from ..protocol import loaded
 from ..sequential.secondary_many import SecondaryConclusions
@@ -35,8 +38,11 @@ if TYPE_CHECKING:
 
     from ..protocol import Protocol
     from ..trial import Plan
+    from ..trial_batch import TrialBatch
 
 __all__ = ["ESTIMATES", "HonestyLine", "HonestyStudy", "honesty_study"]
+
+Tables: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]"
 
 ESTIMATES = ("observed", "bias-adjusted", "median-unbiased", "conditional")
 _COLUMNS = {
@@ -164,7 +170,16 @@ def honesty_study(
         if math.isnan(aim.truth):
             raise InputError("secondary", aim.name, "an endpoint whose true effect the scenario tells")
     stream = stream or scenario
-    task = _Task(planned, truth, context, names, seed, stream, Bounds(planned), SecondaryConclusions(planned.design))
+    task = _Task(
+        planned,
+        truth,
+        context,
+        names,
+        seed,
+        stream,
+        Bounds(planned),
+        SecondaryConclusions(planned.design, always_tables=True),
+    )
     chunks = [(first, min(first + _CHUNK, trials)) for first in range(0, trials, _CHUNK)]
     own = isinstance(engine, str)
     running = engine_named(engine, workers) if isinstance(engine, str) else engine
@@ -221,22 +236,30 @@ def _chunk(task: _Task, first: int, stop: int) -> dict[str, NDArray[Any]]:
                 one = endpoints.batch(item, protocol, later if endpoints.needs_follow_up(item) else batch)
                 figures = one.effect, one.standard_error, one.degrees_of_freedom
                 correlation = correlations.matrix[:, 0, at]
-            corrected = task.conclusions.of(
-                *stopped,
-                *figures,
-                np.where(np.isnan(correlation), 0.0, correlation),
-                aim.better,
-                aim.scale,
-                aim.null_value,
-                task.context.primary.better,
-            )
+            known = np.where(np.isnan(correlation), 0.0, correlation)
+            counts = _counts(item, protocol, batch) if at else None
+            if counts is None:
+                read, scale, null_value = figures, aim.scale, aim.null_value
+            else:
+                none = np.zeros(len(chosen))
+                read, scale, null_value = (none, none + 1.0, none + np.inf), Scale.MEAN_DIFFERENCE, 0.0
+            better = task.context.primary.better
+            corrected = task.conclusions.of(*stopped, *read, known, aim.better, scale, null_value, better)
             found[f"{item.name}.effect"][rows], found[f"{item.name}.standard_error"][rows] = figures[:2]
             found[f"{item.name}.correlation"][rows] = correlation
             for column in kept[3:]:
                 if column and column != "effect":
-                    values = np.where(np.isnan(correlation), np.nan, getattr(corrected, column))
-                    found[f"{item.name}.{column}"][rows] = values
+                    values = getattr(corrected, column)
+                    values = values if counts is None else newcombe_at(*counts, values)
+                    found[f"{item.name}.{column}"][rows] = np.where(np.isnan(correlation), np.nan, values)
     return found
+
+
+def _counts(item: Any, protocol: Protocol, trials: TrialBatch) -> Tables | None:
+    """Responders and patients of the two arms where the endpoint is the plain difference of them; else None."""
+    if item.type != "response" or item.effect != "risk-difference" or item.covariates or item.strata:
+        return None
+    return None if item.missing == "multiple-imputation" else response_counts(item, protocol, trials)
 
 
 def _study(

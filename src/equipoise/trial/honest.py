@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..endpoints.binary.number_needed_to_treat import NumberNeededToTreat, number_needed_to_treat
+from ..endpoints.binary.proportions import RiskDifference
 from ..endpoints.influence import EndpointCorrelations, endpoint_correlations
+from ..endpoints.results import ResponseResult
 from ..estimate import Interval, Scale
 from ..sequential.secondary import EstimateWithLimits, SecondaryEstimates, secondary_estimates
+from ..text_table import text_table
 from .analyse import NotAnalysed
+from .secondary_counts import secondary_of_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +46,7 @@ class HonestRow:
         Of this estimate with that of the primary endpoint, each on its own scale, from the patients' influence on both;
         1 for the primary itself, NaN where it cannot be had.
     estimates
-        Corrected, None where there is no correlation.
+        Corrected, None where there is no correlation; of responders by Newcombe's interval (`secondary_of_counts`).
     reason
         Why it is not corrected; else empty.
     """
@@ -121,7 +125,7 @@ class HonestRow:
         return entry
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HonestTable:
     """Every endpoint of a stopped trial, the primary first, with what may be claimed of it.
 
@@ -133,6 +137,22 @@ class HonestTable:
 
     rows: tuple[HonestRow, ...]
     correlations: EndpointCorrelations
+
+    def __str__(self) -> str:
+        lines: list[list[str]] = []
+        for row in self.rows:
+            natural = row.observed.scale.natural
+            cells = [row.name]
+            for which in _SEEN:
+                interval, value = row.interval(which), row.value(which)
+                text = "–" if np.isnan(value) else f"{natural(value):.4g}"
+                if interval is not None:
+                    text += f" ({natural(interval.lower):.4g} to {natural(interval.upper):.4g})"
+                cells.append(text)
+            lines.append([*cells, "–" if np.isnan(row.correlation) else f"{row.correlation:.2f}"])
+        return text_table(["", *_SEEN, "correlation"], lines)
+
+    __repr__ = __str__
 
     @property
     def primary(self) -> HonestRow:
@@ -178,9 +198,26 @@ def honest_table(result: TrialResult) -> HonestTable | None:
         if name != primary:
             correlation, error = correlations.of(primary, name), correlations.standard_error_of(primary, name)
             reason = _why(correlations.failures, primary, name) if np.isnan(correlation) else ""
-        corrected = None if reason else secondary_estimates(conclusion, estimate, correlation)
+        counts = None if name == primary else _counts_of(result, endpoint)
+        corrected = None
+        if not reason and counts is None:
+            corrected = secondary_estimates(conclusion, estimate, correlation)
+        elif not reason and counts is not None:
+            corrected = secondary_of_counts(conclusion, counts, estimate, np.asarray(correlation))
         rows.append(HonestRow(name, endpoint, is_response, estimate, correlation, error, corrected, reason))
     return HonestTable(tuple(rows), correlations)
+
+
+def _counts_of(result: TrialResult, name: str) -> RiskDifference | None:
+    """Responders behind a difference in response, where its interval is of these counts alone."""
+    item = next(one for one in (result.primary, *result.secondary) if one.name == name)
+    if not isinstance(item, ResponseResult) or not item.interval_name.startswith("Newcombe"):
+        return None
+    arms = {arm.arm: arm for arm in item.arms}
+    one, two = (arms[arm.name] for arm in (result.protocol.experimental, result.protocol.control))
+    found = RiskDifference(one.responders, one.patients, two.responders, two.patients)
+    same = item.estimate is not None and abs(item.estimate.effect - found.effect) < 1e-12
+    return found if same else None
 
 
 def _why(failures: Mapping[str, str], primary: str, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..endpoints.binary.proportions import RiskDifference, wilson_from
+from ..endpoints.binary.proportions import RiskDifference, newcombe_at
 from ..estimate import Estimate
 from ..sequential.secondary import EstimateWithLimits, SecondaryEstimates, secondary_estimates
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["secondary_of_counts"]
 
 Array = npt.NDArray[np.float64]
-_FAR = 1e8  # normal score beyond which limits of a proportion do not move
 
 
 def secondary_of_counts(
@@ -44,7 +43,7 @@ def secondary_of_counts(
     shifts = secondary_estimates(conclusion, Estimate(0.0, 1.0, better=observed.better), correlation)
 
     def differences(shift: Any) -> Array:
-        return _difference_at(counts, np.asarray(shift, dtype=np.float64))
+        return newcombe_at(counts.events1, counts.total1, counts.events2, counts.total2, shift)
 
     def limits(found: EstimateWithLimits) -> EstimateWithLimits:
         return EstimateWithLimits(*map(differences, (found.estimate, found.lower, found.upper)))
@@ -60,16 +59,3 @@ def secondary_of_counts(
         given_look=limits(shifts.given_look),
         given_exit=limits(shifts.given_exit),
     )
-
-
-def _difference_at(counts: RiskDifference, shift: Array) -> Array:
-    """Newcombe's limit at a normal score, below the difference where it is negative, any shape."""
-    size = np.clip(np.abs(shift), 1e-12, _FAR)
-    one, many_one = float(counts.events1), float(counts.total1)
-    two, many_two = float(counts.events2), float(counts.total2)
-    lower1, upper1 = wilson_from(np.full(size.shape, one), np.full(size.shape, many_one), size)  # type: ignore[arg-type]
-    lower2, upper2 = wilson_from(np.full(size.shape, two), np.full(size.shape, many_two), size)  # type: ignore[arg-type]
-    below = np.hypot(counts.risk1 - lower1, upper2 - counts.risk2)
-    above = np.hypot(upper1 - counts.risk1, counts.risk2 - lower2)
-    away = np.where(shift < 0, -below, np.where(shift > 0, above, 0.0))
-    return np.clip(counts.effect + away, -1.0, 1.0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RiskDifference",
+    "newcombe_at",
     "newcombe_limits",
     "odds_ratio",
     "risk_difference",
@@ -30,7 +31,7 @@ __all__ = [
 
 
 def wilson_from(
-    events: NDArray[np.float64], total: NDArray[np.float64], z: float
+    events: NDArray[np.float64], total: NDArray[np.float64], z: float | NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Wilson limits at z standard errors, of counts that need not be whole; each is found from the nearer end of
     [0, 1], so that no digits cancel.
@@ -112,6 +113,24 @@ def newcombe_limits(
     below = np.hypot(risk1 - lower1, upper2 - risk2)
     above = np.hypot(upper1 - risk1, risk2 - lower2)
     return np.maximum(difference - below, -1.0), np.minimum(difference + above, 1.0)
+
+
+def newcombe_at(
+    events1: ArrayLike, total1: ArrayLike, events2: ArrayLike, total2: ArrayLike, score: ArrayLike
+) -> NDArray[np.float64]:
+    """Newcombe's limits at normal scores: the lower one where a score is negative, the upper one where it is positive,
+    the difference itself at 0; arrays that broadcast, limits in [-1, 1].
+    """
+    far = 1e8  # limits of a proportion do not move beyond
+    given = np.asarray(score, dtype=np.float64)
+    one, many1, two, many2 = (np.asarray(part, dtype=np.float64) for part in (events1, total1, events2, total2))
+    z = np.clip(np.abs(given), 1e-12, far)
+    lower1, upper1 = wilson_from(one, many1, z)
+    lower2, upper2 = wilson_from(two, many2, z)
+    risk1, risk2 = one / many1, two / many2
+    away = np.where(given < 0, -np.hypot(risk1 - lower1, upper2 - risk2), np.hypot(upper1 - risk1, risk2 - lower2))
+    found = np.clip(risk1 - risk2 + np.where(given == 0, 0.0, away), -1.0, 1.0)
+    return np.asarray(np.where(np.isnan(given), np.nan, found))
 
 
 @dataclass(frozen=True, slots=True)

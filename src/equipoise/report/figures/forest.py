@@ -40,21 +40,25 @@ def forest_figure(result: TrialResult) -> Figure:
     honest = result.honest
     if honest is None:
         raise InputError("result", str(result.protocol.trial.name), "a trial that stopped by a rule with several looks")
-    rows = list(honest.rows)
+    rows, styles = list(honest.rows), _STYLES if result.stopped_early else _STYLES[:2]
     figure, (axes,) = new_figure(1.6 + 0.74 * len(rows))
-    low, high = _ends(rows)
+    low, high = _ends(rows, styles)
     colours = {"as observed": INK, "bias-adjusted": arm_style(1).colour, "given the stop": arm_style(2).colour}
     for at, row in enumerate(rows):
         phrases = EffectPhrases.of(result, row.observed, endpoint=row.endpoint)
-        for which, around, marker, shift in _STYLES:
-            interval = row.observed.interval(result.protocol.confidence_level) if which == "as observed" else None
-            interval = row.interval(around) if interval is None else interval
+        for which, around, marker, shift in styles:
+            interval = row.interval(around)
+            if interval is None and which == "as observed":
+                interval = row.observed.interval(result.protocol.confidence_level)
             if interval is None or math.isnan(row.value(which)):
                 continue
             ends = sorted(_score(row, limit) for limit in (interval.lower, interval.upper))
             _draw(axes, -at + shift, _score(row, row.value(which)), ends, (low, high), marker, colours[which])
         label = shorten(honest_row_label(result, row), 34)
-        texts = ((0.0, "left", label, INK, "bold", 9.2), (1.0, "right", _values(row, phrases), MUTED, "normal", 8.8))
+        texts = (
+            (0.0, "left", label, INK, "bold", 9.2),
+            (1.0, "right", _values(row, phrases, [which for which, *_ in styles]), MUTED, "normal", 8.8),
+        )
         for place, side, text, colour, weight, size in texts:
             written = axes.text(
                 place,
@@ -91,7 +95,7 @@ def forest_figure(result: TrialResult) -> Figure:
         color=MUTED,
     )
     axes.set_title("As observed and as corrected, every endpoint", pad=26)
-    for which, _, marker, _ in _STYLES:
+    for which, _, marker, _ in styles:
         axes.plot([], [], marker, color=colours[which], markersize=6, label=_NAMES[which])
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, fontsize=9, frameon=False, borderaxespad=0.1)
     return figure
@@ -103,10 +107,10 @@ def _score(row: HonestRow, effect: float) -> float:
     return distance if row.observed.better == "higher" else -distance
 
 
-def _ends(rows: list[HonestRow]) -> tuple[float, float]:
+def _ends(rows: list[HonestRow], styles: tuple[tuple[str, str, str, float], ...]) -> tuple[float, float]:
     values = [0.0]
     for row in rows:
-        for which, around, _, _ in _STYLES:
+        for which, around, _, _ in styles:
             interval = row.interval(around)
             if interval is not None:
                 values += [_score(row, value) for value in (interval.lower, interval.upper, row.value(which))]
@@ -127,9 +131,8 @@ def _draw(
         axes.plot([centre], [height], marker, color=colour, markersize=6, markerfacecolor="white", zorder=4)
 
 
-def _values(row: HonestRow, phrases: EffectPhrases) -> str:
-    shown = [phrases.value(row.observed.effect)]
-    if row.estimates is not None:
-        given = row.value("given the stop")
-        shown += [phrases.value(row.value("bias-adjusted")), phrases.value(given) if math.isfinite(given) else "∞"]
-    return " → ".join(shown)
+def _values(row: HonestRow, phrases: EffectPhrases, readings: list[str]) -> str:
+    values = [row.value(which) for which in readings]
+    return " → ".join(
+        phrases.value(value) if math.isfinite(value) else "∞" for value in values if not math.isnan(value)
+    )
